@@ -1,0 +1,119 @@
+/// What the engine's Swift code cannot say itself: per-thread and per-process state whose layout
+/// assembly and signal frames depend on, and the doors to Linux and to guest memory.
+///
+/// Two implementations exist: entry.S and runtime.c, freestanding, make the engine; hosted.c lets the
+/// Translation module run inside an ordinary test process.
+#ifndef PERSONA_ENGINE_H
+#define PERSONA_ENGINE_H
+
+#include <stdint.h>
+#include <stddef.h>
+#include "wire.h"
+
+// MARK: - State
+
+/// Result of an interruptible host call that a signal stopped before it took effect. Handlers return
+/// it as it is; the engine then restarts the foreign call or answers EINTR, as the signal's action says.
+#define PERSONA_RESTART (-512)
+
+/// A handler that has set the guest's registers itself (sigreturn) returns this.
+#define PERSONA_JUMP (-513)
+
+/// A handler answers with a foreign errno that Linux does not have by `PERSONA_FOREIGN_ERROR - errno`.
+#define PERSONA_FOREIGN_ERROR (-65536)
+
+#define PERSONA_SIGNALS 129  /* foreign signals 1...128 */
+
+/// The guest's action for one signal, in its own words.
+struct persona_action {
+    uint64_t handler;     ///< SIG_DFL 0, SIG_IGN 1, or an address
+    uint64_t flags;       ///< foreign SA_*
+    uint64_t mask[2];     ///< foreign signals blocked meanwhile; bit n-1 is signal n
+    uint64_t restorer;    ///< trampoline, for systems that pass one
+};
+
+/// State that the threads of one guest process share. A vfork child gets a copy.
+struct persona_process {
+    const struct persona_table *table;
+    const struct persona_plan *plan;
+    int32_t pid;
+    int32_t parent;               ///< Linux pid of the parent at the start, to notice its death
+    uint32_t logging;             ///< 1: record calls
+    uint32_t action_lock;
+    struct persona_log_slot *log; ///< PERSONA_LOG_SLOTS of them, or NULL
+    struct persona_action actions[PERSONA_SIGNALS];
+    uint64_t brk_start;
+    uint64_t brk_end;
+    uint64_t trampoline;          ///< guest address of the signal trampoline, 0 if none
+    uint64_t stack_top;           ///< highest address of the first thread's stack
+    uint32_t event_lock;          ///< guards `event_queues`
+    uint32_t reserved;
+    void *event_queues;           ///< Handlers/Events: the process's kqueues
+    uint64_t signal_counts[PERSONA_SIGNALS]; ///< deliveries seen, for EVFILT_SIGNAL
+};
+
+#define PERSONA_THREAD_BYTES (256 * 1024)   /* a thread block: state, scratch, guard page, stack */
+#define PERSONA_SCRATCH_BYTES (96 * 1024)
+
+/// One guest thread. It lies at the start of a PERSONA_THREAD_BYTES-aligned block whose other end is the
+/// engine's signal stack, so that the stack pointer tells where it is.
+struct persona_thread {
+    struct persona_thread *self;
+    struct persona_process *process;
+    int32_t tid;
+    uint32_t alive;               ///< set while the thread lives; Linux clears it (CLONE_CHILD_CLEARTID)
+    volatile uint32_t pending;    ///< 1: `pending_info` waits for delivery, all signals are blocked
+    uint32_t recording;           ///< 1: host calls are noted in `natives`
+    uint8_t pending_info[128];    ///< Linux siginfo_t
+    uint64_t pending_mask;        ///< Linux signal mask of the interrupted engine code
+    void *context;                ///< the trap's Linux ucontext
+    uint64_t alternate_stack;     ///< the guest's own sigaltstack
+    uint64_t alternate_size;
+    uint32_t alternate_flags;     ///< foreign SS_*; SS_DISABLE when none
+    uint32_t native_count;
+    struct persona_log_native natives[PERSONA_LOG_NATIVE_LIMIT];
+    uint64_t scratch_used;        ///< bytes of `scratch` in use by the current call
+    uint64_t saved_mask;          ///< sigsuspend: mask to restore when its handler returns
+    uint32_t has_saved_mask;
+    uint32_t vfork_child;         ///< 1: runs in its parent's memory
+    uint64_t guest_private[4];    ///< personality's own (robust lists, ...)
+    uint8_t scratch[];
+};
+
+// MARK: - Doors to Linux
+
+/// A Linux call that a signal may interrupt: PERSONA_RESTART if one is pending or arrives before the call
+/// has had an effect, otherwise Linux's answer.
+int64_t persona_interruptible(struct persona_thread *thread, int64_t number, uint64_t a, uint64_t b,
+                              uint64_t c, uint64_t d, uint64_t e, uint64_t f);
+
+/// A Linux call that does not wait, or must not be given up half-way.
+int64_t persona_syscall(int64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+                        uint64_t f);
+
+// MARK: - Doors to guest memory. All answer 0 or -EFAULT unless told otherwise.
+
+int64_t persona_copy_in(void *destination, uint64_t source, size_t count);
+int64_t persona_copy_out(uint64_t destination, const void *source, size_t count);
+/// Copies a NUL-terminated string: its length without the NUL, -EFAULT, or -ENAMETOOLONG if no NUL is
+/// among the first `limit` bytes (then `limit` bytes have been copied).
+int64_t persona_copy_string(char *destination, uint64_t source, size_t limit);
+int64_t persona_load32(uint64_t address, uint32_t *value);
+int64_t persona_store32(uint64_t address, uint32_t value);
+/// Atomic compare-and-swap; `*expected` receives the value found. 1 if swapped, 0 if not, or -EFAULT.
+int64_t persona_swap32(uint64_t address, uint32_t *expected, uint32_t value);
+
+// MARK: - The engine's own memory and locks
+
+/// Zeroed memory, 16-byte aligned; NULL when there is none. Never called on the path of a plain call.
+void *persona_allocate(size_t bytes);
+void persona_release(void *memory);
+
+/// A lock that never waits on the guest: the engine runs with its signals deferred.
+void persona_lock(uint32_t *lock);
+void persona_unlock(uint32_t *lock);
+
+/// The block of the thread that runs on this stack.
+struct persona_thread *persona_current(void);
+
+#endif

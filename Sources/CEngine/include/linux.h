@@ -1,0 +1,20 @@
+/// Linux's own constants and structures, from the kernel's user-space API headers; no C library.
+#ifndef PERSONA_LINUX_H
+#define PERSONA_LINUX_H
+
+#include <asm/unistd_64.h>
+#include <asm/errno.h>
+#include <asm/prctl.h>
+#include <asm-generic/fcntl.h>
+#include <asm/mman.h>
+#include <asm/poll.h>
+#include <linux/capability.h>
+#include <linux/eventpoll.h>
+#include <linux/futex.h>
+#include <linux/inotify.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/timerfd.h>
+#include <linux/wait.h>
+
+#endif

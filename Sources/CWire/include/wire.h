@@ -1,0 +1,442 @@
+/// Layouts shared by the supervisor and the engine: load plan, compiled personality table,
+/// call-log records and hypercalls. Everything here is little-endian x86-64 and position-free:
+/// references inside a block are byte offsets from its start or indices into its pools.
+#ifndef PERSONA_WIRE_H
+#define PERSONA_WIRE_H
+
+#include <stdint.h>
+
+// MARK: - Address space
+
+/// Everything that Persona itself maps into a guest lives in [RESERVED_START, RESERVED_END);
+/// guest calls that name an address in it are refused.
+#define PERSONA_RESERVED_START 0x600000000000
+#define PERSONA_RESERVED_END   0x610000000000
+
+// MARK: - Hypercalls
+
+/// The Linux system-call number that the seccomp filter sends to the supervisor. It is far above
+/// Linux's table, so that without a supervisor it answers ENOSYS.
+#define PERSONA_HYPERCALL 0x3e501bc
+
+/// First argument of a hypercall. The others are named behind each; all answer a value >= 0 or -errno.
+enum persona_hypercall {
+    PERSONA_HC_START = 1,      ///< () -> descriptor of this process's load plan
+    PERSONA_HC_IMAGE = 2,      ///< (index) -> descriptor of the plan's image `index`
+    PERSONA_HC_TABLE = 3,      ///< () -> descriptor of the compiled personality table
+    PERSONA_HC_LOG = 4,        ///< () -> descriptor of the call log's memory
+    PERSONA_HC_EXEC = 5,       ///< (struct persona_exec *) -> 0; the reply is written into it
+    PERSONA_HC_LOG_DRAIN = 6,  ///< (slot) -> 0 when the slot has been emptied
+    PERSONA_HC_PING = 7,       ///< () -> 0; fails when the supervisor is gone
+    PERSONA_HC_FATAL = 8,      ///< (text, length) -> 0 after the supervisor has printed the text
+};
+
+/// What an engine asks before it replaces its image, and what the supervisor answers.
+struct persona_exec {
+    int32_t pid;             ///< thread-group id of the caller
+    int32_t file;            ///< the caller's O_PATH descriptor of the file to execute
+    uint64_t path;           ///< address of the path as the guest gave it
+    int32_t verdict;         ///< out: enum persona_exec_verdict
+    int32_t engine;          ///< out: descriptor of the engine, for PERSONA_EXEC_FOREIGN
+    int32_t error;           ///< out: Linux errno for PERSONA_EXEC_REFUSED
+    uint32_t prefix_count;   ///< out: strings in `prefix` that replace argv[0] (a script's interpreter)
+    char prefix[4096];       ///< out: NUL-terminated strings, one after the other
+};
+
+enum persona_exec_verdict {
+    PERSONA_EXEC_NATIVE = 1,   ///< a Linux program: execve it as it is
+    PERSONA_EXEC_FOREIGN = 2,  ///< execveat the engine; a plan waits for this pid
+    PERSONA_EXEC_REFUSED = 3,
+};
+
+// MARK: - Load plan
+
+#define PERSONA_PLAN_MAGIC 0x6e616c70 /* "plan" */
+#define PERSONA_PLAN_VERSION 1
+
+enum persona_plan_flags {
+    PERSONA_PLAN_LOG = 1 << 0,    ///< record every call
+};
+
+struct persona_segment {
+    uint64_t address;      ///< page-aligned
+    uint64_t length;       ///< bytes, page-aligned; beyond file_length it reads as zero
+    uint64_t file_offset;  ///< page-aligned
+    uint64_t file_length;  ///< bytes backed by the file, counted from `address`
+    uint32_t protection;   ///< Linux PROT_*
+    uint32_t image;        ///< index for PERSONA_HC_IMAGE
+};
+
+/// Where an auxiliary vector entry's value comes from. The foreign numbers are in the table.
+enum persona_auxv_source {
+    PERSONA_AUXV_LITERAL = 0,   ///< `value` itself
+    PERSONA_AUXV_LINUX = 1,     ///< Linux's own entry of type `value`, omitted if Linux gave none
+    PERSONA_AUXV_STRING = 2,    ///< address of the plan string at byte offset `value`
+    PERSONA_AUXV_RANDOM = 3,    ///< address of `value` random bytes
+    PERSONA_AUXV_PAGESIZES = 4, ///< address of an array of u64 page sizes, `value` of them
+    PERSONA_AUXV_ARGC = 5,
+    PERSONA_AUXV_ARGV = 6,
+    PERSONA_AUXV_ENVC = 7,
+    PERSONA_AUXV_ENVV = 8,
+    PERSONA_AUXV_PS_STRINGS = 9,
+    PERSONA_AUXV_STACK_BASE = 10,  ///< lowest address the stack may grow to
+    PERSONA_AUXV_STACK_LIMIT = 11, ///< the soft limit of the stack's size
+    PERSONA_AUXV_NCPUS = 12,
+};
+
+struct persona_auxv {
+    uint32_t type;    ///< foreign a_type
+    uint32_t source;  ///< enum persona_auxv_source
+    uint64_t value;
+};
+
+/// The head of a plan; segments, auxv entries and strings follow at the offsets given.
+struct persona_plan {
+    uint32_t magic;
+    uint32_t version;
+    uint32_t size;             ///< bytes of the whole plan
+    uint32_t flags;            ///< enum persona_plan_flags
+    uint32_t image_count;
+    uint32_t segment_count;
+    uint32_t segments;         ///< byte offset of persona_segment[]
+    uint32_t auxv_count;
+    uint32_t auxv;             ///< byte offset of persona_auxv[]; AT_NULL is not listed
+    uint32_t name;             ///< byte offset of the program's base name, NUL-terminated
+    uint32_t path;             ///< byte offset of the program's absolute path, NUL-terminated
+    uint32_t prefix_count;     ///< strings at `prefix` that replace argv[0] (unused: argv comes ready)
+    uint64_t entry;            ///< first instruction pointer: interpreter's or program's
+    uint64_t brk;              ///< end of the data segment, where break(2) starts
+    uint64_t table_size;       ///< bytes of the compiled table
+    uint64_t log_size;         ///< bytes of the call log's memory, 0 without PERSONA_PLAN_LOG
+};
+
+// MARK: - Compiled personality table
+
+#define PERSONA_TABLE_MAGIC 0x6c626174 /* "tabl" */
+#define PERSONA_TABLE_VERSION 1
+#define PERSONA_MAX_ARGUMENTS 8
+
+/// Register numbers in the order of Linux's struct sigcontext (arch/x86 uapi), as `gregs` index.
+enum persona_register {
+    PERSONA_R8 = 0, PERSONA_R9, PERSONA_R10, PERSONA_R11, PERSONA_R12, PERSONA_R13, PERSONA_R14,
+    PERSONA_R15, PERSONA_RDI, PERSONA_RSI, PERSONA_RBP, PERSONA_RBX, PERSONA_RDX, PERSONA_RAX,
+    PERSONA_RCX, PERSONA_RSP, PERSONA_RIP, PERSONA_FLAGS,
+    PERSONA_NO_REGISTER = 255,
+};
+
+enum persona_error_convention {
+    PERSONA_ERROR_CARRY = 0,     ///< carry flag set, errno in the result register
+    PERSONA_ERROR_NEGATIVE = 1,  ///< result register holds -errno
+};
+
+/// How one ABI passes a call. Arguments past the registers are 64-bit words on the stack,
+/// the first at `stack_offset` from the stack pointer.
+struct persona_abi {
+    uint8_t number;              ///< register of the call number
+    uint8_t result;              ///< register of the first result
+    uint8_t second;              ///< register of the second result, or PERSONA_NO_REGISTER
+    uint8_t error;               ///< enum persona_error_convention
+    uint8_t argument_registers;  ///< how many of `arguments` count
+    uint8_t stack_offset;        ///< bytes from rsp to the first stack argument (the return address)
+    uint8_t word;                ///< bytes of a stack word: 8 or 4
+    uint8_t reserved;
+    uint8_t arguments[PERSONA_MAX_ARGUMENTS];
+    uint8_t entry_stack;         ///< register that holds the initial stack's address at entry, or none
+    uint8_t entry_padding;       ///< bytes rsp lies below a 16-byte boundary under it at entry
+    uint8_t reserved2[6];
+};
+
+struct persona_pool {
+    uint32_t offset;  ///< bytes from the start of the table
+    uint32_t count;   ///< elements
+};
+
+struct persona_table {
+    uint32_t magic;
+    uint32_t version;
+    uint64_t size;
+    struct persona_abi abi;
+    struct persona_pool calls;            ///< persona_call, indexed by foreign number
+    struct persona_pool arguments;        ///< persona_argument
+    struct persona_pool operands;         ///< persona_operand
+    struct persona_pool maps;             ///< persona_map
+    struct persona_pool map_entries;      ///< persona_map_entry
+    struct persona_pool structs;          ///< persona_struct
+    struct persona_pool fields;           ///< persona_field
+    struct persona_pool requests;         ///< persona_request: ioctl, sorted by `key`
+    struct persona_pool options;          ///< persona_request: socket options, sorted by `key`
+    struct persona_pool sysctls;          ///< persona_sysctl, sorted by name
+    struct persona_pool strings;          ///< bytes; NUL-terminated, index 0 is ""
+    struct persona_pool errno_to_foreign; ///< uint16_t, indexed by Linux errno
+    struct persona_pool errno_to_native;  ///< uint16_t, indexed by foreign errno
+    struct persona_pool signal_to_foreign;///< uint8_t, indexed by Linux signal 0...64; 0 = none
+    struct persona_pool signal_to_native; ///< uint8_t, indexed by foreign signal; 0 = none
+    struct persona_pool signal_default;   ///< uint8_t, enum persona_signal_default, by foreign signal
+    struct persona_pool well_known;       ///< uint16_t, index of maps/structs handlers use; see below
+    uint32_t errno_unsupported;           ///< the personality's own ENOSYS
+    uint32_t name;                        ///< string: personality's name
+    uint32_t release;                     ///< numeric release, as the OS counts it (FreeBSD: __FreeBSD_version)
+    uint32_t reserved;
+};
+
+enum persona_signal_default {
+    PERSONA_DEFAULT_TERMINATE = 0, PERSONA_DEFAULT_CORE, PERSONA_DEFAULT_STOP,
+    PERSONA_DEFAULT_CONTINUE, PERSONA_DEFAULT_IGNORE,
+};
+
+enum persona_call_kind {
+    PERSONA_CALL_MISSING = 0,      ///< no such number in this OS
+    PERSONA_CALL_TRANSLATE = 1,    ///< one Linux call; `target` is its number
+    PERSONA_CALL_HANDLER = 2,      ///< Swift; `target` is a HandlerName
+    PERSONA_CALL_UNSUPPORTED = 3,  ///< `target` indexes `reasons` through arguments; ENOSYS
+    PERSONA_CALL_OBSOLETE = 4,     ///< gone in the OS too; ENOSYS
+    PERSONA_CALL_ANSWER = 5,       ///< a constant that the OS itself would answer; `target`
+};
+
+enum persona_result_kind {
+    PERSONA_RESULT_VALUE = 0,  ///< signed 64-bit, negative is -errno
+    PERSONA_RESULT_NONE = 1,   ///< does not return
+    PERSONA_RESULT_PAIR = 2,   ///< both result registers
+};
+
+struct persona_call {
+    uint8_t kind;
+    uint8_t argument_count;
+    uint8_t operand_count;
+    uint8_t result;        ///< enum persona_result_kind
+    uint16_t target;
+    uint16_t reserved;
+    uint32_t arguments;    ///< index of the first persona_argument
+    uint32_t operands;     ///< index of the first persona_operand
+    uint32_t name;         ///< string
+    uint32_t reason;       ///< string: why unsupported
+};
+
+/// What an argument points to, or that it is a plain value.
+enum persona_argument_class {
+    PERSONA_ARG_VALUE = 0,
+    PERSONA_ARG_STRING = 1,   ///< NUL-terminated, read
+    PERSONA_ARG_PATH = 2,     ///< NUL-terminated path, read
+    PERSONA_ARG_MEMORY = 3,   ///< `element_size` * count bytes
+    PERSONA_ARG_STRINGS = 4,  ///< NULL-terminated array of strings (argv)
+};
+
+enum persona_direction { PERSONA_IN = 1, PERSONA_OUT = 2, PERSONA_INOUT = 3 };
+
+enum persona_count_kind {
+    PERSONA_COUNT_CONSTANT = 0,  ///< `count` elements
+    PERSONA_COUNT_ARGUMENT = 1,  ///< the value of argument `count`
+    PERSONA_COUNT_RESULT = 2,    ///< the call's result
+    PERSONA_COUNT_POINTEE = 3,   ///< the u32 (or word) that argument `count` points to
+};
+
+/// How a value converts on its way to Linux.
+enum persona_conversion {
+    PERSONA_CONVERT_NONE = 0,     ///< all 64 bits
+    PERSONA_CONVERT_SIGN32 = 1,   ///< low 32 bits, sign-extended (int, fd, pid)
+    PERSONA_CONVERT_ZERO32 = 2,   ///< low 32 bits (unsigned, mode)
+    PERSONA_CONVERT_FLAGS = 3,    ///< map `parameter`, bit by bit
+    PERSONA_CONVERT_ENUM = 4,     ///< map `parameter`, whole values
+    PERSONA_CONVERT_SIGNAL = 5,   ///< signal number; 0 stays 0
+    PERSONA_CONVERT_PATH = 6,     ///< pointer to a path, looked up under the guest's root
+    PERSONA_CONVERT_STRUCT = 7,   ///< pointer to struct `parameter`, by the argument's direction
+    PERSONA_CONVERT_SIGN16 = 8,
+    PERSONA_CONVERT_ZERO16 = 9,
+    PERSONA_CONVERT_ZERO8 = 10,
+};
+
+/// One foreign argument: where it is, how wide it is, what the log shows of it.
+struct persona_argument {
+    uint8_t word;          ///< index of its first argument word
+    uint8_t conversion;    ///< enum persona_conversion
+    uint8_t class_;        ///< enum persona_argument_class
+    uint8_t direction;     ///< enum persona_direction for pointers
+    uint16_t parameter;    ///< map or struct index of the conversion
+    uint8_t count_kind;    ///< enum persona_count_kind
+    uint8_t reserved;
+    uint32_t count;
+    uint32_t element_size; ///< bytes in the foreign layout
+};
+
+enum persona_operand_kind {
+    PERSONA_OPERAND_ARGUMENT = 0,  ///< argument `argument`, converted as it says
+    PERSONA_OPERAND_CONSTANT = 1,  ///< `constant`
+};
+
+struct persona_operand {
+    uint8_t kind;
+    uint8_t argument;
+    uint8_t reserved[6];
+    int64_t constant;
+};
+
+enum persona_map_kind { PERSONA_MAP_FLAGS = 0, PERSONA_MAP_ENUM = 1 };
+
+struct persona_map {
+    uint32_t first;            ///< index of its first persona_map_entry
+    uint16_t count;
+    uint16_t kind;
+    uint64_t foreign_known;    ///< flags: every foreign bit that some entry describes
+    uint64_t identity;         ///< flags: bits that are the same on both sides and in no entry's way
+    uint32_t unknown_errno;    ///< foreign errno for a value that no entry describes
+    uint32_t name;             ///< string
+};
+
+enum persona_map_action {
+    PERSONA_MAP_BOTH = 0,      ///< foreign <-> native
+    PERSONA_MAP_TO_NATIVE = 1, ///< only ->
+    PERSONA_MAP_TO_FOREIGN = 2,///< only <-
+    PERSONA_MAP_IGNORE = 3,    ///< accepted, without effect on Linux
+    PERSONA_MAP_REJECT = 4,    ///< refused with `error`
+};
+
+/// flags: applies when (value & foreign_mask) == foreign. enum: when value == foreign.
+struct persona_map_entry {
+    uint64_t foreign_mask;
+    uint64_t foreign;
+    uint64_t native_mask;
+    uint64_t native;
+    uint16_t action;
+    uint16_t error;       ///< foreign errno of a rejected value
+    uint32_t name;        ///< string: the foreign constant's name
+};
+
+struct persona_struct {
+    uint32_t foreign_size;
+    uint32_t native_size;
+    uint32_t first;        ///< index of its first persona_field
+    uint16_t count;
+    uint16_t identical;    ///< 1: same bytes on both sides, no conversion needed
+    uint32_t name;         ///< string
+    uint32_t reserved;
+};
+
+/// One field of a structure that both sides have. Foreign fields without a Linux counterpart are
+/// listed with native_width 0: written as zero, ignored when read.
+struct persona_field {
+    uint16_t foreign_offset;
+    uint16_t native_offset;
+    uint16_t foreign_width;  ///< bytes: 1, 2, 4, 8, or any for byte arrays
+    uint16_t native_width;
+    uint8_t conversion;      ///< enum persona_conversion; NONE copies min(width) bytes and extends
+    uint8_t is_signed;       ///< sign-extend when widening
+    uint16_t parameter;      ///< map index
+    uint32_t name;           ///< string
+};
+
+/// An ioctl request or a socket option ((level << 32) | name).
+struct persona_request {
+    uint64_t key;          ///< foreign
+    uint64_t native;       ///< Linux request, or (level << 32) | name
+    uint8_t kind;          ///< enum persona_call_kind: TRANSLATE, HANDLER, UNSUPPORTED
+    uint8_t direction;     ///< enum persona_direction of its argument; 0: none or a plain value
+    uint8_t conversion;    ///< enum persona_conversion of the pointee
+    uint8_t reserved;
+    uint16_t parameter;    ///< map or struct index
+    uint16_t size;         ///< bytes of the pointee in the foreign layout
+    uint16_t target;       ///< HandlerName when kind is HANDLER
+    uint16_t error;        ///< foreign errno when UNSUPPORTED
+    uint32_t name;         ///< string
+};
+
+enum persona_sysctl_kind {
+    PERSONA_SYSCTL_NODE = 0, PERSONA_SYSCTL_INT = 1, PERSONA_SYSCTL_UINT = 2, PERSONA_SYSCTL_LONG = 3,
+    PERSONA_SYSCTL_ULONG = 4, PERSONA_SYSCTL_S64 = 5, PERSONA_SYSCTL_U64 = 6, PERSONA_SYSCTL_STRING = 7,
+    PERSONA_SYSCTL_OPAQUE = 8,
+};
+
+#define PERSONA_SYSCTL_DEPTH 8
+
+struct persona_sysctl {
+    uint32_t mib[PERSONA_SYSCTL_DEPTH];
+    uint8_t depth;          ///< numbers of `mib` that count
+    uint8_t kind;           ///< enum persona_sysctl_kind
+    uint8_t is_host;        ///< 1: `value` is a HostValue; 0: a literal (for STRING: string offset)
+    uint8_t writable;
+    uint32_t name;          ///< string: dotted name
+    int64_t value;
+};
+
+// MARK: - Call log
+
+#define PERSONA_LOG_SLOTS 64
+#define PERSONA_LOG_SLOT_BYTES (256 * 1024)   /* header included */
+#define PERSONA_LOG_CAPTURE_LIMIT 4096        /* bytes of one captured string or structure */
+#define PERSONA_LOG_BUFFER_LIMIT 64           /* bytes of one captured data buffer */
+#define PERSONA_LOG_NATIVE_LIMIT 8            /* Linux calls kept of one foreign call */
+
+/// A ring of records in memory that every guest process and the supervisor share. A thread writes to
+/// slot `tid % PERSONA_LOG_SLOTS` under `lock`, which holds the writer's tid. `head` and `tail` only grow.
+/// A record never wraps: where it does not fit before the end, a PERSONA_LOG_SKIP record fills the rest.
+struct persona_log_slot {
+    uint32_t lock;
+    uint32_t reserved;
+    uint64_t head;       ///< bytes ever written (engine)
+    uint64_t tail;       ///< bytes ever consumed (supervisor)
+    uint64_t padding[5];
+    uint8_t data[PERSONA_LOG_SLOT_BYTES - 64];
+};
+
+enum persona_log_kind {
+    PERSONA_LOG_SKIP = 0,
+    PERSONA_LOG_ENTRY = 1,    ///< a call begins: persona_log_entry, then captures
+    PERSONA_LOG_EXIT = 2,     ///< it returned: persona_log_exit, natives, then captures
+    PERSONA_LOG_SIGNAL = 3,   ///< a signal was delivered: persona_log_signal
+};
+
+struct persona_log_record {
+    uint32_t size;       ///< bytes, this head included, multiple of 8
+    uint16_t kind;
+    uint16_t captures;   ///< persona_log_capture items at the end
+    int32_t pid;
+    int32_t tid;
+    uint64_t time;       ///< CLOCK_MONOTONIC, nanoseconds
+};
+
+struct persona_log_entry {
+    struct persona_log_record record;
+    uint32_t number;
+    uint32_t argument_count;
+    uint64_t arguments[PERSONA_MAX_ARGUMENTS];   ///< as the guest passed them
+};
+
+enum persona_log_outcome {
+    PERSONA_OUTCOME_RESULT = 0,   ///< `result` (and `second`)
+    PERSONA_OUTCOME_ERROR = 1,    ///< `result` is the foreign errno
+    PERSONA_OUTCOME_RESTART = 2,  ///< interrupted; will be made again
+    PERSONA_OUTCOME_JUMP = 3,     ///< control went elsewhere (sigreturn)
+};
+
+struct persona_log_native {
+    uint32_t number;
+    uint32_t reserved;
+    uint64_t arguments[6];
+    int64_t result;
+};
+
+struct persona_log_exit {
+    struct persona_log_record record;
+    uint32_t number;
+    uint16_t outcome;
+    uint16_t native_count;   ///< persona_log_native items right behind this structure
+    int64_t result;
+    int64_t second;
+};
+
+struct persona_log_signal {
+    struct persona_log_record record;
+    int32_t signal;       ///< foreign number
+    int32_t code;         ///< foreign si_code
+    uint64_t address;     ///< si_addr, or the sender's pid
+    uint64_t handler;     ///< address of the guest's handler
+};
+
+struct persona_log_capture {
+    uint8_t argument;     ///< index of the argument
+    uint8_t truncated;    ///< 1: longer in the guest
+    uint8_t fault;        ///< 1: unreadable
+    uint8_t reserved;
+    uint32_t length;      ///< bytes that follow, padded to a multiple of 8
+};
+
+#endif

@@ -1,0 +1,143 @@
+import CEngine
+import CWire
+
+/// One foreign call in flight: what the guest asked, and the doors that translation may use.
+///
+/// Results follow Linux's convention: a value >= 0, or -errno with Linux's errno, which the engine turns
+/// into the personality's own. `foreignError` answers with an errno that only the foreign OS has.
+public struct Call {
+  public let thread: UnsafeMutablePointer<persona_thread>
+  public let table: Table
+  public let row: UnsafePointer<persona_call>
+  /// The call's number in the foreign table.
+  public let number: Int
+  /// Argument words as the guest passed them, in the order of the call's signature.
+  public var words: InlineArray<8, UInt64>
+  /// What goes to Linux, or to a handler: each operand of the row, converted. For a handler that names no
+  /// operands these are all arguments in order; pointers stay guest addresses, structures unconverted.
+  public var operands: InlineArray<8, Int>
+  /// The second result register, for calls that answer a pair.
+  public var second: Int = 0
+
+  public init(
+    thread: UnsafeMutablePointer<persona_thread>, table: Table, row: UnsafePointer<persona_call>,
+    number: Int, words: InlineArray<8, UInt64>
+  ) {
+    self.thread = thread
+    self.table = table
+    self.row = row
+    self.number = number
+    self.words = words
+    self.operands = InlineArray(repeating: 0)
+  }
+
+  public var process: UnsafeMutablePointer<persona_process> { thread.pointee.process }
+
+  // MARK: Operands, by position
+
+  public subscript(_ index: Int) -> Int { operands[index] }
+  public func unsigned(_ index: Int) -> UInt64 { UInt64(bitPattern: Int64(operands[index])) }
+  /// Low 32 bits, signed: descriptors, pids, ints.
+  public func int32(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: operands[index]) }
+  public func uint32(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: operands[index]) }
+  /// A guest address.
+  public func address(_ index: Int) -> UInt64 { unsigned(index) }
+
+  // MARK: Linux
+
+  /// Calls Linux; a signal that arrives before the call has an effect makes it `PERSONA_RESTART`,
+  /// which a handler returns as it is.
+  public func host(
+    _ number: Int32, _ a: Int = 0, _ b: Int = 0, _ c: Int = 0, _ d: Int = 0, _ e: Int = 0, _ f: Int = 0
+  ) -> Int {
+    let result = Int(
+      persona_interruptible(
+        thread, Int64(number), UInt64(bitPattern: Int64(a)), UInt64(bitPattern: Int64(b)),
+        UInt64(bitPattern: Int64(c)), UInt64(bitPattern: Int64(d)), UInt64(bitPattern: Int64(e)),
+        UInt64(bitPattern: Int64(f))))
+    note(number, a, b, c, d, e, f, result)
+    return result
+  }
+
+  /// Calls Linux where the call does not wait, or must not be given up half-way.
+  public func hostNow(
+    _ number: Int32, _ a: Int = 0, _ b: Int = 0, _ c: Int = 0, _ d: Int = 0, _ e: Int = 0, _ f: Int = 0
+  ) -> Int {
+    let result = Int(
+      persona_syscall(
+        Int64(number), UInt64(bitPattern: Int64(a)), UInt64(bitPattern: Int64(b)),
+        UInt64(bitPattern: Int64(c)), UInt64(bitPattern: Int64(d)), UInt64(bitPattern: Int64(e)),
+        UInt64(bitPattern: Int64(f))))
+    note(number, a, b, c, d, e, f, result)
+    return result
+  }
+
+  /// Keeps a Linux call for the log.
+  private func note(
+    _ number: Int32, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int, _ f: Int, _ result: Int
+  ) {
+    guard thread.pointee.recording != 0, thread.pointee.native_count < UInt32(PERSONA_LOG_NATIVE_LIMIT)
+    else { return }
+    let slot = Int(thread.pointee.native_count)
+    thread.pointee.native_count += 1
+    withUnsafeMutablePointer(to: &thread.pointee.natives) {
+      $0.withMemoryRebound(to: persona_log_native.self, capacity: Int(PERSONA_LOG_NATIVE_LIMIT)) {
+        $0[slot].number = UInt32(bitPattern: number)
+        $0[slot].arguments = (
+          UInt64(bitPattern: Int64(a)), UInt64(bitPattern: Int64(b)), UInt64(bitPattern: Int64(c)),
+          UInt64(bitPattern: Int64(d)), UInt64(bitPattern: Int64(e)), UInt64(bitPattern: Int64(f))
+        )
+        $0[slot].result = Int64(result)
+      }
+    }
+  }
+
+  // MARK: Errors
+
+  /// -errno of Linux.
+  public func error(_ errno: Int32) -> Int { -Int(errno) }
+  /// An errno that only the foreign OS has, or that must not pass through the errno map.
+  public func foreignError(_ errno: Int) -> Int { Int(PERSONA_FOREIGN_ERROR) - errno }
+
+  // MARK: Guest memory
+
+  /// Reads a value from guest memory; false is EFAULT.
+  public func read<T: BitwiseCopyable>(_ value: inout T, at address: UInt64) -> Bool {
+    withUnsafeMutableBytes(of: &value) {
+      persona_copy_in($0.baseAddress!, address, $0.count) == 0
+    }
+  }
+
+  /// Writes a value to guest memory; false is EFAULT.
+  public func write<T: BitwiseCopyable>(_ value: T, at address: UInt64) -> Bool {
+    var value = value
+    return withUnsafeBytes(of: &value) {
+      persona_copy_out(address, $0.baseAddress!, $0.count) == 0
+    }
+  }
+
+  public func copyIn(_ destination: UnsafeMutableRawPointer, _ source: UInt64, _ count: Int) -> Bool {
+    persona_copy_in(destination, source, count) == 0
+  }
+
+  public func copyOut(_ destination: UInt64, _ source: UnsafeRawPointer, _ count: Int) -> Bool {
+    persona_copy_out(destination, source, count) == 0
+  }
+
+  /// Engine memory that lives until this call ends, 16-byte aligned, not zeroed; nil when `bytes` is more
+  /// than is left of PERSONA_SCRATCH_BYTES (answer ENOMEM or work in pieces).
+  public func scratch(_ bytes: Int) -> UnsafeMutableRawPointer? {
+    let rounded = UInt64((bytes + 15) & ~15)
+    guard bytes >= 0, thread.pointee.scratch_used + rounded <= UInt64(PERSONA_SCRATCH_BYTES) - 4096 else {
+      return nil
+    }
+    let offset = Int(thread.pointee.scratch_used)
+    thread.pointee.scratch_used += rounded
+    return UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride + offset
+  }
+}
+
+extension UnsafeMutableRawPointer {
+  /// The address as a Linux argument.
+  public var word: Int { Int(bitPattern: self) }
+}

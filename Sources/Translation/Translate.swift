@@ -1,0 +1,88 @@
+import CEngine
+import CWire
+import Wire
+
+extension Call {
+  /// Carries the call out as its row says, and answers in Linux's convention (see `Call`).
+  public mutating func perform() -> Int {
+    switch UInt32(row.pointee.kind) {
+    case PERSONA_CALL_TRANSLATE.rawValue: return translate()
+    case PERSONA_CALL_HANDLER.rawValue:
+      guard let name = HandlerName(rawValue: row.pointee.target) else { return error(ENOSYS) }
+      if let refusal = convertOperands(structures: false) { return refusal }
+      return dispatch(name, &self)
+    case PERSONA_CALL_ANSWER.rawValue: return Int(row.pointee.target)
+    default: return foreignError(Int(table.header.pointee.errno_unsupported))
+    }
+  }
+
+  /// One Linux call with converted operands.
+  private mutating func translate() -> Int {
+    if let refusal = convertOperands(structures: true) { return refusal }
+    let result = host(
+      Int32(row.pointee.target), operands[0], operands[1], operands[2], operands[3], operands[4],
+      operands[5])
+    if result < 0 { return result }
+    return writeStructures(result)
+  }
+
+  /// Fills `operands`; with `structures`, replaces pointers to structures by converted copies.
+  private mutating func convertOperands(structures: Bool) -> Int? {
+    for index in 0..<Int(row.pointee.operand_count) {
+      let operand = table.operand(row, index)
+      if operand.pointee.kind == UInt8(PERSONA_OPERAND_CONSTANT.rawValue) {
+        operands[index] = Int(operand.pointee.constant)
+        continue
+      }
+      let argument = table.argument(row, Int(operand.pointee.argument))
+      let word = words[Int(argument.pointee.word)]
+      let conversion = UInt32(argument.pointee.conversion)
+      if conversion == PERSONA_CONVERT_STRUCT.rawValue {
+        operands[index] = Int(truncatingIfNeeded: word)
+        if structures, word != 0, let refusal = enterStructure(index, argument, word) { return refusal }
+        continue
+      }
+      switch table.convert(conversion, Int(argument.pointee.parameter), word) {
+      case .value(let value): operands[index] = Int(truncatingIfNeeded: value)
+      case .refused(let errno): return foreignError(errno)
+      }
+    }
+    return nil
+  }
+
+  private mutating func enterStructure(
+    _ index: Int, _ argument: UnsafePointer<persona_argument>, _ address: UInt64
+  ) -> Int? {
+    let structure = Int(argument.pointee.parameter)
+    let shape = table.structure(structure)
+    if shape.pointee.identical != 0 { return nil }
+    if argument.pointee.direction == UInt8(PERSONA_OUT.rawValue) {
+      guard let native = scratch(Int(shape.pointee.native_size)) else { return error(ENOMEM) }
+      operands[index] = native.word
+      return nil
+    }
+    var failure = 0
+    guard let native = structIn(structure, at: address, failure: &failure) else { return failure }
+    operands[index] = native.word
+    return nil
+  }
+
+  /// Writes back the structures that Linux filled.
+  private func writeStructures(_ result: Int) -> Int {
+    for index in 0..<Int(row.pointee.operand_count) {
+      let operand = table.operand(row, index)
+      guard operand.pointee.kind == UInt8(PERSONA_OPERAND_ARGUMENT.rawValue) else { continue }
+      let argument = table.argument(row, Int(operand.pointee.argument))
+      guard UInt32(argument.pointee.conversion) == PERSONA_CONVERT_STRUCT.rawValue,
+        argument.pointee.direction & UInt8(PERSONA_OUT.rawValue) != 0
+      else { continue }
+      let address = words[Int(argument.pointee.word)]
+      let structure = Int(argument.pointee.parameter)
+      guard address != 0, table.structure(structure).pointee.identical == 0 else { continue }
+      let failure = structOut(
+        structure, from: UnsafeRawPointer(bitPattern: operands[index])!, to: address)
+      if failure != 0 { return failure }
+    }
+    return result
+  }
+}

@@ -1,0 +1,47 @@
+/// Every call that a table may leave to Swift, by the name it uses after `handler`.
+///
+/// The name's family tells the file: a case under "events" is a function of the same name in
+/// Sources/Translation/Handlers/Events.swift.
+public enum HandlerName: UInt16, CaseIterable {
+  // files
+  case fcntl, ioctl, getdirentries, getdirentriesWithBase, currentDirectory, pathconf, fpathconf, statfs,
+    fstatfs, getfsstat, chflags, pipePair, posixFallocate, posixFadvise, lockingOpen, fhandle
+  // memory
+  case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore
+  // processes
+  case exit, fork, vfork, rfork, execve, fexecve, wait4, wait6, pdfork, pdkill, pdgetpid, procctl, getpid,
+    getLogin, setLogin, personalityUname
+  // threads
+  case threadNew, threadCreate, threadExit, threadSelf, threadKill, threadKillProcess, threadSuspend,
+    threadWake, threadSetName, userMutex, rtprioThread, sysarch, yield
+  // signals
+  case sigaction, sigprocmask, sigpending, sigsuspend, sigaltstack, sigreturn, sigtimedwait, sigwait,
+    sigwaitinfo, sigqueue, kill, killpg, sigfastblock
+  // sockets
+  case bind, connect, accept, accept4, getsockname, getpeername, sendto, recvfrom, sendmsg, recvmsg,
+    getsockopt, setsockopt, sendfile, bindat, connectat, socketPair
+  // events
+  case kqueue, kevent, keventLegacy, poll, ppoll, select, pselect
+  // time
+  case clockGettime, clockSettime, clockGetres, gettimeofday, nanosleep, clockNanosleep, getitimer,
+    setitimer, timerCreate, timerDelete, timerSettime, timerGettime, timerGetoverrun, ntpAdjtime,
+    cpuClockId
+  // resources
+  case getrlimit, setrlimit, getrusage, cpusetGetAffinity, cpusetSetAffinity, cpuset, getdtablesize,
+    getpriority
+  // information
+  case sysctl, sysctlByName, uname, modfind, getosreldate
+  // security
+  case getgroups, setgroups, issetugid, getresuid, getresgid, setfib
+  // ipc
+  case shmOpen, shmUnlink, semget, semop, semctl, shmget, shmat, shmdt, shmctl, msgget, msgsnd, msgrcv,
+    msgctl, aio
+}
+
+/// A value of the running host that a table may name where the foreign OS would report its own.
+public enum HostValue: UInt16, CaseIterable {
+  case onlineCPUs, pageSize, physicalMemory, availableMemory, hostName, domainName, bootTime, maxFiles,
+    maxFilesPerProcess, maxProcesses, argMax, loadAverage, stackTop, cpuModel, executablePath, processArguments,
+    clockRate, pageSizes, machineArchitecture, userMemory, securityLevel, groupsMax, openFiles,
+    processList, interfaceList, cpuFrequency, cpuTimes, swapTotal, freePages
+}

@@ -1,0 +1,9 @@
+/// Maps and structures that handlers look up by name rather than through an argument's type. A case is
+/// spelled as the table spells the name.
+public enum WellKnown: UInt16, CaseIterable {
+  // maps
+  case address_family, message_flags, poll_events, wait_status_signal, clock_id, fcntl_command, open_flags,
+    lock_type, signal_code, mmap_flags, socket_type, resource
+  // structures
+  case stat, statfs, rusage, timespec, timeval, itimerval, termios, winsize, siginfo
+}
