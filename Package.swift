@@ -1,0 +1,39 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+let package = Package(
+  name: "persona",
+  products: [.executable(name: "persona", targets: ["persona"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+  ],
+  targets: [
+    .systemLibrary(name: "CElf", path: "Sources/CElf", pkgConfig: "libelf", providers: [.apt(["libelf-dev"])]),
+    .systemLibrary(
+      name: "CSeccomp", path: "Sources/CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+    .target(name: "CWire"),
+    .target(name: "CHost", dependencies: ["CWire"], cSettings: [.define("_GNU_SOURCE")]),
+    .target(
+      name: "CEngine", dependencies: ["CWire"], exclude: ["entry.S", "runtime.c"], sources: ["hosted.c"],
+      cSettings: [.define("_GNU_SOURCE")]),
+    .target(name: "Wire", dependencies: ["CWire"], swiftSettings: strict),
+    .target(name: "Translation", dependencies: ["CWire", "CEngine", "Wire"], swiftSettings: strict),
+    .target(name: "PersonalityTables", dependencies: ["CWire", "Wire"], swiftSettings: strict),
+    .target(name: "BinaryImage", dependencies: ["CElf"], swiftSettings: strict),
+    .target(
+      name: "CallLog", dependencies: ["CWire", "Wire", "PersonalityTables"], swiftSettings: strict),
+    .target(
+      name: "Supervisor",
+      dependencies: ["CWire", "Wire", "CHost", "CSeccomp", "BinaryImage", "PersonalityTables", "CallLog"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "persona",
+      dependencies: ["Supervisor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
+  ]
+)

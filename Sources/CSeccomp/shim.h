@@ -1,0 +1,2 @@
+#include <linux/seccomp.h>
+#include <seccomp.h>
