@@ -1,0 +1,81 @@
+// The engine's doors for an ordinary process: unit tests call translation code with them.
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "engine.h"
+
+static int64_t answer(long result) { return result == -1 ? -errno : result; }
+
+int64_t persona_interruptible(struct persona_thread *thread, int64_t number, uint64_t a, uint64_t b,
+                              uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
+    if (thread->pending) return PERSONA_RESTART;
+    return answer(syscall(number, a, b, c, d, e, f));
+}
+
+int64_t persona_syscall(int64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+                        uint64_t f) {
+    return answer(syscall(number, a, b, c, d, e, f));
+}
+
+// Faults become EFAULT, as in the engine: Linux copies.
+static int64_t move(uint64_t guest, void *own, size_t count, int writing) {
+    if (count == 0) return 0;
+    struct iovec local = {own, count}, remote = {(void *)guest, count};
+    ssize_t moved = writing ? process_vm_writev(getpid(), &local, 1, &remote, 1, 0)
+                            : process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+    return moved == (ssize_t)count ? 0 : -EFAULT;
+}
+
+int64_t persona_copy_in(void *destination, uint64_t source, size_t count) {
+    return move(source, destination, count, 0);
+}
+
+int64_t persona_copy_out(uint64_t destination, const void *source, size_t count) {
+    return move(destination, (void *)source, count, 1);
+}
+
+int64_t persona_copy_string(char *destination, uint64_t source, size_t limit) {
+    for (size_t i = 0; i < limit; i++) {
+        if (move(source + i, destination + i, 1, 0) != 0) return -EFAULT;
+        if (destination[i] == 0) return (int64_t)i;
+    }
+    return -ENAMETOOLONG;
+}
+
+int64_t persona_load32(uint64_t address, uint32_t *value) { return move(address, value, 4, 0); }
+
+int64_t persona_store32(uint64_t address, uint32_t value) { return move(address, &value, 4, 1); }
+
+int64_t persona_swap32(uint64_t address, uint32_t *expected, uint32_t value) {
+    uint32_t found;
+    if (move(address, &found, 4, 0) != 0) return -EFAULT;
+    return __atomic_compare_exchange_n((uint32_t *)address, expected, value, 0, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+}
+
+void *persona_allocate(size_t bytes) { return calloc(1, bytes); }
+void persona_release(void *memory) { free(memory); }
+
+void persona_lock(uint32_t *lock) {
+    while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE) != 0) sched_yield();
+}
+
+void persona_unlock(uint32_t *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
+
+static __thread struct persona_thread *current;
+
+struct persona_thread *persona_current(void) {
+    if (!current) {
+        current = calloc(1, PERSONA_THREAD_BYTES);
+        current->self = current;
+        current->process = calloc(1, sizeof *current->process);
+        current->process->pid = getpid();
+        current->tid = (int32_t)syscall(SYS_gettid);
+    }
+    return current;
+}
