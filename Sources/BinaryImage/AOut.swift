@@ -1,0 +1,61 @@
+extension Image {
+  /// Recognises the i386 a.out dialects: OMAGIC 0407, NMAGIC 0410, ZMAGIC 0413, QMAGIC 0314, in a_magic (386BSD),
+  /// a_midmag in network order (NetBSD sys/sys/exec_aout.h) or a_info with a machine type (Linux uapi/linux/a.out.h).
+  init?(aout bytes: ImageBytes) throws(ImageError) {
+    guard bytes.count >= 32 else { return nil }
+    let magics: [UInt16] = [0o407, 0o410, 0o413, 0o314]
+    let host = try bytes.load(0, as: UInt32.self, "the magic")
+    let network = try bytes.load(0, as: UInt32.self, bigEndian: true, "the magic")
+    let entry = UInt64(try bytes.load(20, as: UInt32.self, "the entry point"))
+    let text = UInt64(try bytes.load(4, as: UInt32.self, "the text size"))
+    let data = UInt64(try bytes.load(8, as: UInt32.self, "the data size"))
+    // Two bytes of magic are little to go by: the sizes must fit the file too.
+    guard text + data > 0, text + data <= bytes.count else { return nil }
+
+    let hostMagic = UInt16(truncatingIfNeeded: host)
+    let networkMagic = UInt16(truncatingIfNeeded: network)
+    if magics.contains(networkMagic) {
+      let machine = UInt16(network >> 16 & 0x3ff)
+      let systems: [UInt16: OperatingSystem] = [134: .netbsd]
+      var evidence: [Evidence] = []
+      if let system = systems[machine] {
+        evidence.append(Evidence(system, "a.out machine 134 in network order", isConclusive: false))
+      }
+      self.init(
+        format: .aout(.machineID(machine), magic: networkMagic),
+        origin: Origin(system: evidence.first?.system, certainty: .assumed, evidence: evidence),
+        fileSize: bytes.count, entry: entry)
+    } else if magics.contains(hostMagic), host >> 16 & 0xff == 100 {
+      self.init(
+        format: .aout(.linux, magic: hostMagic),
+        origin: Origin(
+          system: .linux, certainty: .stated, evidence: [Evidence(.linux, "a.out machine 100 (M_386)")]),
+        fileSize: bytes.count, entry: entry)
+    } else if magics.contains(hostMagic), host >> 16 == 0 {
+      self.init(
+        format: .aout(.classic, magic: hostMagic),
+        origin: Origin(
+          system: .bsd386, certainty: .assumed,
+          evidence: [Evidence(.bsd386, "a.out without a machine", isConclusive: false)]),
+        fileSize: bytes.count, entry: entry)
+    } else {
+      return nil
+    }
+  }
+
+  /// Recognises Plan 9's a.out for 386 and amd64: magic 0x1eb or 0x8a97 big-endian (Plan 9 a.out(6)).
+  init?(plan9 bytes: ImageBytes) throws(ImageError) {
+    guard bytes.count >= 32 else { return nil }
+    let magic = try bytes.load(0, as: UInt32.self, bigEndian: true, "the magic")
+    guard magic == 0x1eb || magic == 0x8a97 else { return nil }
+    // The 64-bit form carries a wide entry address behind the 32-byte header.
+    let entry =
+      magic == 0x8a97
+      ? try bytes.load(32, as: UInt64.self, bigEndian: true, "the entry point")
+      : UInt64(try bytes.load(20, as: UInt32.self, bigEndian: true, "the entry point"))
+    self.init(
+      format: .plan9(magic: magic),
+      origin: Origin(system: .plan9, certainty: .stated, evidence: [Evidence(.plan9, "Plan 9 a.out header")]),
+      fileSize: bytes.count, entry: entry)
+  }
+}

@@ -1,0 +1,118 @@
+import Glibc
+
+/// The bytes of a file, read in pages as they are wanted into memory that has the file's size.
+///
+/// Nothing is mapped from the file itself, so that a file which shrinks meanwhile cannot fault, and a large
+/// file costs only the pages that its headers lie in.
+final class ImageBytes {
+  let base: UnsafeMutableRawPointer
+  let count: UInt64
+  private let descriptor: Int32
+  private let mappedLength: Int
+  /// Page numbers already read, as ranges in no order.
+  private var loaded: [Range<UInt64>] = []
+
+  private static let pageSize: UInt64 = 4096
+  private static let sizeLimit: UInt64 = 1 << 40
+
+  init(descriptor: Int32) throws(ImageError) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw ImageBytes.unreadable(errno) }
+    guard status.st_size >= 0, UInt64(status.st_size) <= ImageBytes.sizeLimit else {
+      throw ImageError(.corrupt, offset: 0, cause: "larger than any program", remedy: "name an executable file")
+    }
+    let count = UInt64(status.st_size)
+    let length = Int((count + 2 * ImageBytes.pageSize) / ImageBytes.pageSize * ImageBytes.pageSize)
+    base = try ImageBytes.reserve(length)
+    self.count = count
+    self.descriptor = descriptor
+    mappedLength = length
+  }
+
+  init(copying bytes: [UInt8]) {
+    let length = (bytes.count + 8191) / 4096 * 4096
+    guard let memory = try? ImageBytes.reserve(length) else { fatalError("out of memory for \(length) bytes") }
+    base = memory
+    bytes.withUnsafeBytes { source in
+      if let start = source.baseAddress { memory.copyMemory(from: start, byteCount: source.count) }
+    }
+    count = UInt64(bytes.count)
+    descriptor = -1
+    mappedLength = length
+  }
+
+  deinit {
+    munmap(base, mappedLength)
+  }
+
+  private static func reserve(_ length: Int) throws(ImageError) -> UnsafeMutableRawPointer {
+    let memory = mmap(
+      nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    guard let memory, memory != MAP_FAILED else { throw unreadable(errno) }
+    return memory
+  }
+
+  private static func unreadable(_ code: Int32) -> ImageError {
+    ImageError(
+      .unreadable(code), offset: 0, cause: "cannot be read: \(String(cString: strerror(code)))",
+      remedy: code == EISDIR ? "name a file in it" : "check the file's permissions and its file system")
+  }
+
+  /// True when [offset, offset + length) lies inside the file.
+  func holds(_ offset: UInt64, _ length: UInt64) -> Bool {
+    offset <= count && length <= count - offset
+  }
+
+  /// Makes [offset, offset + length) readable at `base + offset`.
+  func require(_ offset: UInt64, _ length: UInt64, _ what: String) throws(ImageError) {
+    guard holds(offset, length) else {
+      throw ImageError(
+        .truncated, offset: offset,
+        cause: "truncated: \(what) needs \(length) bytes, the file has \(count)")
+    }
+    guard descriptor >= 0, length > 0 else { return }
+    let pages = offset / ImageBytes.pageSize..<(offset + length - 1) / ImageBytes.pageSize + 1
+    if loaded.contains(where: { $0.lowerBound <= pages.lowerBound && pages.upperBound <= $0.upperBound }) {
+      return
+    }
+    let end = min(pages.upperBound * ImageBytes.pageSize, count)
+    var position = pages.lowerBound * ImageBytes.pageSize
+    while position < end {
+      let got = pread(descriptor, base + Int(position), Int(end - position), Int(position))
+      if got < 0 {
+        if errno == EINTR { continue }
+        throw ImageBytes.unreadable(errno)
+      }
+      if got == 0 {
+        if offset + length <= position { break }
+        throw ImageError(.truncated, offset: position, cause: "truncated while it was read")
+      }
+      position += UInt64(got)
+    }
+    loaded.append(pages)
+  }
+
+  /// The integer at `offset`, little-endian unless told otherwise.
+  func load<Value: FixedWidthInteger>(
+    _ offset: UInt64, as type: Value.Type, bigEndian: Bool = false, _ what: String
+  ) throws(ImageError) -> Value {
+    try require(offset, UInt64(MemoryLayout<Value>.size), what)
+    let value = base.loadUnaligned(fromByteOffset: Int(offset), as: Value.self)
+    return bigEndian ? Value(bigEndian: value) : Value(littleEndian: value)
+  }
+
+  /// Up to `limit` bytes from `offset`, fewer at the end of the file.
+  func bytes(_ offset: UInt64, limit: UInt64) throws(ImageError) -> [UInt8] {
+    guard offset < count else { return [] }
+    let length = min(limit, count - offset)
+    try require(offset, length, "the text")
+    return [UInt8](UnsafeRawBufferPointer(start: base + Int(offset), count: Int(length)))
+  }
+
+  /// The NUL-terminated text at `offset`, or nil if no NUL is among the first `limit` bytes.
+  func text(_ offset: UInt64, limit: UInt64) throws(ImageError) -> String? {
+    let found = try bytes(offset, limit: limit)
+    guard let end = found.firstIndex(of: 0) else { return nil }
+    return String(decoding: found[..<end], as: UTF8.self)
+  }
+}
