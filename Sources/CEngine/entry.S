@@ -1,0 +1,205 @@
+// The engine's edges: first instruction, doors to Linux, guest-memory copies, signal return.
+//
+// Signal handlers recognise where they interrupted the engine by these labels (engine_labels.h):
+// between persona_interruptible_begin and _end no call has taken effect, in the copy routines a
+// fault is the guest's bad pointer, and between persona_return and persona_return_end a signal that
+// arrives must be looked at before the guest runs on.
+
+#include "layout.h"
+
+        .text
+
+// The first instruction of the process. rsp: argc, argv, envp, auxv as Linux laid them out.
+        .globl  _start
+_start:
+        movq    %rsp, %rdi
+        xorl    %ebp, %ebp
+        andq    $-16, %rsp
+        call    engine_start
+        hlt
+
+// void persona_on_stack(uint64_t stack, void (*function)(void *), void *argument): does not return
+        .globl  persona_on_stack
+persona_on_stack:
+        movq    %rdi, %rsp
+        andq    $-16, %rsp
+        movq    %rdx, %rdi
+        xorl    %ebp, %ebp
+        call    *%rsi
+        hlt
+
+// int64_t persona_syscall(number, a, b, c, d, e, f)
+        .globl  persona_syscall
+persona_syscall:
+        movq    %rdi, %rax
+        movq    %rsi, %rdi
+        movq    %rdx, %rsi
+        movq    %rcx, %rdx
+        movq    %r8, %r10
+        movq    %r9, %r8
+        movq    8(%rsp), %r9
+        syscall
+        ret
+
+// int64_t persona_interruptible(thread, number, a, b, c, d, e, f)
+        .globl  persona_interruptible, persona_interruptible_begin, persona_interruptible_end
+        .globl  persona_interruptible_give_up
+persona_interruptible:
+        pushq   %rbx
+        leaq    THREAD_PENDING(%rdi), %rbx
+        movq    %rsi, %rax
+        movq    %rdx, %rdi
+        movq    %rcx, %rsi
+        movq    %r8, %rdx
+        movq    %r9, %r10
+        movq    16(%rsp), %r8
+        movq    24(%rsp), %r9
+persona_interruptible_begin:
+        cmpl    $0, (%rbx)
+        jne     persona_interruptible_give_up
+        syscall
+persona_interruptible_end:
+        popq    %rbx
+        ret
+persona_interruptible_give_up:
+        movq    $-512, %rax             // PERSONA_RESTART
+        popq    %rbx
+        ret
+
+// int64_t persona_clone(flags, stack, parent_tid, child_tid, tls, function, argument):
+// the child calls function(argument) on its own stack.
+        .globl  persona_clone
+persona_clone:
+        movl    $56, %eax               // __NR_clone
+        movq    %rcx, %r10              // child_tid
+        movq    8(%rsp), %r11           // argument: survives in the child's stack, not in r11
+        andq    $-16, %rsi
+        subq    $16, %rsi
+        movq    %r9, (%rsi)             // function
+        movq    %r11, 8(%rsi)           // argument
+        syscall                         // r8 = tls, rdx = parent_tid
+        testq   %rax, %rax
+        jz      1f
+        ret
+1:      xorl    %ebp, %ebp
+        popq    %rax
+        popq    %rdi
+        call    *%rax
+        hlt
+
+// Where every signal handler of the engine returns to; rsp points at the interrupted ucontext.
+        .globl  persona_return, persona_return_end
+persona_return:
+        movq    %rsp, %rdi
+        andq    $-THREAD_BYTES, %rdi
+        cmpl    $0, THREAD_PENDING(%rdi)
+        jne     1f
+2:      movl    $15, %eax               // __NR_rt_sigreturn
+        syscall
+persona_return_end:
+        hlt
+1:      movq    %rsp, %rsi
+        movq    %rsp, %rbx
+        andq    $-16, %rsp
+        subq    $128, %rsp
+        call    engine_deliver_pending  // (thread, ucontext): 1 looks again, 0 returns now
+        movq    %rbx, %rsp
+        testl   %eax, %eax
+        jnz     persona_return
+        jmp     2b
+
+// void persona_resume(void *ucontext)
+        .globl  persona_resume
+persona_resume:
+        movq    %rdi, %rsp
+        jmp     persona_return
+
+// struct persona_thread *persona_current(void)
+        .globl  persona_current
+persona_current:
+        movq    %rsp, %rax
+        andq    $-THREAD_BYTES, %rax
+        ret
+
+// MARK: guest memory. A fault anywhere in here continues at persona_copy_fault.
+
+        .globl  persona_copy_begin, persona_copy_end, persona_copy_fault
+        .globl  persona_copy_in, persona_copy_out, persona_copy_string
+        .globl  persona_load32, persona_store32, persona_swap32
+persona_copy_begin:
+
+// (destination, source, count) for both: only one side is the guest's
+persona_copy_in:
+persona_copy_out:
+        movq    %rdx, %rcx
+        cmpq    $16, %rcx
+        ja      1f
+        testq   %rcx, %rcx
+        jz      3f
+2:      movb    (%rsi), %al
+        movb    %al, (%rdi)
+        incq    %rsi
+        incq    %rdi
+        decq    %rcx
+        jnz     2b
+3:      xorl    %eax, %eax
+        ret
+1:      rep movsb
+        xorl    %eax, %eax
+        ret
+
+// (destination, source, limit): length, or -ENAMETOOLONG
+persona_copy_string:
+        xorl    %eax, %eax
+1:      cmpq    %rdx, %rax
+        jae     2f
+        movb    (%rsi,%rax), %cl
+        movb    %cl, (%rdi,%rax)
+        testb   %cl, %cl
+        jz      3f
+        incq    %rax
+        jmp     1b
+2:      movq    $-36, %rax
+3:      ret
+
+persona_load32:
+        movl    (%rdi), %eax
+        movl    %eax, (%rsi)
+        xorl    %eax, %eax
+        ret
+
+persona_store32:
+        movl    %esi, (%rdi)
+        xorl    %eax, %eax
+        ret
+
+persona_swap32:
+        movl    (%rsi), %eax
+        lock cmpxchgl %edx, (%rdi)
+        movl    %eax, (%rsi)
+        sete    %al
+        movzbl  %al, %eax
+        ret
+persona_copy_end:
+
+persona_copy_fault:
+        movq    $-14, %rax
+        ret
+
+// MARK: code that the guest runs
+
+// The signal trampoline that is copied to a page of its own: the frame's first word is the handler,
+// the ucontext lies FRAME_CONTEXT behind it. The number is patched in.
+        .globl  persona_trampoline, persona_trampoline_number, persona_trampoline_end
+persona_trampoline:
+        call    *(%rsp)
+        leaq    16(%rsp), %rdi
+        pushq   $0
+        .byte   0xb8                    // movl $number, %eax
+persona_trampoline_number:
+        .long   0
+        syscall
+        hlt
+persona_trampoline_end:
+
+        .section .note.GNU-stack, "", @progbits

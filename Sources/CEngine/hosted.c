@@ -79,3 +79,27 @@ struct persona_thread *persona_current(void) {
     }
     return current;
 }
+
+// A test process neither forks guests nor takes their signals.
+int64_t persona_start_thread(struct persona_thread *thread, const struct persona_thread_start *start) {
+    (void)thread, (void)start;
+    return -ENOSYS;
+}
+
+void persona_end_thread(struct persona_thread *thread, uint64_t state) { (void)thread, (void)state; }
+
+int64_t persona_fork(struct persona_thread *thread, uint32_t kind, int32_t *pidfd) {
+    (void)thread, (void)kind, (void)pidfd;
+    return -ENOSYS;
+}
+
+int64_t persona_execute(struct persona_thread *thread, int32_t file, uint64_t path, uint64_t arguments,
+                        uint64_t environment) {
+    (void)thread, (void)file, (void)path, (void)arguments, (void)environment;
+    return -ENOSYS;
+}
+
+int64_t persona_install_action(struct persona_thread *thread, int32_t foreign, int32_t native) {
+    (void)thread, (void)foreign, (void)native;
+    return 0;
+}

@@ -1,0 +1,229 @@
+// What freestanding Swift and the engine need of a C library: memory, locks, labels.
+#include "engine.h"
+#include "engine_start.h"
+#include "layout.h"
+#include <asm/mman.h>
+#include <asm/unistd_64.h>
+#include <linux/futex.h>
+
+_Static_assert(offsetof(struct persona_thread, pending) == THREAD_PENDING, "entry.S");
+_Static_assert(PERSONA_THREAD_BYTES == THREAD_BYTES, "entry.S");
+_Static_assert(sizeof(struct persona_thread) + PERSONA_SCRATCH_BYTES <= PERSONA_STACK_OFFSET - 4096,
+               "a thread block holds state, scratch, guard page and stack");
+
+// MARK: - Labels
+
+extern char persona_text_start[], persona_text_end[];
+extern char persona_interruptible_begin[], persona_interruptible_end[], persona_interruptible_give_up[];
+extern char persona_copy_begin[], persona_copy_end[], persona_copy_fault[];
+extern char persona_return[], persona_return_end[];
+extern char persona_trampoline[], persona_trampoline_number[], persona_trampoline_end[];
+
+uint64_t persona_label(enum persona_label label) {
+    switch (label) {
+    case PERSONA_TEXT_START: return (uint64_t)persona_text_start;
+    case PERSONA_TEXT_END: return (uint64_t)persona_text_end;
+    case PERSONA_INTERRUPTIBLE_BEGIN: return (uint64_t)persona_interruptible_begin;
+    case PERSONA_INTERRUPTIBLE_END: return (uint64_t)persona_interruptible_end;
+    case PERSONA_INTERRUPTIBLE_GIVE_UP: return (uint64_t)persona_interruptible_give_up;
+    case PERSONA_COPY_BEGIN: return (uint64_t)persona_copy_begin;
+    case PERSONA_COPY_END: return (uint64_t)persona_copy_end;
+    case PERSONA_COPY_FAULT: return (uint64_t)persona_copy_fault;
+    case PERSONA_RETURN: return (uint64_t)persona_return;
+    case PERSONA_RETURN_END: return (uint64_t)persona_return_end;
+    case PERSONA_TRAMPOLINE: return (uint64_t)persona_trampoline;
+    case PERSONA_TRAMPOLINE_NUMBER: return (uint64_t)persona_trampoline_number;
+    case PERSONA_TRAMPOLINE_END: return (uint64_t)persona_trampoline_end;
+    case PERSONA_ON_SIGNAL: return (uint64_t)engine_on_signal;
+    case PERSONA_ON_TRAP: return (uint64_t)engine_on_trap;
+    }
+    return 0;
+}
+
+// MARK: - C library functions that the compilers call
+
+void *memcpy(void *restrict to, const void *restrict from, size_t count) {
+    void *result = to;
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
+    return result;
+}
+
+void *memmove(void *to, const void *from, size_t count) {
+    if ((uintptr_t)to - (uintptr_t)from >= count) return memcpy(to, from, count);
+    char *target = to;
+    const char *source = from;
+    while (count-- > 0) target[count] = source[count];
+    return to;
+}
+
+void *memset(void *to, int value, size_t count) {
+    void *result = to;
+    __asm__ volatile("rep stosb" : "+D"(to), "+c"(count) : "a"(value) : "memory");
+    return result;
+}
+
+int memcmp(const void *a, const void *b, size_t count) {
+    const unsigned char *x = a, *y = b;
+    for (; count > 0; count--, x++, y++)
+        if (*x != *y) return *x - *y;
+    return 0;
+}
+
+// MARK: - Locks
+
+// 0 free, 1 held, 2 held and waited for.
+void persona_lock(uint32_t *lock) {
+    uint32_t state = 0;
+    if (__atomic_compare_exchange_n(lock, &state, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return;
+    if (state != 2) state = __atomic_exchange_n(lock, 2, __ATOMIC_ACQUIRE);
+    while (state != 0) {
+        persona_syscall(__NR_futex, (uint64_t)lock, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, 0, 0, 0);
+        state = __atomic_exchange_n(lock, 2, __ATOMIC_ACQUIRE);
+    }
+}
+
+void persona_unlock(uint32_t *lock) {
+    if (__atomic_exchange_n(lock, 0, __ATOMIC_RELEASE) == 2)
+        persona_syscall(__NR_futex, (uint64_t)lock, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0);
+}
+
+// MARK: - Memory
+
+static uint64_t next_address = PERSONA_RESERVED_START + 0x100000000;
+
+void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int file) {
+    for (int attempt = 0; attempt < 64; attempt++) {
+        size_t length = (bytes + alignment - 1) & ~(alignment - 1);
+        uint64_t start = __atomic_fetch_add(&next_address, length + alignment, __ATOMIC_RELAXED);
+        start = (start + alignment - 1) & ~(uint64_t)(alignment - 1);
+        if (start + length > PERSONA_RESERVED_END) return 0;
+        int64_t found = persona_syscall(__NR_mmap, start, bytes, protection,
+                                        flags | MAP_FIXED_NOREPLACE, file, 0);
+        if (found == (int64_t)start) return (void *)start;
+        if (found >= 0) persona_syscall(__NR_munmap, found, bytes, 0, 0, 0, 0);
+        else if (found != -17 /* EEXIST */) return 0;
+    }
+    return 0;
+}
+
+// Powers of two from 32 bytes to 32 KiB in free lists; larger blocks have a mapping of their own.
+// Each block is preceded by a 16-byte head that holds its size class or length.
+enum { SMALLEST = 5, LARGEST = 15, CHUNK = 256 * 1024 };
+
+struct block {
+    uint64_t size_class;  // 0: own mapping of `length` bytes
+    uint64_t length;
+};
+
+struct vacant {
+    struct vacant *next;
+};
+
+static uint32_t memory_lock;
+static struct vacant *vacant[LARGEST + 1];
+static char *chunk, *chunk_end;
+
+void *persona_allocate(size_t bytes) {
+    size_t whole = bytes + sizeof(struct block);
+    if (whole > (1 << LARGEST)) {
+        size_t length = (whole + 4095) & ~(size_t)4095;
+        struct block *block = persona_map(length, 4096, PROT_READ | PROT_WRITE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS, -1);
+        if (!block) return 0;
+        block->length = length;
+        return block + 1;
+    }
+    int size_class = SMALLEST;
+    while ((size_t)1 << size_class < whole) size_class++;
+    persona_lock(&memory_lock);
+    struct vacant *found = vacant[size_class];
+    if (found) {
+        vacant[size_class] = found->next;
+    } else {
+        if ((size_t)(chunk_end - chunk) < (size_t)1 << size_class) {
+            char *fresh = persona_map(CHUNK, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+            if (!fresh) {
+                persona_unlock(&memory_lock);
+                return 0;
+            }
+            chunk = fresh;
+            chunk_end = fresh + CHUNK;
+        }
+        found = (struct vacant *)chunk;
+        chunk += (size_t)1 << size_class;
+    }
+    persona_unlock(&memory_lock);
+    struct block *block = (struct block *)found;
+    memset(block, 0, (size_t)1 << size_class);
+    block->size_class = (uint64_t)size_class;
+    return block + 1;
+}
+
+void persona_release(void *memory) {
+    if (!memory) return;
+    struct block *block = (struct block *)memory - 1;
+    if (block->size_class == 0) {
+        persona_syscall(__NR_munmap, (uint64_t)block, block->length, 0, 0, 0, 0);
+        return;
+    }
+    uint64_t size_class = block->size_class;
+    struct vacant *free_block = (struct vacant *)block;
+    persona_lock(&memory_lock);
+    free_block->next = vacant[size_class];
+    vacant[size_class] = free_block;
+    persona_unlock(&memory_lock);
+}
+
+void persona_lock_memory(void) { persona_lock(&memory_lock); }
+void persona_unlock_memory(void) { persona_unlock(&memory_lock); }
+
+// Swift's runtime allocates through these.
+int posix_memalign(void **memory, size_t alignment, size_t bytes) {
+    if (alignment > 16) return 22;
+    *memory = persona_allocate(bytes);
+    return *memory ? 0 : 12;
+}
+
+void free(void *memory) { persona_release(memory); }
+
+// MARK: - Threads' blocks
+
+static uint32_t block_lock;
+static struct persona_thread *blocks;  // all that exist, linked by `next`
+
+// A block whose `alive` word Linux has cleared can be used again. The search goes on where the last one
+// ended, so that a process which keeps many threads does not pay for them at each new one.
+struct persona_thread *persona_thread_block(void) {
+    static struct persona_thread *cursor;
+    static uint32_t count;
+    persona_lock(&block_lock);
+    struct persona_thread *thread = 0;
+    for (uint32_t tries = 0; tries < count && tries < 64 && !thread; tries++) {
+        cursor = cursor && cursor->next ? cursor->next : blocks;
+        if (__atomic_load_n(&cursor->alive, __ATOMIC_ACQUIRE) == 0) thread = cursor;
+    }
+    if (thread) {
+        struct persona_thread *next = thread->next;
+        memset(thread, 0, sizeof *thread);
+        thread->next = next;
+    } else {
+        thread = persona_map(PERSONA_THREAD_BYTES, PERSONA_THREAD_BYTES, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+        if (thread) {
+            persona_syscall(__NR_mprotect, (uint64_t)thread + PERSONA_STACK_OFFSET - 4096, 4096, PROT_NONE,
+                            0, 0, 0);
+            thread->next = blocks;
+            blocks = thread;
+            count++;
+        }
+    }
+    if (thread) {
+        thread->self = thread;
+        thread->alive = 1;
+    }
+    persona_unlock(&block_lock);
+    return thread;
+}
+
+void persona_lock_blocks(void) { persona_lock(&block_lock); }
+void persona_unlock_blocks(void) { persona_unlock(&block_lock); }

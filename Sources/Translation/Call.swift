@@ -99,6 +99,14 @@ public struct Call {
   /// An errno that only the foreign OS has, or that must not pass through the errno map.
   public func foreignError(_ errno: Int) -> Int { Int(PERSONA_FOREIGN_ERROR) - errno }
 
+  /// The foreign errno that a result stands for; nil when the call succeeded.
+  public func errno(of result: Int) -> Int? {
+    if result >= 0 || result < Int(PERSONA_FOREIGN_ERROR) - 4096 { return nil }
+    if result <= Int(PERSONA_FOREIGN_ERROR) { return Int(PERSONA_FOREIGN_ERROR) - result }
+    if result >= -4095 { return table.foreignErrno(-result) }
+    return nil
+  }
+
   // MARK: Guest memory
 
   /// Reads a value from guest memory; false is EFAULT.

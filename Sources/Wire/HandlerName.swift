@@ -3,6 +3,8 @@
 /// The name's family tells the file: a case under "events" is a function of the same name in
 /// Sources/Translation/Handlers/Events.swift.
 public enum HandlerName: UInt16, CaseIterable {
+  /// syscall(number, …): the engine itself calls again with the remaining arguments.
+  case indirect
   // files
   case fcntl, ioctl, getdirentries, getdirentriesWithBase, currentDirectory, pathconf, fpathconf, statfs,
     fstatfs, getfsstat, chflags, pipePair, posixFallocate, posixFadvise, lockingOpen, fhandle
@@ -16,7 +18,7 @@ public enum HandlerName: UInt16, CaseIterable {
     threadWake, threadSetName, userMutex, rtprioThread, sysarch, yield
   // signals
   case sigaction, sigprocmask, sigpending, sigsuspend, sigaltstack, sigreturn, sigtimedwait, sigwait,
-    sigwaitinfo, sigqueue, kill, killpg, sigfastblock
+    sigwaitinfo, sigqueue, kill, killpg, sigfastblock, getcontext, setcontext, swapcontext
   // sockets
   case bind, connect, accept, accept4, getsockname, getpeername, sendto, recvfrom, sendmsg, recvmsg,
     getsockopt, setsockopt, sendfile, bindat, connectat, socketPair

@@ -77,6 +77,10 @@ struct persona_thread {
     uint32_t has_saved_mask;
     uint32_t vfork_child;         ///< 1: runs in its parent's memory
     uint64_t guest_private[4];    ///< personality's own (robust lists, ...)
+    uint32_t restart;             ///< 1: the trap's call will be made again when the guest resumes
+    uint32_t trap_length;         ///< bytes of the trapping instruction
+    uint64_t restart_number;      ///< what the number register held at the trap
+    struct persona_thread *next;  ///< the next thread block there is, alive or not
     uint8_t scratch[];
 };
 
@@ -115,5 +119,41 @@ void persona_unlock(uint32_t *lock);
 
 /// The block of the thread that runs on this stack.
 struct persona_thread *persona_current(void);
+
+// MARK: - Doors to the process itself. Linux's convention; only the engine has them.
+
+/// A thread to start: guest addresses and values.
+struct persona_thread_start {
+    uint64_t entry;          ///< first instruction
+    uint64_t argument;       ///< its first argument register
+    uint64_t stack;          ///< initial stack pointer
+    uint64_t tls;            ///< fs base
+    uint64_t child_tid;      ///< where the new thread's id is stored as 64 bits before it runs, or 0
+    uint64_t parent_tid;     ///< the same for the creator's copy, or 0
+};
+
+int64_t persona_start_thread(struct persona_thread *thread, const struct persona_thread_start *start);
+
+/// Ends the calling thread after storing 1 at guest address `state` (if not 0) and waking its waiters.
+void persona_end_thread(struct persona_thread *thread, uint64_t state);
+
+enum persona_fork_kind {
+    PERSONA_FORK = 0,        ///< a copy of the process
+    PERSONA_VFORK = 1,       ///< shares memory; the parent waits until exec or exit
+    PERSONA_SHARE = 2,       ///< shares memory; both run
+    PERSONA_SHARE_FILES = 4, ///< added: shares the descriptor table
+    PERSONA_NO_SIGNAL = 8,   ///< added: the parent gets no SIGCHLD
+    PERSONA_PIDFD = 16,      ///< added: store a pid descriptor at `*pidfd`
+};
+
+/// 0 in the child, its pid in the parent.
+int64_t persona_fork(struct persona_thread *thread, uint32_t kind, int32_t *pidfd);
+
+/// Replaces the program by the file that O_PATH descriptor `file` names; `path` as the guest gave it, or 0.
+int64_t persona_execute(struct persona_thread *thread, int32_t file, uint64_t path, uint64_t arguments,
+                        uint64_t environment);
+
+/// Installs, for Linux signal `native`, what the process's action for foreign signal `foreign` asks for.
+int64_t persona_install_action(struct persona_thread *thread, int32_t foreign, int32_t native);
 
 #endif

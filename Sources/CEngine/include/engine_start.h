@@ -1,0 +1,43 @@
+/// The freestanding engine's own parts, which translation code does not see: entry points, labels,
+/// thread blocks.
+#ifndef PERSONA_ENGINE_START_H
+#define PERSONA_ENGINE_START_H
+
+#include "engine.h"
+
+/// Bytes from a thread block's start to its signal stack; the page before is the guard.
+#define PERSONA_STACK_OFFSET (104 * 1024)
+
+enum persona_label {
+    PERSONA_TEXT_START, PERSONA_TEXT_END,
+    PERSONA_INTERRUPTIBLE_BEGIN, PERSONA_INTERRUPTIBLE_END, PERSONA_INTERRUPTIBLE_GIVE_UP,
+    PERSONA_COPY_BEGIN, PERSONA_COPY_END, PERSONA_COPY_FAULT,
+    PERSONA_RETURN, PERSONA_RETURN_END,
+    PERSONA_TRAMPOLINE, PERSONA_TRAMPOLINE_NUMBER, PERSONA_TRAMPOLINE_END,
+    PERSONA_ON_SIGNAL, PERSONA_ON_TRAP,
+};
+
+uint64_t persona_label(enum persona_label label);
+
+/// Continues at a Linux ucontext, as if a signal handler returned to it. Does not return.
+void persona_resume(void *ucontext) __attribute__((noreturn));
+void persona_on_stack(uint64_t stack, void (*function)(void *), void *argument) __attribute__((noreturn));
+int64_t persona_clone(uint64_t flags, uint64_t stack, void *parent_tid, void *child_tid, uint64_t tls,
+                      void (*function)(void *), void *argument);
+
+/// Memory in the reserved zone; NULL when there is none. `flags` and `protection` are mmap's.
+void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int file);
+struct persona_thread *persona_thread_block(void);
+
+/// Held around fork, so that the child finds them free.
+void persona_lock_memory(void);
+void persona_unlock_memory(void);
+void persona_lock_blocks(void);
+void persona_unlock_blocks(void);
+
+void engine_start(uint64_t *stack);
+void engine_on_trap(int signal, void *info, void *context);
+void engine_on_signal(int signal, void *info, void *context);
+int engine_deliver_pending(struct persona_thread *thread, void *context);
+
+#endif
