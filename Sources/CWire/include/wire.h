@@ -367,15 +367,32 @@ struct persona_sysctl {
 
 /// A ring of records in memory that every guest process and the supervisor share. A thread writes to
 /// slot `tid % PERSONA_LOG_SLOTS` under `lock`, which holds the writer's tid. `head` and `tail` only grow.
-/// A record never wraps: where it does not fit before the end, a PERSONA_LOG_SKIP record fills the rest.
+/// A record never wraps: where it does not fit before the end, a PERSONA_LOG_SKIP record fills the rest;
+/// of it only `size` and `kind` are there, since the rest may be as short as 8 bytes.
 struct persona_log_slot {
     uint32_t lock;
-    uint32_t reserved;
+    uint32_t lost;       ///< records given up because nobody emptied the ring
     uint64_t head;       ///< bytes ever written (engine)
     uint64_t tail;       ///< bytes ever consumed (supervisor)
     uint64_t padding[5];
     uint8_t data[PERSONA_LOG_SLOT_BYTES - 64];
 };
+
+/// The writer's and the reader's view of `head`, `tail` and `lost`: what was stored before a
+/// store here is seen after the load that sees it.
+static inline uint64_t persona_log_load(const uint64_t *counter) {
+    return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
+}
+
+static inline void persona_log_store(uint64_t *counter, uint64_t value) {
+    __atomic_store_n(counter, value, __ATOMIC_RELEASE);
+}
+
+/// Writes `desired` to a slot's lock if it holds `expected`; answers what it held.
+static inline uint32_t persona_log_claim(uint32_t *lock, uint32_t expected, uint32_t desired) {
+    __atomic_compare_exchange_n(lock, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    return expected;
+}
 
 enum persona_log_kind {
     PERSONA_LOG_SKIP = 0,
@@ -397,7 +414,7 @@ struct persona_log_entry {
     struct persona_log_record record;
     uint32_t number;
     uint32_t argument_count;
-    uint64_t arguments[PERSONA_MAX_ARGUMENTS];   ///< as the guest passed them
+    uint64_t arguments[PERSONA_MAX_ARGUMENTS];   ///< first words as the guest passed them, by argument
 };
 
 enum persona_log_outcome {
@@ -431,6 +448,8 @@ struct persona_log_signal {
     uint64_t handler;     ///< address of the guest's handler
 };
 
+/// What a pointer argument points to: a string without its NUL, an argv's strings each with its NUL,
+/// or plain bytes.
 struct persona_log_capture {
     uint8_t argument;     ///< index of the argument
     uint8_t truncated;    ///< 1: longer in the guest
