@@ -15,6 +15,8 @@ public struct ELFDetails: Sendable, Equatable {
   }
 
   public var kind: Kind
+  /// EI_DATA is ELFDATA2MSB.
+  public var isBigEndian = false
   /// EI_OSABI
   public var osABI: UInt8
   /// e_flags

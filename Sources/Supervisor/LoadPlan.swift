@@ -1,0 +1,152 @@
+import BinaryImage
+import CWire
+
+/// Where every part of a program goes in a guest, and how it starts: what the engine loads by.
+public struct LoadPlan: Sendable, Equatable {
+  /// `struct persona_segment`.
+  public struct Segment: Sendable, Equatable {
+    public var address: UInt64
+    /// Bytes, a whole number of pages.
+    public var length: UInt64
+    public var fileOffset: UInt64
+    /// Bytes that come from the file; the rest reads as zero.
+    public var fileLength: UInt64
+    /// Linux PROT_*.
+    public var protection: UInt32
+    /// 0 is the program, 1 its run-time linker.
+    public var image: UInt32
+
+    public var end: UInt64 { address + length }
+  }
+
+  /// An auxiliary vector entry of the foreign system, and where its value comes from.
+  public struct Auxiliary: Sendable, Equatable {
+    public enum Value: Sendable, Equatable {
+      case literal(UInt64)
+      /// Linux's entry of this type, left out when Linux gave none.
+      case linux(UInt64)
+      /// The address of the program's absolute path.
+      case path
+      /// What the engine finds itself: `enum persona_auxv_source` and its `value`.
+      case engine(persona_auxv_source, UInt64)
+
+      public static func == (left: Value, right: Value) -> Bool {
+        left.wire.source == right.wire.source && left.wire.value == right.wire.value
+      }
+
+      /// The wire form; a string's value is filled in with its offset later.
+      var wire: (source: UInt32, value: UInt64) {
+        switch self {
+        case .literal(let value): (PERSONA_AUXV_LITERAL.rawValue, value)
+        case .linux(let type): (PERSONA_AUXV_LINUX.rawValue, type)
+        case .path: (PERSONA_AUXV_STRING.rawValue, 0)
+        case .engine(let source, let value): (source.rawValue, value)
+        }
+      }
+    }
+
+    public var type: UInt32
+    public var value: Value
+
+    public init(type: UInt32, value: Value) {
+      self.type = type
+      self.value = value
+    }
+  }
+
+  /// In the order in which the engine maps them; a later one may replace a page of an earlier one.
+  public var segments: [Segment] = []
+  public var auxiliary: [Auxiliary] = []
+  public var imageCount: UInt32 = 1
+  /// The first instruction: the run-time linker's, or the program's.
+  public var entry: UInt64 = 0
+  /// End of the data segment, where break(2) starts.
+  public var brk: UInt64 = 0
+  /// The program's absolute path.
+  public var path = ""
+  public var isLogged = false
+  public var tableSize: UInt64 = 0
+  public var logSize: UInt64 = 0
+
+  public init() {}
+
+  /// The last component of `path`, which becomes the process's name.
+  public var name: String {
+    let parts = path.utf8.split(separator: 47)
+    return parts.last.map { String(decoding: $0, as: UTF8.self) } ?? path
+  }
+
+  /// The bytes of `struct persona_plan` and what it refers to.
+  public func serialized() -> [UInt8] {
+    let segmentsOffset = MemoryLayout<persona_plan>.stride
+    let auxiliaryOffset = segmentsOffset + segments.count * MemoryLayout<persona_segment>.stride
+    let nameOffset = auxiliaryOffset + auxiliary.count * MemoryLayout<persona_auxv>.stride
+    let name = Array(name.utf8) + [0]
+    let path = Array(path.utf8) + [0]
+    let pathOffset = nameOffset + name.count
+    let size = pathOffset + path.count
+
+    var head = persona_plan()
+    head.magic = UInt32(PERSONA_PLAN_MAGIC)
+    head.version = UInt32(PERSONA_PLAN_VERSION)
+    head.size = UInt32(size)
+    head.flags = isLogged ? PERSONA_PLAN_LOG.rawValue : 0
+    head.image_count = imageCount
+    head.segment_count = UInt32(segments.count)
+    head.segments = UInt32(segmentsOffset)
+    head.auxv_count = UInt32(auxiliary.count)
+    head.auxv = UInt32(auxiliaryOffset)
+    head.name = UInt32(nameOffset)
+    head.path = UInt32(pathOffset)
+    head.entry = entry
+    head.brk = brk
+    head.table_size = tableSize
+    head.log_size = logSize
+
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(size)
+    withUnsafeBytes(of: head) { bytes.append(contentsOf: $0) }
+    for segment in segments {
+      let wire = persona_segment(
+        address: segment.address, length: segment.length, file_offset: segment.fileOffset,
+        file_length: segment.fileLength, protection: segment.protection, image: segment.image)
+      withUnsafeBytes(of: wire) { bytes.append(contentsOf: $0) }
+    }
+    for entry in auxiliary {
+      let (source, value) = entry.value.wire
+      let isString = source == PERSONA_AUXV_STRING.rawValue
+      let wire = persona_auxv(type: entry.type, source: source, value: isString ? UInt64(pathOffset) : value)
+      withUnsafeBytes(of: wire) { bytes.append(contentsOf: $0) }
+    }
+    bytes.append(contentsOf: name)
+    bytes.append(contentsOf: path)
+    return bytes
+  }
+}
+
+/// Why an image cannot be loaded: what is wrong, and what the user can do.
+public struct LoadPlanError: Error, Sendable, Equatable, CustomStringConvertible {
+  public enum Code: Sendable, Equatable {
+    /// Not a program at all: a library, an object file, a core dump, another format.
+    case notAProgram
+    /// For another processor.
+    case wrongArchitecture
+    /// Its segments contradict themselves, the file or the address space.
+    case badSegment
+    case badEntry
+    /// It cannot be placed where it wants to be on this host.
+    case addressTaken
+  }
+
+  public var code: Code
+  public var cause: String
+  public var remedy: String
+
+  public init(_ code: Code, _ cause: String, remedy: String) {
+    self.code = code
+    self.cause = cause
+    self.remedy = remedy
+  }
+
+  public var description: String { "\(cause); \(remedy)" }
+}
