@@ -1,0 +1,3 @@
+module persona.example/samples
+
+go 1.27
