@@ -5,6 +5,32 @@ import Wire
 /// `HandlerName.isImplemented` tells the table checker.
 func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   switch name {
+  case .exit: return exit(&call)
+  case .fork: return fork(&call)
+  case .vfork: return vfork(&call)
+  case .rfork: return rfork(&call)
+  case .pdfork: return pdfork(&call)
+  case .execve: return execve(&call)
+  case .fexecve: return fexecve(&call)
+  case .threadNew: return threadNew(&call)
+  case .threadExit: return threadExit(&call)
+  case .threadSelf: return threadSelf(&call)
+  case .threadKill: return threadKill(&call)
+  case .threadKillProcess: return threadKillProcess(&call)
+  case .threadSetName: return threadSetName(&call)
+  case .sigaction: return sigaction(&call)
+  case .sigprocmask: return sigprocmask(&call)
+  case .sigpending: return sigpending(&call)
+  case .sigsuspend: return sigsuspend(&call)
+  case .sigaltstack: return sigaltstack(&call)
+  case .sigreturn: return sigreturn(&call)
+  case .getcontext: return getcontext(&call)
+  case .setcontext: return setcontext(&call)
+  case .swapcontext: return swapcontext(&call)
+  case .sigtimedwait: return sigtimedwait(&call)
+  case .sigwaitinfo: return sigwaitinfo(&call)
+  case .sigwait: return sigwait(&call)
+  case .sigqueue: return sigqueue(&call)
   default: return call.foreignError(Int(call.table.header.pointee.errno_unsupported))
   }
 }
