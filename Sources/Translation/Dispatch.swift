@@ -31,6 +31,15 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .sigwaitinfo: return sigwaitinfo(&call)
   case .sigwait: return sigwait(&call)
   case .sigqueue: return sigqueue(&call)
+  case .mmap: return mmap(&call)
+  case .munmap: return munmap(&call)
+  case .mprotect: return mprotect(&call)
+  case .madvise: return madvise(&call)
+  case .minherit: return minherit(&call)
+  case .breakTo: return breakTo(&call)
+  case .mlockall: return mlockall(&call)
+  case .msync: return msync(&call)
+  case .mincore: return mincore(&call)
   default: return call.foreignError(Int(call.table.header.pointee.errno_unsupported))
   }
 }

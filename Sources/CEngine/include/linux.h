@@ -6,8 +6,9 @@
 #include <asm/errno.h>
 #include <asm/prctl.h>
 #include <asm-generic/fcntl.h>
-#include <asm/mman.h>
+#include <linux/mman.h>
 #include <asm/poll.h>
+#include <asm/resource.h>
 #include <linux/capability.h>
 #include <linux/eventpoll.h>
 #include <linux/futex.h>

@@ -1,0 +1,82 @@
+import CEngine
+import CWire
+
+/// madvise(addr, len, advice), advice as Linux counts it. Of FreeBSD's advice only MADV_FREE may lose what
+/// the pages hold; Linux's MADV_DONTNEED does too, so that one becomes MADV_COLD.
+func madvise(_ call: inout Call) -> Int {
+  guard let range = PageRange(call.address(0), call.unsigned(1)), range.isGuest else {
+    return call.error(EINVAL)
+  }
+  if range.isEmpty { return 0 }
+  let advice = call[2] == Int(MADV_DONTNEED) ? Int(MADV_COLD) : call[2]
+  let result = call.hostNow(__NR_madvise, Int(range.start), Int(range.length), advice)
+  // The advice is known: what Linux refuses it for (a hole, a file, locked pages) FreeBSD passes over.
+  return result == call.error(ENOMEM) || result == call.error(EINVAL) || result == call.error(EBADF) ? 0 : result
+}
+
+/// INHERIT_* of sys/mman.h, the same numbers in every BSD.
+private enum Inheritance: UInt32 {
+  case share = 0
+  case copy = 1
+  case none = 2
+  case zero = 3
+}
+
+/// minherit(addr, len, inherit): what a child gets of these pages. Linux cannot turn private memory into
+/// shared, so INHERIT_SHARE of it is refused with EINVAL.
+func minherit(_ call: inout Call) -> Int {
+  guard let range = PageRange(call.address(0), call.unsigned(1)), range.isGuest,
+    let inheritance = Inheritance(rawValue: call.uint32(2))
+  else { return call.error(EINVAL) }
+  if range.isEmpty { return 0 }
+  func advise(_ advice: Int32) -> Int {
+    call.hostNow(__NR_madvise, Int(range.start), Int(range.length), Int(advice))
+  }
+  switch inheritance {
+  case .none: return advise(MADV_DONTFORK)
+  case .zero:
+    let result = advise(MADV_WIPEONFORK)
+    return result < 0 ? result : advise(MADV_DOFORK)
+  case .copy, .share:
+    var mappings = MemoryMap(call)
+    while let mapping = mappings.next() {
+      guard mapping.range.intersection(range) != nil else { continue }
+      if mapping.isShared != (inheritance == .share) { return call.error(EINVAL) }
+    }
+    // Linux refuses MADV_KEEPONFORK for special mappings only, which it does not wipe either.
+    _ = advise(MADV_KEEPONFORK)
+    return advise(MADV_DOFORK)
+  }
+}
+
+extension PageRange {
+  func intersection(_ other: PageRange) -> PageRange? {
+    let low = max(start, other.start)
+    let high = min(end, other.end)
+    return low < high ? PageRange(start: low, end: high) : nil
+  }
+}
+
+/// The process's mappings in ascending order, from Linux's /proc/self/maps.
+struct MemoryMap: ~Copyable {
+  struct Entry {
+    var range: PageRange
+    var isShared: Bool
+  }
+
+  private var file: HostFile
+
+  init(_ call: Call) { file = HostFile(call, "/proc/self/maps") }
+
+  mutating func next() -> Entry? {
+    // 00400000-00452000 rw-s …
+    guard let start = file.hexadecimal() else { return nil }
+    _ = file.byte()
+    guard let end = file.hexadecimal() else { return nil }
+    _ = file.byte()
+    for _ in 0..<3 { _ = file.byte() }
+    let sharing = file.byte()
+    file.skipLine()
+    return Entry(range: PageRange(start: start, end: end), isShared: sharing == UInt8(ascii: "s"))
+  }
+}
