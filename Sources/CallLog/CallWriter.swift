@@ -1,0 +1,241 @@
+import CWire
+import PersonalityTables
+
+/// Writes calls with their arguments and results, the foreign side and Linux's.
+final class CallWriter {
+  let foreign: Vocabulary
+  let linux: Vocabulary
+  let text: TextBuffer
+  private let values: ValueWriter
+  private let linuxValues: ValueWriter
+  /// Where each argument of the last foreign call written stands in `text`.
+  private(set) var ranges: [Range<Int>] = []
+
+  init(foreign: Vocabulary, linux: Vocabulary, text: TextBuffer) {
+    self.foreign = foreign
+    self.linux = linux
+    self.text = text
+    values = ValueWriter(vocabulary: foreign, text: text)
+    linuxValues = ValueWriter(vocabulary: linux, text: text)
+  }
+
+  // MARK: The foreign side
+
+  /// "open("/etc/passwd", O_RDONLY) = 3"
+  func write(_ call: LoggedCall) {
+    writeName(call.number)
+    text.append(UInt8(ascii: "("))
+    writeArguments(call, separator: ", ")
+    text.append(") = ")
+    writeEnd(call)
+  }
+
+  func writeName(_ number: UInt32) {
+    if let index = foreign.call(Int(number)) { return foreign.append(foreign.calls[index].name, to: text) }
+    text.append("nosys_")
+    text.append(decimal: UInt64(number))
+  }
+
+  /// Writes the arguments and notes their `ranges`.
+  func writeArguments(_ call: LoggedCall, separator: StaticString) {
+    ranges.removeAll(keepingCapacity: true)
+    guard call.hasEntry, let index = foreign.call(Int(call.number)) else { return text.append("...") }
+    let count = min(foreign.calls[index].arguments.count, 8)
+    for position in 0..<count {
+      if position > 0 { text.append(separator) }
+      let start = text.count
+      write(call, foreign.calls[index], position)
+      ranges.append(start..<text.count)
+    }
+  }
+
+  private func write(_ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int) {
+    let argument = form.arguments[position]
+    let word = call.arguments[position]
+    if form.special != .none, writeSpecial(call, form, position) { return }
+    switch argument.form {
+    case .value: values.write(word: word, argument.value)
+    case .text:
+      guard let capture = readable(call.entry[position]) else { return write(address: word) }
+      text.append(quoted: capture.bytes)
+      if capture.isTruncated { text.append("...") }
+    case .strings:
+      guard let capture = readable(call.entry[position]) else { return write(address: word) }
+      write(strings: capture, isEnvironment: argument.isEnvironment)
+    case .pointer:
+      let before = readable(call.entry[position])
+      let after = readable(call.exit[position])
+      if let before { write(before, argument.value, isArray: argument.isArray) }
+      if let after {
+        if let before {
+          if before.bytes.elementsEqual(after.bytes) { return }
+          text.append(" => ")
+        }
+        write(after, argument.value, isArray: argument.isArray)
+      } else if before == nil {
+        write(address: word)
+      }
+    }
+  }
+
+  private func readable(_ capture: Capture?) -> Capture? {
+    guard let capture, !capture.isFault else { return nil }
+    return capture
+  }
+
+  private func write(address: UInt64) {
+    if address == 0 { text.append("NULL") } else { text.append(hex: address) }
+  }
+
+  /// What a pointer points to, as `value` says.
+  func write(_ capture: Capture, _ value: Vocabulary.Value, isArray: Bool) {
+    switch value.kind {
+    case .bytes:
+      text.append(quoted: capture.bytes)
+      if capture.isTruncated { text.append("...") }
+    case .text:
+      values.write(memory: capture.bytes, value)
+      if capture.isTruncated { text.append("...") }
+    case .structure where !isArray: values.write(memory: capture.bytes, value)
+    default: values.write(array: capture.bytes, value, truncated: capture.isTruncated)
+    }
+  }
+
+  /// "["ls", "-l"]"; of an environment only how much there is.
+  private func write(strings capture: Capture, isEnvironment: Bool) {
+    text.append(UInt8(ascii: "["))
+    var start = 0
+    var count = 0
+    for position in 0..<capture.bytes.count where capture.bytes[position] == 0 {
+      if !isEnvironment {
+        if count > 0 { text.append(", ") }
+        text.append(quoted: UnsafeRawBufferPointer(rebasing: capture.bytes[start..<position]))
+      }
+      count += 1
+      start = position + 1
+    }
+    if isEnvironment {
+      text.append("/* ")
+      text.append(decimal: count)
+      text.append(capture.isTruncated ? " or more variables */" : count == 1 ? " variable */" : " variables */")
+    } else if capture.isTruncated {
+      text.append(count > 0 ? ", ..." : "...")
+    }
+    text.append(UInt8(ascii: "]"))
+  }
+
+  /// The result, or the error and what there is to say of it.
+  func writeEnd(_ call: LoggedCall) {
+    let index = foreign.call(Int(call.number))
+    switch call.end {
+    case .unfinished, .jump: text.append(UInt8(ascii: "?"))
+    case .restart: text.append("? (restart)")
+    case .error(let errno):
+      text.append("-1 ")
+      write(errno: errno, foreign)
+      guard let index, let reason = foreign.calls[index].reason else { return }
+      text.append(" (")
+      foreign.append(reason, to: text)
+      text.append(UInt8(ascii: ")"))
+    case .result(let value, let second):
+      guard let index else { return text.append(decimal: value) }
+      write(result: value, second, foreign.calls[index].result, values)
+    }
+  }
+
+  func write(errno: Int64, _ vocabulary: Vocabulary) {
+    let name = vocabulary.errno(errno)
+    if !name.isEmpty { return vocabulary.append(name, to: text) }
+    text.append("errno ")
+    text.append(decimal: errno)
+  }
+
+  private func write(
+    result: Int64, _ second: Int64, _ form: Vocabulary.ResultForm, _ values: ValueWriter
+  ) {
+    switch form {
+    case .value(let value):
+      // A size that came back is small; shown signed, a wrong one shows itself.
+      if value.kind == .unsigned { return text.append(decimal: result) }
+      values.write(word: UInt64(bitPattern: result), value)
+    case .pair:
+      text.append(decimal: result)
+      text.append(", ")
+      text.append(decimal: second)
+    case .never: text.append(UInt8(ascii: "?"))
+    }
+  }
+
+  // MARK: The Linux side
+
+  /// "openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 3"; pointers that the guest passed look as they look on the
+  /// foreign side, whose arguments must have been written just before.
+  func write(native: persona_log_native, of call: LoggedCall) {
+    let number = Int(Int32(bitPattern: native.number))
+    guard let index = linux.call(number) else { return write(unknown: native) }
+    let form = linux.calls[index]
+    linux.append(form.name, to: text)
+    text.append(UInt8(ascii: "("))
+    withUnsafeBytes(of: native.arguments) { words in
+      for position in 0..<min(form.arguments.count, 6) {
+        if position > 0 { text.append(", ") }
+        let word = words.load(fromByteOffset: 8 * position, as: UInt64.self)
+        let argument = form.arguments[position]
+        if form.special != .none, writeSpecial(native: form, words, position) { continue }
+        if argument.form == .value, argument.value.kind != .address {
+          linuxValues.write(word: word, argument.value)
+        } else {
+          write(pointer: word, position, form, call)
+        }
+      }
+    }
+    text.append(") = ")
+    write(nativeResult: native.result, form.result)
+  }
+
+  private func write(unknown native: persona_log_native) {
+    text.append("syscall_")
+    text.append(decimal: UInt64(native.number))
+    text.append(UInt8(ascii: "("))
+    withUnsafeBytes(of: native.arguments) { words in
+      for position in 0..<6 {
+        if position > 0 { text.append(", ") }
+        text.append(hex: words.load(fromByteOffset: 8 * position, as: UInt64.self))
+      }
+    }
+    text.append(") = ")
+    write(nativeResult: native.result, .value(Vocabulary.Value(kind: .decimal, isSigned: true, width: 8)))
+  }
+
+  private func write(nativeResult result: Int64, _ form: Vocabulary.ResultForm) {
+    switch result {
+    case -4095 ..< -516, -511 ... -1:
+      text.append("-1 ")
+      write(errno: -result, linux)
+    case -516 ... -512: text.append("? (restart)")
+    default: write(result: result, 0, form, linuxValues)
+    }
+  }
+
+  private func write(
+    pointer word: UInt64, _ position: Int, _ form: Vocabulary.Call, _ call: LoggedCall
+  ) {
+    if word == 0 { return text.append("NULL") }
+    for index in ranges.indices where call.arguments[index] == word { return text.append(copyOf: ranges[index]) }
+    guard word >= UInt64(PERSONA_RESERVED_START), word < UInt64(PERSONA_RESERVED_END) else {
+      return text.append(hex: word)
+    }
+    if let index = foreign.call(Int(call.number)) {
+      let row = foreign.calls[index]
+      if position < row.operands.count, row.operands[position] >= 0,
+        row.operands[position] < row.arguments.count,
+        foreign.isEqual(row.native, linux, form.name)
+      {
+        text.append("<converted ")
+        foreign.append(row.arguments[row.operands[position]].name, to: text)
+        return text.append(UInt8(ascii: ">"))
+      }
+    }
+    text.append("[engine]")
+  }
+}
