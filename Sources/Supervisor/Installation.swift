@@ -1,0 +1,74 @@
+import Glibc
+
+/// Where Persona's own files are: beside its executable, in the layout of an installation prefix.
+public struct Installation: Sendable {
+  /// The folder that holds bin/, lib/ and share/.
+  public var prefix: String
+
+  public init(prefix: String) {
+    self.prefix = prefix
+  }
+
+  /// The installation that this process was started from.
+  public static func current() throws(LaunchError) -> Installation {
+    guard let executable = readLink("/proc/self/exe") else {
+      throw LaunchError(
+        .ours, "cannot read /proc/self/exe: \(describe(errno))", remedy: "mount a proc file system on /proc")
+    }
+    let parts = executable.utf8.split(separator: 47).dropLast(2)
+    return Installation(prefix: "/" + parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/"))
+  }
+
+  /// The engine that every guest is started with.
+  public var engine: String { prefix + "/lib/persona/engine" }
+
+  /// The folder of installed personalities.
+  public var personalities: String { prefix + "/share/persona/personalities" }
+
+  /// The folder of a personality: the first of `directories`, then the installed one.
+  public func folder(ofPersonality name: String, directories: [String] = []) -> String? {
+    (directories + [personalities]).map { $0 + "/" + name }.first { isDirectory($0) }
+  }
+
+  /// The names of all personalities that can be used, in alphabetical order; Linux itself is none.
+  public func personalityNames(directories: [String] = []) -> [String] {
+    var names: Set<String> = []
+    for directory in directories + [personalities] {
+      for name in entries(of: directory) where name != "linux" && isDirectory(directory + "/" + name) {
+        names.insert(name)
+      }
+    }
+    return names.sorted()
+  }
+}
+
+/// The target of a symbolic link.
+func readLink(_ path: String) -> String? {
+  withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+    let length = readlink(path, buffer.baseAddress!, buffer.count)
+    guard length > 0 else { return nil }
+    return String(decoding: UnsafeRawBufferPointer(buffer)[..<length], as: UTF8.self)
+  }
+}
+
+func isDirectory(_ path: String) -> Bool {
+  var status = stat()
+  return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}
+
+/// The names in a folder, without those that begin with a dot; none when it cannot be read.
+func entries(of directory: String) -> [String] {
+  guard let stream = opendir(directory) else { return [] }
+  defer { closedir(stream) }
+  var names: [String] = []
+  while let entry = readdir(stream) {
+    let name = withUnsafePointer(to: &entry.pointee.d_name) {
+      $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+    }
+    if !name.hasPrefix(".") { names.append(name) }
+  }
+  return names
+}
+
+/// Linux's text for an errno.
+func describe(_ code: Int32) -> String { String(cString: strerror(code)) }

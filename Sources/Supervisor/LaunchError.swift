@@ -1,0 +1,29 @@
+/// Why Persona cannot start a program, with the exit status that shells and env(1) use for it.
+public struct LaunchError: Error, Sendable, Equatable, CustomStringConvertible {
+  public enum Status: Int32, Sendable {
+    /// Persona itself failed, or was called wrongly.
+    case ours = 125
+    /// The program was found and cannot be run.
+    case cannotRun = 126
+    /// There is no such program.
+    case notFound = 127
+  }
+
+  public var status: Status
+  /// The file that it is about, nil for Persona as a whole.
+  public var file: String?
+  public var cause: String
+  public var remedy: String?
+
+  public init(_ status: Status, file: String? = nil, _ cause: String, remedy: String? = nil) {
+    self.status = status
+    self.file = file
+    self.cause = cause
+    self.remedy = remedy
+  }
+
+  /// One line: "persona: FILE: CAUSE; REMEDY".
+  public var description: String {
+    "persona: " + (file.map { "\($0): " } ?? "") + cause + (remedy.map { "; \($0)" } ?? "")
+  }
+}

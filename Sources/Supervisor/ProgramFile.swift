@@ -1,0 +1,123 @@
+import BinaryImage
+import Glibc
+
+/// A file that is to be executed: opened, read and judged.
+public struct ProgramFile: ~Copyable {
+  /// Open for reading, closed on exec; owned.
+  public let descriptor: Int32
+  /// The absolute path that the guest is told.
+  public let path: String
+  public let image: Image
+
+  deinit {
+    close(descriptor)
+  }
+
+  /// Opens and reads `hostPath`; errors name the file by `path`.
+  public init(hostPath: String, path: String? = nil) throws(LaunchError) {
+    let shown = path ?? hostPath
+    let descriptor = Glibc.open(hostPath, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    let openError = errno
+    var status = stat()
+    guard stat(hostPath, &status) == 0 else {
+      if descriptor >= 0 { close(descriptor) }
+      throw ProgramFile.failure(shown, openError)
+    }
+    do throws(LaunchError) {
+      try ProgramFile.checkExecutable(hostPath, shown, status)
+      guard descriptor >= 0 else { throw ProgramFile.failure(shown, openError) }
+      image = try ProgramFile.read(descriptor, shown)
+    } catch {
+      if descriptor >= 0 { close(descriptor) }
+      throw error
+    }
+    self.descriptor = descriptor
+    self.path = shown.hasPrefix("/") ? shown : ProgramFile.absolute(shown)
+  }
+
+  private static func read(_ descriptor: Int32, _ shown: String) throws(LaunchError) -> Image {
+    do {
+      return try Image(descriptor: descriptor)
+    } catch {
+      throw LaunchError(.cannotRun, file: shown, error.description)
+    }
+  }
+
+  private static func failure(_ shown: String, _ code: Int32) -> LaunchError {
+    switch code {
+    case ENOENT, ENOTDIR:
+      LaunchError(.notFound, file: shown, "no such file", remedy: "check the path")
+    case EACCES:
+      LaunchError(
+        .cannotRun, file: shown, "permission denied", remedy: "check the permissions of the file and its folders")
+    case ELOOP:
+      LaunchError(.cannotRun, file: shown, "too many symbolic links", remedy: "check where they lead")
+    default:
+      LaunchError(.cannotRun, file: shown, "cannot be opened: \(describe(code))", remedy: "check the path")
+    }
+  }
+
+  private static func checkExecutable(_ hostPath: String, _ shown: String, _ status: stat) throws(LaunchError) {
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR:
+      throw LaunchError(.cannotRun, file: shown, "is a directory", remedy: "name a program in it")
+    default:
+      throw LaunchError(.cannotRun, file: shown, "is not a regular file", remedy: "name a program")
+    }
+    guard faccessat(AT_FDCWD, hostPath, X_OK, AT_EACCESS) == 0 else {
+      throw LaunchError(
+        .cannotRun, file: shown, "is not executable", remedy: "chmod +x it, if it is meant to be run")
+    }
+  }
+
+  /// The path with the current folder before it, lexically.
+  static func absolute(_ path: String) -> String {
+    guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
+    defer { free(folder) }
+    let base = String(cString: folder)
+    return (base == "/" ? "" : base) + "/" + (path.hasPrefix("./") ? String(path.dropFirst(2)) : path)
+  }
+}
+
+// MARK: - Finding
+
+extension ProgramFile {
+  /// Finds a program as execvp(3) does: a name with a slash is a path, any other is searched in `searchPath`.
+  /// Absolute paths are looked up under `root` first.
+  public static func find(_ name: String, searchPath: String?, root: String?) throws(LaunchError) -> ProgramFile {
+    guard !name.isEmpty else {
+      throw LaunchError(.notFound, "the program's name is empty", remedy: "name a program")
+    }
+    if name.utf8.contains(47) { return try open(name, root: root) }
+    var refused: String?
+    for folder in (searchPath ?? "/bin:/usr/bin").split(separator: ":", omittingEmptySubsequences: false) {
+      let candidate = folder.isEmpty ? "./\(name)" : "\(folder)/\(name)"
+      for host in hostPaths(of: candidate, root: root) {
+        var status = stat()
+        guard stat(host, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else { continue }
+        if faccessat(AT_FDCWD, host, X_OK, AT_EACCESS) == 0 {
+          return try ProgramFile(hostPath: host, path: candidate)
+        }
+        refused = refused ?? candidate
+      }
+    }
+    if let refused {
+      throw LaunchError(.cannotRun, file: refused, "is not executable", remedy: "chmod +x it, if it is meant to be run")
+    }
+    throw LaunchError(.notFound, file: name, "no such program in PATH", remedy: "give its path, such as ./\(name)")
+  }
+
+  /// Opens a path, under `root` first when it is absolute.
+  public static func open(_ path: String, root: String?) throws(LaunchError) -> ProgramFile {
+    var status = stat()
+    let host = hostPaths(of: path, root: root).first { stat($0, &status) == 0 }
+    return try ProgramFile(hostPath: host ?? path, path: path)
+  }
+
+  /// Where a guest's path may lie on the host, in the order of the search.
+  static func hostPaths(of path: String, root: String?) -> [String] {
+    guard let root, path.hasPrefix("/") else { return [path] }
+    return [RootedPath.resolve(path, root: root), path].compactMap { $0 }
+  }
+}

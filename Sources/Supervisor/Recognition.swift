@@ -1,0 +1,55 @@
+import BinaryImage
+
+/// Which kernel interface a program is to be run with.
+public enum Recognition: Sendable, Equatable {
+  /// A Linux program, which needs no translation; `isStated` is false when nothing in the file says so.
+  case native(isStated: Bool)
+  /// The personality of this name.
+  case foreign(personality: String)
+  /// The file's first line names who runs it.
+  case script(Script)
+
+  /// Decides by what the user insists on, or else by what the image says of its system.
+  ///
+  /// - Parameters:
+  ///   - file: how to call the file in an error.
+  ///   - available: the names of the personalities that there are.
+  public static func of(
+    _ image: Image, file: String, choice: PersonalityChoice?, available: [String]
+  ) throws(LaunchError) -> Recognition {
+    switch image.format {
+    case .script(let script): return .script(script)
+    case .unknown:
+      throw LaunchError(
+        .cannotRun, file: file,
+        image.fileSize == 0 ? "is empty" : "is not a program in any format that Persona knows",
+        remedy: "persona identify tells what a file is")
+    default: break
+    }
+    if let choice {
+      guard available.contains(choice.name) else {
+        throw LaunchError(
+          .ours, "there is no personality '\(choice.name)'", remedy: "there are: " + list(available))
+      }
+      return .foreign(personality: choice.name)
+    }
+    guard let system = image.origin.system else {
+      let mark = image.elf.map { " (OSABI \($0.osABI))" } ?? ""
+      throw LaunchError(
+        .cannotRun, file: file, "is \(image.format.displayName) of an unknown system\(mark)",
+        remedy: "name the system with --as, one of: " + list(available))
+    }
+    if system == .linux { return .native(isStated: image.origin.certainty == .stated) }
+    guard available.contains(system.rawValue) else {
+      throw LaunchError(
+        .cannotRun, file: file,
+        "is \(image.format.displayName) for \(system.displayName), which has no personality yet",
+        remedy: "there are: " + list(available))
+    }
+    return .foreign(personality: system.rawValue)
+  }
+
+  private static func list(_ names: [String]) -> String {
+    names.isEmpty ? "none (give their folder with --personalities)" : names.joined(separator: ", ")
+  }
+}

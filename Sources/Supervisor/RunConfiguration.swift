@@ -1,0 +1,75 @@
+/// What the user asked `persona run` to do.
+public struct RunConfiguration: Sendable, Equatable {
+  public enum TraceDestination: Sendable, Equatable {
+    case standardError
+    case file(String)
+  }
+
+  /// The program as the user wrote it: a path, or a name to be searched in PATH.
+  public var program: String
+  /// argv without argv[0].
+  public var arguments: [String]
+  /// Where the call log goes; nil when calls are not logged.
+  public var trace: TraceDestination?
+  /// The personality that the user insists on, in place of what the file says.
+  public var personality: PersonalityChoice?
+  /// The shadow root: absolute paths are looked up there first.
+  public var root: String?
+  /// Folders of personalities, searched before the installed ones.
+  public var personalityDirectories: [String]
+
+  public init(
+    program: String, arguments: [String] = [], trace: TraceDestination? = nil,
+    personality: PersonalityChoice? = nil, root: String? = nil, personalityDirectories: [String] = []
+  ) {
+    self.program = program
+    self.arguments = arguments
+    self.trace = trace
+    self.personality = personality
+    self.root = root
+    self.personalityDirectories = personalityDirectories
+  }
+}
+
+/// `--as NAME[:RELEASE]`.
+public struct PersonalityChoice: Sendable, Equatable {
+  /// The personality's name, which is its folder's name.
+  public var name: String
+  /// The release to claim, as the system's programs compare it; nil for the table's own.
+  public var release: UInt32?
+
+  public init(name: String, release: UInt32? = nil) {
+    self.name = name
+    self.release = release
+  }
+
+  /// Reads "freebsd", "freebsd:13.2" or "freebsd:1302001"; nil when it is neither.
+  public init?(_ text: String) {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let name = parts.first, !name.isEmpty,
+      name.utf8.allSatisfy({ ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || ($0 >= 48 && $0 <= 57) || $0 == 45 })
+    else { return nil }
+    self.name = String(name)
+    guard parts.count == 2 else { return }
+    let numbers = parts[1].split(separator: ".", omittingEmptySubsequences: false).map { UInt32($0) }
+    switch numbers.count {
+    case 1:
+      guard let number = numbers[0] else { return nil }
+      release = number < 100 ? PersonalityChoice.release(self.name, number, 0) : number
+    case 2:
+      guard let major = numbers[0], let minor = numbers[1], major < 40, minor < 100 else { return nil }
+      release = PersonalityChoice.release(self.name, major, minor)
+    default: return nil
+    }
+  }
+
+  /// The systems' own encodings of a release: `__FreeBSD_version`, `__NetBSD_Version__`, `__DragonFly_version`.
+  private static func release(_ name: String, _ major: UInt32, _ minor: UInt32) -> UInt32 {
+    switch name {
+    case "freebsd": major * 100_000 + minor * 1000
+    case "netbsd": major * 100_000_000 + minor * 1_000_000
+    case "dragonfly": major * 100_000 + minor * 100
+    default: major * 100 + minor
+    }
+  }
+}
