@@ -5,6 +5,8 @@ import Wire
 /// `HandlerName.isImplemented` tells the table checker.
 func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   switch name {
+  case .sysctl: return sysctl(&call)
+  case .sysctlByName: return sysctlByName(&call)
   case .exit: return exit(&call)
   case .fork: return fork(&call)
   case .vfork: return vfork(&call)

@@ -1,0 +1,192 @@
+import CEngine
+import CWire
+import Wire
+
+// What a personality's information variables say of this host.
+
+/// Adds a host value to the request: 0, or the answer that refuses it. `argument` is what the guest's MIB
+/// says behind the variable's own numbers.
+func hostValue(
+  _ value: HostValue, _ entry: UnsafePointer<persona_sysctl>, _ argument: MIB,
+  _ request: inout SysctlRequest
+) -> Int {
+  let call = request.call
+  switch value {
+  case .executablePath: return executablePath(argument, &request)
+  case .processArguments: return processArguments(argument, &request)
+  case .processList: return processList(entry, argument, &request)
+  case .interfaceList: return interfaceList(argument, &request)
+  default: break
+  }
+  if argument.count > 0 { return call.error(ENOTDIR) }
+  switch value {
+  case .hostName: return hostNameField(65, &request)
+  case .domainName: return domainName(&request)
+  case .machineArchitecture: request.put("amd64")
+  case .cpuModel: return cpuModel(&request)
+  case .bootTime:
+    request.put(Int64(bootTime(call)))
+    request.put(Int64(0))
+  case .loadAverage: return loadAverage(&request)
+  case .clockRate:
+    // struct clockinfo of sys/time.h: hz, tick, spare, stathz, profhz. Linux's user-visible clock has 100.
+    for number: Int32 in [100, 10_000, 0, 100, 100] { request.put(number) }
+  case .pageSizes:
+    // MAXPAGESIZES of sys/param.h is 3 on amd64; Linux maps single pages unless asked otherwise.
+    for size: UInt64 in [pageSize, 2 << 20, 1 << 30] { request.put(size) }
+  case .cpuTimes:
+    guard let times = processorTimes(call) else { return call.error(ENOENT) }
+    for index in 0..<5 { request.put(times[index]) }
+  default:
+    guard let number = hostNumber(value, call) else { return call.error(ENOENT) }
+    request.put(number, as: entry)
+  }
+  return 0
+}
+
+/// A host value that is one number.
+private func hostNumber(_ value: HostValue, _ call: Call) -> Int64? {
+  switch value {
+  case .onlineCPUs: return Int64(onlineProcessors(call))
+  case .pageSize: return Int64(pageSize)
+  case .physicalMemory: return systemInformation()?.total
+  case .availableMemory: return memory(call, "MemAvailable:")
+  case .userMemory: return memory(call, "MemAvailable:")
+  case .freePages: return systemInformation().map { $0.free / Int64(pageSize) }
+  case .swapTotal: return systemInformation()?.swap
+  case .maxFiles: return fileNumber(call, "/proc/sys/fs/file-max").map { min($0, Int64(Int32.max)) }
+  case .maxFilesPerProcess: return fileNumber(call, "/proc/sys/fs/nr_open")
+  case .maxProcesses: return fileNumber(call, "/proc/sys/kernel/pid_max")
+  case .openFiles: return fileNumber(call, "/proc/sys/fs/file-nr")
+  case .argMax: return argumentSpace(call)
+  case .stackTop: return Int64(bitPattern: call.process.pointee.stack_top)
+  case .securityLevel: return -1
+  case .groupsMax: return fileNumber(call, "/proc/sys/kernel/ngroups_max").map { min($0, 1023) }
+  case .cpuFrequency: return processorFrequency(call)
+  default: return nil
+  }
+}
+
+// MARK: - Memory and processors
+
+/// Linux's struct sysinfo, in bytes.
+private func systemInformation() -> (total: Int64, free: Int64, swap: Int64)? {
+  // Offsets of linux/sysinfo.h on x86-64: totalram 32, freeram 40, totalswap 64, mem_unit 104.
+  var memory = InlineArray<16, UInt64>(repeating: 0)
+  return withUnsafeMutableBytes(of: &memory) {
+    let base = $0.baseAddress!
+    guard quietly(__NR_sysinfo, base.word) == 0 else { return nil }
+    let unit = Int64(base.get(at: 104, as: UInt32.self))
+    return (
+      base.get(at: 32, as: Int64.self) * unit, base.get(at: 40, as: Int64.self) * unit,
+      base.get(at: 64, as: Int64.self) * unit
+    )
+  }
+}
+
+/// A line of /proc/meminfo, in bytes.
+private func memory(_ call: Call, _ line: StaticString) -> Int64? {
+  var file = HostFile(call, "/proc/meminfo")
+  guard file.find(line), let kibibytes = file.decimal() else { return systemInformation()?.total }
+  return Int64(kibibytes) * 1024
+}
+
+private func fileNumber(_ call: Call, _ path: StaticString) -> Int64? {
+  var file = HostFile(call, path)
+  return file.decimal().map { Int64($0) }
+}
+
+/// Processors that this process may run on.
+func onlineProcessors(_ call: Call) -> Int {
+  guard let mask = call.scratch(1024) else { return 1 }
+  let bytes = quietly(__NR_sched_getaffinity, 0, 1024, mask.word)
+  guard bytes > 0 else { return 1 }
+  var count = 0
+  for offset in 0..<bytes { count += mask.get(at: offset, as: UInt8.self).nonzeroBitCount }
+  return max(count, 1)
+}
+
+private func processorFrequency(_ call: Call) -> Int64? {
+  var file = HostFile(call, "/proc/cpuinfo")
+  guard file.find("cpu MHz\t\t: ") else { return nil }
+  return file.decimal().map { Int64($0) }
+}
+
+private func cpuModel(_ request: inout SysctlRequest) -> Int {
+  var file = HostFile(request.call, "/proc/cpuinfo")
+  guard file.find("model name\t: "), var text = ByteWriter(request.call, limit: 128) else {
+    return request.call.error(ENOENT)
+  }
+  while let next = file.byte(), next != 0x0a { text.append(next) }
+  text.append(0)
+  request.put(text)
+  return 0
+}
+
+/// user, nice, sys, intr, idle in ticks of 1/100 s: kern.cp_time.
+private func processorTimes(_ call: Call) -> InlineArray<5, Int64>? {
+  var file = HostFile(call, "/proc/stat")
+  guard file.find("cpu "), let user = file.decimal(), let nice = file.decimal(), let system = file.decimal(),
+    let idle = file.decimal(), let waiting = file.decimal(), let hard = file.decimal(),
+    let soft = file.decimal()
+  else { return nil }
+  return [Int64(user), Int64(nice), Int64(system), Int64(hard + soft), Int64(idle + waiting)]
+}
+
+/// Bytes that execve takes for arguments and environment: a quarter of the stack's limit on Linux.
+private func argumentSpace(_ call: Call) -> Int64 {
+  var limits = InlineArray<2, UInt64>(repeating: 0)
+  let result = withUnsafeMutableBytes(of: &limits) {
+    quietly(__NR_prlimit64, 0, Int(RLIMIT_STACK), 0, $0.baseAddress!.word)
+  }
+  guard result == 0 else { return 128 * 1024 }
+  return Int64(max(min(limits[0] / 4, 6 << 20), 128 * 1024))
+}
+
+/// struct loadavg of sys/resource.h: three fixed-point numbers and their scale.
+private func loadAverage(_ request: inout SysctlRequest) -> Int {
+  let call = request.call
+  let scale = 2048
+  var file = HostFile(call, "/proc/loadavg")
+  for _ in 0..<3 {
+    guard let whole = file.decimal() else { return call.error(ENOENT) }
+    _ = file.byte()
+    let hundredths = file.decimal() ?? 0
+    request.put(UInt32(whole * scale + hundredths * scale / 100))
+  }
+  request.put(UInt32(0))
+  request.put(Int64(scale))
+  return 0
+}
+
+/// When the system started, in seconds since 1970.
+func bootTime(_ call: Call) -> Int {
+  var file = HostFile(call, "/proc/stat")
+  guard file.find("btime ") else { return 0 }
+  return file.decimal() ?? 0
+}
+
+// MARK: - Names
+
+/// A member of Linux's struct utsname, which has 65 bytes for each.
+func hostNameField(_ offset: Int, _ request: inout SysctlRequest) -> Int {
+  guard let names = request.call.scratch(6 * 65) else { return request.call.error(ENOMEM) }
+  let result = quietly(__NR_uname, names.word)
+  if result < 0 { return result }
+  request.put(string: (names + offset).assumingMemoryBound(to: CChar.self))
+  return 0
+}
+
+/// Linux says "(none)" where BSD has an empty domain name.
+private func domainName(_ request: inout SysctlRequest) -> Int {
+  guard let names = request.call.scratch(6 * 65) else { return request.call.error(ENOMEM) }
+  let result = quietly(__NR_uname, names.word)
+  if result < 0 { return result }
+  let name = names + 5 * 65
+  if name.get(at: 0, as: UInt8.self) == UInt8(ascii: "(") {
+    request.put(UInt8(0))
+  } else {
+    request.put(string: name.assumingMemoryBound(to: CChar.self))
+  }
+  return 0
+}
