@@ -33,7 +33,7 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "persona",
-      dependencies: ["Supervisor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: ["BinaryImage", "Supervisor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
   ]
 )

@@ -78,3 +78,16 @@ extension Image {
     return parts.joined(separator: ", ")
   }
 }
+
+extension ProgramHeader {
+  /// The type's name as headers spell it after `PT_`, or its number.
+  public var typeName: String {
+    let names: [UInt32: String] = [
+      0: "NULL", 1: "LOAD", 2: "DYNAMIC", 3: "INTERP", 4: "NOTE", 5: "SHLIB", 6: "PHDR", 7: "TLS",
+      0x6474_e550: "GNU_EH_FRAME", 0x6474_e551: "GNU_STACK", 0x6474_e552: "GNU_RELRO",
+      0x6474_e553: "GNU_PROPERTY", 0x65a3_dbe5: "OPENBSD_MUTABLE", 0x65a3_dbe6: "OPENBSD_RANDOMIZE",
+      0x65a3_dbe7: "OPENBSD_WXNEEDED", 0x65a3_dbe8: "OPENBSD_NOBTCFI", 0x65a4_1be6: "OPENBSD_BOOTDATA",
+    ]
+    return names[type] ?? "0x" + String(type, radix: 16)
+  }
+}

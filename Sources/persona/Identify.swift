@@ -1,0 +1,75 @@
+import ArgumentParser
+import BinaryImage
+import Glibc
+
+struct Identify: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Tell which system and processor files were built for.",
+    discussion: """
+      One line for each file: its name, the system with its release when the file states it, the format, and how \
+      it is linked. Exit status: 0 when every file is a program of a known format, 1 when one is not or cannot be \
+      read.
+      """)
+
+  @Flag(name: .shortAndLong, help: "Also tell the evidence, the segments and the libraries.")
+  var verbose = false
+
+  @Argument(help: "The files to identify.")
+  var file: [String]
+
+  func run() throws {
+    var allKnown = true
+    for path in file {
+      do {
+        let image = try read(path)
+        print("\(path): \(image.summary)")
+        if verbose { describe(image) }
+        if image.format == .unknown { allKnown = false }
+      } catch {
+        fflush(nil)
+        Persona.printError("persona: \(path): \(error)")
+        allKnown = false
+      }
+    }
+    fflush(nil)
+    if !allKnown { throw ExitCode(1) }
+  }
+
+  private func read(_ path: String) throws -> Image {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    guard descriptor >= 0 else { throw Unreadable(description: String(cString: strerror(errno))) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw Unreadable(
+        description: status.st_mode & S_IFMT == S_IFDIR
+          ? "is a directory; name a file in it" : "is not a regular file; name a program")
+    }
+    return try Image(descriptor: descriptor)
+  }
+
+  private struct Unreadable: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  private func describe(_ image: Image) {
+    for evidence in image.origin.evidence {
+      print("  \(evidence.isConclusive ? "states" : "hints at") \(evidence.system.displayName): \(evidence.text)")
+    }
+    guard let elf = image.elf else { return }
+    print("  entry \(hexadecimal(image.entry))")
+    for header in elf.programHeaders {
+      let flags =
+        (header.flags & ProgramHeader.readable != 0 ? "r" : "-")
+        + (header.flags & ProgramHeader.writable != 0 ? "w" : "-")
+        + (header.flags & ProgramHeader.executable != 0 ? "x" : "-")
+      print(
+        "  segment \(header.typeName) \(flags) address \(hexadecimal(header.address)) memory \(header.memorySize) "
+          + "file \(hexadecimal(header.offset))+\(header.fileSize) align \(hexadecimal(header.alignment))")
+    }
+    if !elf.neededLibraries.isEmpty { print("  needs \(elf.neededLibraries.joined(separator: " "))") }
+    if let path = elf.libraryPath { print("  looks for libraries in \(path)") }
+  }
+
+  private func hexadecimal(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import Glibc
+import Supervisor
+
+@main
+struct Persona: ParsableCommand {
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "persona",
+    abstract: "Run programs of other operating systems on Linux, without root and at close to native speed.",
+    discussion: """
+      A program's system calls are translated inside its own process, by the table of the system that it was \
+      built for. Exit status: the program's own, or 125 when Persona itself fails, 126 when the program cannot \
+      be run, 127 when there is no such program.
+      """,
+    version: "persona \(version)",
+    subcommands: [Run.self, Trace.self, Identify.self, Check.self, Doctor.self])
+
+  static func main() {
+    let arguments = RunArguments.spelledOut(Array(CommandLine.arguments.dropFirst()))
+    do {
+      var command = try parseAsRoot(arguments)
+      try command.run()
+    } catch {
+      end(error)
+    }
+  }
+
+  /// Prints an error, or the help that was asked for, and leaves.
+  private static func end(_ error: any Error) -> Never {
+    if let error = error as? LaunchError {
+      printError(error.description)
+      Glibc.exit(error.status.rawValue)
+    }
+    if let status = error as? ExitCode { Glibc.exit(status.rawValue) }
+    guard exitCode(for: error).isSuccess else {
+      printError("persona: \(message(for: error)); 'persona --help' tells more")
+      Glibc.exit(LaunchError.Status.ours.rawValue)
+    }
+    print(fullMessage(for: error))
+    fflush(nil)
+    Glibc.exit(0)
+  }
+
+  /// Writes a line to standard error.
+  static func printError(_ text: String) {
+    var line = text + "\n"
+    line.withUTF8 { bytes in
+      var rest = UnsafeRawBufferPointer(bytes)
+      while !rest.isEmpty {
+        let written = write(STDERR_FILENO, rest.baseAddress, rest.count)
+        guard written > 0 else { return }
+        rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+      }
+    }
+  }
+}

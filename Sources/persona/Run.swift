@@ -1,0 +1,116 @@
+import ArgumentParser
+import Glibc
+import Supervisor
+
+/// What `run` and `trace` have in common.
+struct RunArguments: ParsableArguments {
+  @Option(
+    name: .customLong("as"),
+    help: ArgumentHelp(
+      "Treat the program as one of this system, whatever its headers say.", valueName: "name[:release]"))
+  var personality: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Look absolute paths up under this folder first, then on the host.", valueName: "dir"))
+  var root: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Use the personalities in this folder before the installed ones. May be repeated.", valueName: "dir"))
+  var personalities: [String] = []
+
+  @Argument(
+    parsing: .captureForPassthrough,
+    help: ArgumentHelp("The program and its arguments; options end here.", valueName: "program"))
+  var command: [String] = []
+
+  /// The options that take their value from the next argument.
+  private static let valued: Set<String> = ["--as", "--root", "--personalities"]
+
+  /// Rewrites `--trace=FILE` before the program's name as `--trace-output=FILE`, since an option whose value may be
+  /// left out must not take the program for it.
+  static func spelledOut(_ arguments: [String]) -> [String] {
+    guard arguments.first == "run" else { return arguments }
+    var result = arguments
+    var index = 1
+    while index < result.count, result[index].hasPrefix("-"), result[index] != "--" {
+      if result[index].hasPrefix("--trace=") {
+        result[index] = "--trace-output=" + result[index].dropFirst("--trace=".count)
+      }
+      index += valued.contains(result[index]) ? 2 : 1
+    }
+    return result
+  }
+
+  func validate() throws {
+    if let first = command.first, first.hasPrefix("-"), first != "--", first.utf8.count > 1 {
+      throw ValidationError("unknown option '\(first)'")
+    }
+    guard let program = words.first else { throw ValidationError("no program is named") }
+    guard !program.isEmpty else { throw ValidationError("the program's name is empty") }
+    if let personality, PersonalityChoice(personality) == nil {
+      throw ValidationError(
+        "'\(personality)' is no personality: write NAME or NAME:RELEASE, such as freebsd:14.1")
+    }
+    for folder in [root].compactMap({ $0 }) + personalities {
+      var status = stat()
+      guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+        throw ValidationError("'\(folder)' is not a directory")
+      }
+    }
+  }
+
+  private var words: ArraySlice<String> { command.first == "--" ? command.dropFirst() : command[...] }
+
+  func configuration(trace: RunConfiguration.TraceDestination?) -> RunConfiguration {
+    RunConfiguration(
+      program: words.first ?? "", arguments: Array(words.dropFirst()), trace: trace,
+      personality: personality.flatMap { PersonalityChoice($0) }, root: root,
+      personalityDirectories: personalities)
+  }
+}
+
+struct Run: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run a program.",
+    usage: """
+      persona run [--trace[=<file>]] [--as <name[:release]>] [--root <dir>] [--personalities <dir>] \
+      [--] <program> [<argument> ...]
+      """)
+
+  @Flag(help: "Log every call to standard error; --trace=FILE logs to a file.")
+  var trace = false
+
+  @Option(help: .private)
+  var traceOutput: String?
+
+  @OptionGroup var options: RunArguments
+
+  func run() throws {
+    let destination: RunConfiguration.TraceDestination? =
+      if let traceOutput { .file(traceOutput) } else { trace ? .standardError : nil }
+    throw ExitCode(try Supervisor.run(options.configuration(trace: destination)))
+  }
+}
+
+struct Trace: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run a program and log its calls: the same as run --trace.",
+    usage: """
+      persona trace [--output <file>] [--as <name[:release]>] [--root <dir>] [--personalities <dir>] \
+      [--] <program> [<argument> ...]
+      """)
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("Log to this file instead of standard error.", valueName: "file"))
+  var output: String?
+
+  @OptionGroup var options: RunArguments
+
+  func run() throws {
+    let destination = output.map { RunConfiguration.TraceDestination.file($0) }
+    throw ExitCode(try Supervisor.run(options.configuration(trace: destination ?? .standardError)))
+  }
+}
