@@ -9,7 +9,7 @@ extension CallWriter {
     case .socketOption: return writeOption(call, position)
     case .wait: return writeStatus(call, form, position)
     case .sysctl: return writeSysctl(call, form, position)
-    case .execve, .none: return false
+    case .execve, .socketAddress, .none: return false
     }
   }
 

@@ -96,7 +96,7 @@ final class CallWriter {
     case .text:
       values.write(memory: capture.bytes, value)
       if capture.isTruncated { text.append("...") }
-    case .structure where !isArray: values.write(memory: capture.bytes, value)
+    case .structure where !isArray, .socketAddress: values.write(memory: capture.bytes, value)
     default: values.write(array: capture.bytes, value, truncated: capture.isTruncated)
     }
   }

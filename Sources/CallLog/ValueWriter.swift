@@ -41,7 +41,7 @@ struct ValueWriter {
     case .signal: write(name: vocabulary.signal(signed), or: signed)
     case .errno: write(name: vocabulary.errno(signed), or: signed)
     case .map: write(value.index, number, width: value.width)
-    case .structure, .text, .bytes: text.append(hex: number)
+    case .structure, .text, .bytes, .socketAddress: text.append(hex: number)
     }
   }
 
@@ -119,6 +119,7 @@ struct ValueWriter {
     case .structure: write(structure: value.index, memory)
     case .text: write(text: memory)
     case .bytes: text.append(quoted: memory)
+    case .socketAddress: write(socketAddress: memory)
     default:
       guard let word = ValueWriter.load(memory, value.width) else { return text.append("...") }
       write(word: word, value)

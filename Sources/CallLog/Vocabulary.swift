@@ -28,7 +28,7 @@ final class Vocabulary {
   struct Value {
     enum Kind {
       case decimal, unsigned, octal, mode, address, descriptor, identity, device, signal, errno
-      case map, structure, text, bytes
+      case map, structure, text, bytes, socketAddress
     }
     var kind: Kind
     var isSigned = false
@@ -69,7 +69,7 @@ final class Vocabulary {
   }
 
   /// Calls whose arguments say by their values what others mean.
-  enum Special { case none, ioctl, socketOption, wait, sysctl, execve }
+  enum Special { case none, ioctl, socketOption, socketAddress, wait, sysctl, execve }
 
   struct Call {
     var name: Name
@@ -132,8 +132,9 @@ final class Vocabulary {
     hasLengthByte = address.map { personality.structures[$0].fields.first?.name.hasSuffix("_len") } == true
     findNotes()
     for entry in personality.signals.entries where entry.name.hasPrefix("SIG") {
-      let map = personality.map(named: "signal_code_" + entry.name.dropFirst(3).lowercased())
-      if let map { signalCodeMaps[Int(entry.value)] = map }
+      let signal = entry.name.dropFirst(3).lowercased()
+      let map = signal == "chld" ? "child" : signal == "io" ? "poll" : signal
+      if let map = personality.map(named: "signal_code_" + map) { signalCodeMaps[Int(entry.value)] = map }
     }
   }
 
@@ -285,9 +286,17 @@ final class Vocabulary {
   }
 
   private func makeCall(_ row: CallRow) -> Call {
+    let special = Vocabulary.special(row)
     var call = Call(
       name: name(row.name), arguments: row.arguments.map(makeArgument), result: makeResult(row.result),
-      special: Vocabulary.special(row))
+      special: special)
+    if special == .socketAddress {
+      for index in row.arguments.indices where call.arguments[index].value.kind == .bytes {
+        if Vocabulary.socketAddressNames.contains(row.arguments[index].name) {
+          call.arguments[index].value = Value(kind: .socketAddress, width: 1)
+        }
+      }
+    }
     switch row.action {
     case .unsupported(let why): call.reason = name(why)
     case .obsolete: call.reason = name("obsolete")
@@ -311,12 +320,18 @@ final class Vocabulary {
     }
   }
 
+  /// What systems call the argument of bytes that holds a socket address.
+  private static let socketAddressNames: Set = ["addr", "name", "from", "to", "asa", "sa", "sockaddr"]
+
   private static func special(_ row: CallRow) -> Special {
     var handler = row.name
     if case .handler(let name, _) = row.action { handler = name }
     switch handler {
     case "ioctl": return .ioctl
     case "getsockopt", "setsockopt": return .socketOption
+    case "bind", "bindat", "connect", "connectat", "accept", "accept4", "getsockname", "getpeername", "sendto",
+      "recvfrom":
+      return .socketAddress
     case "wait4", "wait6", "waitid": return .wait
     case "sysctl": return .sysctl
     case "execve", "fexecve", "execveat": return .execve

@@ -78,15 +78,27 @@ extension Call {
       return direction == UInt8(PERSONA_IN.rawValue) ? Int(PERSONA_LOG_CAPTURE_LIMIT) : 0
     case PERSONA_ARG_MEMORY.rawValue:
       guard argument.pointee.direction & direction != 0 else { return 0 }
-      return min(memorySize(argument, result), memoryLimit(argument))
+      return min(memorySize(argument, result), memoryLimit(index, argument))
     default: return min(requestSize(index, direction), Int(PERSONA_LOG_CAPTURE_LIMIT))
     }
   }
 
-  /// Plain bytes are data, of which the log shows the beginning; anything else is worth its whole length.
-  private func memoryLimit(_ argument: UnsafePointer<persona_argument>) -> Int {
-    argument.pointee.element_size == 1 && argument.pointee.count_kind != UInt8(PERSONA_COUNT_CONSTANT.rawValue)
-      ? Int(PERSONA_LOG_BUFFER_LIMIT) : Int(PERSONA_LOG_CAPTURE_LIMIT)
+  /// Plain bytes are data, of which the log shows the beginning; a socket address, which has bytes for its
+  /// type too, and anything else is worth its whole length.
+  private func memoryLimit(_ index: Int, _ argument: UnsafePointer<persona_argument>) -> Int {
+    if argument.pointee.element_size != 1 || argument.pointee.count_kind == UInt8(PERSONA_COUNT_CONSTANT.rawValue) {
+      return Int(PERSONA_LOG_CAPTURE_LIMIT)
+    }
+    return isSocketAddress(index) ? 128 : Int(PERSONA_LOG_BUFFER_LIMIT)
+  }
+
+  private func isSocketAddress(_ index: Int) -> Bool {
+    guard row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue) else { return false }
+    switch HandlerName(rawValue: row.pointee.target) {
+    case .bind, .bindat, .connect, .connectat, .accept, .accept4, .getsockname, .getpeername: return true
+    case .sendto, .recvfrom: return index == 4
+    default: return false
+    }
   }
 
   /// Bytes that `argument` points to in the foreign layout.
