@@ -5,6 +5,7 @@
 #include <asm/mman.h>
 #include <asm/unistd_64.h>
 #include <linux/futex.h>
+#include <linux/mman.h>
 
 _Static_assert(offsetof(struct persona_thread, pending) == THREAD_PENDING, "entry.S");
 _Static_assert(PERSONA_THREAD_BYTES == THREAD_BYTES, "entry.S");

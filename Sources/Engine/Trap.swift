@@ -35,30 +35,20 @@ private func answer(_ thread: UnsafeMutablePointer<persona_thread>, _ context: T
   } else {
     readStackWords(table, context, row, &words, shift: 0)
   }
+  let logging = thread.pointee.process.pointee.logging != 0
+  thread.pointee.restart = 0
+  thread.pointee.scratch_used = 0
   guard let row else {
-    answerMissing(thread, table, context, number, words)
+    let errno = Int(table.header.pointee.errno_unsupported)
+    store(errno: errno, table.header.pointee.abi, context)
+    if logging { recordMissingCall(thread, number: number, errno: errno) }
     return
   }
   var call = Call(thread: thread, table: table, row: row, number: Int(number), words: words)
-  thread.pointee.scratch_used = 0
-  let logging = thread.pointee.process.pointee.logging != 0
   if logging { call.recordEntry() }
   let result = call.perform()
-  encode(result, call, context)
-  if logging { call.recordExit(result) }
-}
-
-/// A number past the table's end.
-private func answerMissing(
-  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ context: TrapContext, _ number: UInt64,
-  _ words: InlineArray<8, UInt64>
-) {
-  let call = Call(
-    thread: thread, table: table, row: table.call(0)!, number: Int(truncatingIfNeeded: number), words: words)
-  let result = call.foreignError(Int(table.header.pointee.errno_unsupported))
-  if thread.pointee.process.pointee.logging != 0 { call.recordEntry() }
-  encode(result, call, context)
-  if thread.pointee.process.pointee.logging != 0 { call.recordExit(result) }
+  let outcome = encode(result, call, context)
+  if logging { call.recordExit(result: outcome.value, outcome: outcome.kind) }
 }
 
 private func isIndirect(_ row: UnsafePointer<persona_call>) -> Bool {
@@ -95,19 +85,22 @@ private func readStackWords(
   }
 }
 
-/// Puts a result in Linux's convention into the registers as the personality's ABI says.
-private func encode(_ result: Int, _ call: Call, _ context: TrapContext) {
-  if result == Int(PERSONA_JUMP) { return }
+/// Puts a result in Linux's convention into the registers as the personality's ABI says, and answers what
+/// the log calls it.
+private func encode(
+  _ result: Int, _ call: Call, _ context: TrapContext
+) -> (kind: persona_log_outcome, value: Int) {
+  if result == Int(PERSONA_JUMP) { return (PERSONA_OUTCOME_JUMP, 0) }
   if result == Int(PERSONA_RESTART) {
     context[PERSONA_RIP] -= UInt64(call.thread.pointee.trap_length)
     context[number: call.table.header.pointee.abi.number] = call.thread.pointee.restart_number
     call.thread.pointee.restart = 1
-    return
+    return (PERSONA_OUTCOME_RESTART, 0)
   }
   let abi = call.table.header.pointee.abi
   if let errno = call.errno(of: result) {
     store(errno: errno, abi, context)
-    return
+    return (PERSONA_OUTCOME_ERROR, errno)
   }
   context[number: abi.result] = UInt64(bitPattern: Int64(result))
   if call.row.pointee.result == UInt8(PERSONA_RESULT_PAIR.rawValue) {
@@ -116,6 +109,7 @@ private func encode(_ result: Int, _ call: Call, _ context: TrapContext) {
   if abi.error == UInt8(PERSONA_ERROR_CARRY.rawValue) {
     context[PERSONA_FLAGS] &= ~TrapContext.carry
   }
+  return (PERSONA_OUTCOME_RESULT, result)
 }
 
 func store(errno: Int, _ abi: persona_abi, _ context: TrapContext) {

@@ -84,6 +84,11 @@ struct persona_thread {
     uint8_t scratch[];
 };
 
+/// The process's actions, indexed by foreign signal.
+static inline struct persona_action *persona_actions(struct persona_process *process) {
+    return process->actions;
+}
+
 // MARK: - Doors to Linux
 
 /// A Linux call that a signal may interrupt: PERSONA_RESTART if one is pending or arrives before the call

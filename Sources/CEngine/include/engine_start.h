@@ -35,6 +35,10 @@ void persona_unlock_memory(void);
 void persona_lock_blocks(void);
 void persona_unlock_blocks(void);
 
+static inline void *persona_tid_address(struct persona_thread *thread) { return &thread->tid; }
+static inline void *persona_alive_address(struct persona_thread *thread) { return &thread->alive; }
+static inline char *persona_exec_prefix(struct persona_exec *request) { return request->prefix; }
+
 void engine_start(uint64_t *stack);
 void engine_on_trap(int signal, void *info, void *context);
 void engine_on_signal(int signal, void *info, void *context);

@@ -41,7 +41,7 @@ func sigaction(_ call: inout Call) -> Int {
   }
   let process = call.process
   persona_lock(&process.pointee.action_lock)
-  let actions = actionTable(process)
+  let actions = persona_actions(process)!
   let previous = actions[signal]
   if new != 0 {
     actions[signal] = request
@@ -58,12 +58,6 @@ func sigaction(_ call: inout Call) -> Int {
   persona_unlock(&process.pointee.action_lock)
   if old != 0, !writeAction(call, previous, old) { return call.error(EFAULT) }
   return 0
-}
-
-/// The process's actions, indexed by foreign signal.
-public func actionTable(_ process: UnsafeMutablePointer<persona_process>) -> UnsafeMutablePointer<persona_action> {
-  let offset = MemoryLayout<persona_process>.offset(of: \.actions)!
-  return (UnsafeMutableRawPointer(process) + offset).assumingMemoryBound(to: persona_action.self)
 }
 
 private func readAction(_ call: Call, _ address: UInt64) -> persona_action? {

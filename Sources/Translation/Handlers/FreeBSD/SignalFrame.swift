@@ -118,10 +118,11 @@ public struct FrameRequest {
 
 /// Builds FreeBSD's signal frame on the guest's stack and points the registers at the handler.
 ///
-/// - Returns: false when the stack cannot hold it; FreeBSD then ends the process with SIGILL.
+/// - Returns: the personality's si_code; nil when the stack cannot hold the frame: FreeBSD then ends the
+///   process with SIGILL.
 public func buildFreeBSDFrame(
   _ request: FrameRequest, _ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext
-) -> Bool {
+) -> Int32? {
   let alternate = thread.pointee.alternate_flags & 4 == 0  // SS_DISABLE
   let onStack = isOnAlternateStack(thread, context[PERSONA_RSP])
   let useAlternate = alternate && !onStack && request.action.flags & SignalActionFlags.onStack != 0
@@ -134,7 +135,7 @@ public func buildFreeBSDFrame(
   let extendedAddress = top
   let frameAddress = (top &- UInt64(Frame.size)) & ~15
   // On the engine's stack: a signal may arrive while the scratch of a call is in use.
-  return withUnsafeTemporaryAllocation(byteCount: Frame.size, alignment: 16) { buffer in
+  return withUnsafeTemporaryAllocation(byteCount: Frame.size, alignment: 16) { buffer -> Int32? in
     let frame = buffer.baseAddress!
     frame.initializeMemory(as: UInt8.self, repeating: 0, count: Frame.size)
     frame.storeBytes(of: request.action.handler, toByteOffset: Frame.handler, as: UInt64.self)
@@ -147,8 +148,8 @@ public func buildFreeBSDFrame(
     let code = writeFreeBSDSignalInfo(
       Table(UnsafeRawPointer(thread.pointee.process.pointee.table)), request.info, request.signal, context,
       to: frame + Frame.info)
-    if extendedLength > 0, persona_copy_out(extendedAddress, area! + 512, extendedLength) != 0 { return false }
-    if persona_copy_out(frameAddress, frame, Frame.size) != 0 { return false }
+    if extendedLength > 0, persona_copy_out(extendedAddress, area! + 512, extendedLength) != 0 { return nil }
+    if persona_copy_out(frameAddress, frame, Frame.size) != 0 { return nil }
     context[PERSONA_RDI] = UInt64(request.signal)
     context[PERSONA_RSI] =
       request.action.flags & SignalActionFlags.sigInfo != 0
@@ -158,7 +159,7 @@ public func buildFreeBSDFrame(
     context[PERSONA_RSP] = frameAddress
     context[PERSONA_RIP] = thread.pointee.process.pointee.trampoline
     context[PERSONA_FLAGS] &= ~0x500  // PSL_T, PSL_D
-    return true
+    return code
   }
 }
 

@@ -1,0 +1,87 @@
+# make            build/bin/persona with its engine and tables, ready to run in place
+# make demo       set the machine up, build, run FreeBSD programs under Persona
+# make test       set the machine up, build, run every test
+# make bench      ratios against native Linux and installed peers
+# make install    PREFIX=/usr/local
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD := build
+SWIFT ?= swift
+TOOLCHAIN := $(patsubst %/,%,$(dir $(shell readlink -f "$$(command -v swiftc)")))
+CLANG ?= $(TOOLCHAIN)/clang
+LLD ?= $(TOOLCHAIN)/ld.lld
+MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
+
+ENGINE := $(BUILD)/lib/persona/engine
+TABLES := $(BUILD)/share/persona/personalities
+PERSONA := $(BUILD)/bin/persona
+
+.DEFAULT_GOAL := all
+.PHONY: all engine tables persona install clean
+
+all: engine tables persona
+
+# MARK: The engine: freestanding Embedded Swift at a fixed high address
+
+ENGINE_SWIFT := $(shell find Sources/Wire Sources/Translation Sources/Engine -name '*.swift')
+ENGINE_C := Sources/CEngine/entry.S Sources/CEngine/runtime.c
+ENGINE_HEADERS := $(wildcard Sources/CEngine/*.h Sources/CEngine/include/* Sources/CWire/include/*)
+UAPI := -isystem /usr/include/$(MULTIARCH) -isystem /usr/include
+ENGINE_CFLAGS := --target=x86_64-unknown-none-elf -O2 -ffreestanding -fno-stack-protector -fPIC -fvisibility=hidden \
+  -mno-red-zone -Wall -Wextra -Werror -ffunction-sections -fdata-sections \
+  -ISources/CEngine -ISources/CEngine/include -ISources/CWire/include $(UAPI)
+OBJECTS := $(BUILD)/engine
+
+engine: $(ENGINE)
+
+$(OBJECTS)/engine.o: $(ENGINE_SWIFT) $(ENGINE_HEADERS) Sources/Engine/modules/module.modulemap
+	@mkdir -p $(@D)
+	swiftc -target x86_64-unknown-none-elf -enable-experimental-feature Embedded -wmo -O -parse-as-library \
+	  -swift-version 6 -strict-concurrency=minimal -enforce-exclusivity=unchecked \
+	  -module-name Engine -Xfrontend -function-sections -Xfrontend -disable-stack-protector \
+	  -Xcc -ffreestanding -Xcc -mno-red-zone $(foreach d,$(UAPI),-Xcc $(d)) \
+	  -I Sources/CWire/include -I Sources/CEngine/include -I Sources/Engine/modules \
+	  -c $(ENGINE_SWIFT) -o $@
+
+$(OBJECTS)/entry.o: Sources/CEngine/entry.S $(ENGINE_HEADERS)
+	@mkdir -p $(@D)
+	$(CLANG) $(ENGINE_CFLAGS) -c $< -o $@
+
+$(OBJECTS)/runtime.o: Sources/CEngine/runtime.c $(ENGINE_HEADERS)
+	@mkdir -p $(@D)
+	$(CLANG) $(ENGINE_CFLAGS) -c $< -o $@
+
+$(ENGINE): $(OBJECTS)/engine.o $(OBJECTS)/entry.o $(OBJECTS)/runtime.o
+	@mkdir -p $(@D)
+	$(LLD) -static -no-pie --gc-sections --image-base=0x600000000000 -z separate-code -z noexecstack \
+	  --defsym=persona_text_start=__executable_start --defsym=persona_text_end=etext -e _start -o $@ $^
+
+# MARK: Tables
+
+tables: $(TABLES)/.stamp
+
+$(TABLES)/.stamp: $(shell find personalities -type f)
+	@rm -rf $(TABLES) && mkdir -p $(TABLES)
+	cp -R personalities/. $(TABLES)/
+	@touch $@
+
+# MARK: The supervisor: a static executable
+
+persona:
+	$(SWIFT) build -c release --product persona --static-swift-stdlib -Xswiftc -static-executable -Xlinker -s
+	@mkdir -p $(BUILD)/bin
+	@cmp -s .build/release/persona $(PERSONA) || cp .build/release/persona $(PERSONA)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/persona $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(PERSONA) $(DESTDIR)$(PREFIX)/bin/persona
+	install -m 755 $(ENGINE) $(DESTDIR)$(PREFIX)/lib/persona/engine
+	install -d $(DESTDIR)$(PREFIX)/share/persona
+	cp -R personalities $(DESTDIR)$(PREFIX)/share/persona/
+	install -m 644 docs/persona.1 $(DESTDIR)$(PREFIX)/share/man/man1/persona.1
+
+clean:
+	rm -rf $(BUILD) .build
+
+-include workloads.mk

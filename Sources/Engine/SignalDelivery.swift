@@ -1,0 +1,226 @@
+import CEngine
+import CWire
+import Translation
+
+// Signals reach the guest only between its instructions. One that finds the thread in guest code is
+// delivered at once. One that finds it inside the engine is kept, all signals are blocked, and the
+// engine's return to the guest (persona_return) delivers it; a Linux call that has not yet had an effect
+// is given up so that nobody waits meanwhile.
+
+/// The handler of every signal that the guest catches, of faults, and of the engine's own signal.
+@c(engine_on_signal)
+public func onSignal(
+  _ signal: Int32, _ info: UnsafeMutableRawPointer?, _ context: UnsafeMutableRawPointer?
+) {
+  let thread = persona_current()!
+  let context = TrapContext(context!)
+  if signal == parentDied {
+    dieWithSupervisor()
+    return
+  }
+  let report = SignalInfo(info!)
+  let rip = context[PERSONA_RIP]
+  let inEngine = rip &- label(PERSONA_TEXT_START) < label(PERSONA_TEXT_END) - label(PERSONA_TEXT_START)
+  if report.isFault {
+    if rip &- label(PERSONA_COPY_BEGIN) < label(PERSONA_COPY_END) - label(PERSONA_COPY_BEGIN) {
+      context[PERSONA_RIP] = label(PERSONA_COPY_FAULT)
+      return
+    }
+    if inEngine { engineFault(signal, context, report) }
+    thread.pointee.restart = 0
+    deliver(report, thread, context)
+    return
+  }
+  guard inEngine else {
+    thread.pointee.restart = 0
+    deliver(report, thread, context)
+    return
+  }
+  keep(info!, thread, context, rip)
+}
+
+/// Defers a signal to the engine's return, and makes sure that the engine gets there.
+private func keep(
+  _ info: UnsafeMutableRawPointer, _ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext,
+  _ rip: UInt64
+) {
+  withUnsafeMutableBytes(of: &thread.pointee.pending_info) {
+    $0.baseAddress!.copyMemory(from: info, byteCount: 128)
+  }
+  thread.pointee.pending = 1
+  context.mask = UInt64.max
+  if rip &- label(PERSONA_INTERRUPTIBLE_BEGIN)
+    < label(PERSONA_INTERRUPTIBLE_END) - label(PERSONA_INTERRUPTIBLE_BEGIN)
+  {
+    context[PERSONA_RIP] = label(PERSONA_INTERRUPTIBLE_GIVE_UP)
+  } else if rip &- label(PERSONA_RETURN) < label(PERSONA_RETURN_END) - label(PERSONA_RETURN) {
+    context[PERSONA_RIP] = label(PERSONA_RETURN)
+  }
+}
+
+/// Called by persona_return with a signal pending; 1: look again, 0: return to the context now.
+@c(engine_deliver_pending)
+public func deliverPending(
+  _ thread: UnsafeMutablePointer<persona_thread>?, _ context: UnsafeMutableRawPointer?
+) -> Int32 {
+  let context = TrapContext(context!)
+  let rip = context[PERSONA_RIP]
+  if rip &- label(PERSONA_TEXT_START) < label(PERSONA_TEXT_END) - label(PERSONA_TEXT_START) { return 0 }
+  let report = withUnsafeBytes(of: &thread!.pointee.pending_info) { SignalInfo($0.baseAddress!) }
+  thread!.pointee.pending = 0
+  deliver(report, thread!, context)
+  return 1
+}
+
+/// Makes the guest run its handler when it resumes, or does what the signal does without one.
+private func deliver(
+  _ report: SignalInfo, _ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext
+) {
+  let process = thread.pointee.process!
+  let table = Table(UnsafeRawPointer(process.pointee.table))
+  let foreign = table.foreignSignal(report.signal)
+  let actions = persona_actions(process)!
+  persona_lock(&process.pointee.action_lock)
+  let action = actions[foreign]
+  if action.handler > 1, action.flags & SignalActionFlags.resetHandler != 0 {
+    actions[foreign].handler = 0
+    _ = persona_install_action(thread, Int32(foreign), Int32(report.signal))
+  }
+  persona_unlock(&process.pointee.action_lock)
+  let suspended = thread.pointee.has_saved_mask != 0
+  guard foreign != 0, action.handler > 1 else {
+    if suspended { endSuspension(thread, context) }
+    if foreign == 0 || action.handler == 0 { actByDefault(report, thread, context) }
+    return
+  }
+  if thread.pointee.restart != 0 {
+    thread.pointee.restart = 0
+    if action.flags & SignalActionFlags.restart == 0 {
+      context[PERSONA_RIP] += UInt64(thread.pointee.trap_length)
+      store(errno: table.foreignErrno(Int(EINTR)), table.header.pointee.abi, context)
+    }
+  }
+  let before = suspended ? thread.pointee.saved_mask : context.mask
+  thread.pointee.has_saved_mask = 0
+  let request = FrameRequest(
+    info: report, signal: foreign, action: action, mask: table.foreignSet(before),
+    fsBase: segmentBase(ARCH_GET_FS), gsBase: segmentBase(ARCH_GET_GS))
+  guard let code = buildFreeBSDFrame(request, thread, context) else {
+    killBy(signal: 4, context)
+    return
+  }
+  if process.pointee.logging != 0 {
+    recordSignal(
+      thread, signal: Int32(foreign), code: code,
+      address: report.isFault ? report.address : UInt64(UInt32(bitPattern: report.sender)),
+      handler: action.handler)
+  }
+  var blocked = table.nativeMask(SignalSet(low: action.mask.0, high: action.mask.1))
+  if action.flags & SignalActionFlags.noDefer == 0 { blocked |= 1 << UInt64(report.signal - 1) }
+  context.mask |= blocked
+}
+
+private func endSuspension(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) {
+  context.mask = thread.pointee.saved_mask
+  thread.pointee.has_saved_mask = 0
+}
+
+/// Faults and SIGSYS have the engine's handler even when the guest has none.
+private func actByDefault(
+  _ report: SignalInfo, _ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext
+) {
+  killBy(signal: report.signal, context)
+  if !report.isFault {
+    _ = persona_syscall(
+      Int64(__NR_tgkill), UInt64(thread.pointee.process.pointee.pid), UInt64(thread.pointee.tid),
+      UInt64(report.signal), 0, 0, 0)
+  }
+}
+
+/// Gives a signal Linux's default action, unblocked: the fault repeats, or the caller sends it.
+private func killBy(signal: Int, _ context: TrapContext) {
+  var action = KernelAction()
+  _ = setKernelAction(signal, &action)
+  context.mask &= ~(1 << UInt64(signal - 1))
+  if signal == 4 {
+    _ = persona_syscall(
+      Int64(__NR_tkill), UInt64(persona_current()!.pointee.tid), UInt64(signal), 0, 0, 0, 0)
+  }
+}
+
+private func segmentBase(_ request: Int32) -> UInt64 {
+  var value: UInt64 = 0
+  _ = withUnsafeMutablePointer(to: &value) {
+    persona_syscall(
+      Int64(__NR_arch_prctl), UInt64(request), UInt64(UInt(bitPattern: $0)), 0, 0, 0, 0)
+  }
+  return value
+}
+
+@inline(__always)
+func label(_ label: persona_label) -> UInt64 { persona_label(label) }
+
+// MARK: - Actions in Linux
+
+/// Linux's struct sigaction for rt_sigaction (asm/signal.h).
+struct KernelAction {
+  var handler: UInt64 = 0
+  var flags: UInt64 = 0
+  var restorer: UInt64 = 0
+  var mask: UInt64 = 0
+}
+
+@discardableResult
+func setKernelAction(_ signal: Int, _ action: inout KernelAction) -> Int64 {
+  withUnsafeMutablePointer(to: &action) {
+    persona_syscall(
+      Int64(__NR_rt_sigaction), UInt64(signal), UInt64(UInt(bitPattern: $0)), 0, 8, 0, 0)
+  }
+}
+
+/// SA_SIGINFO, SA_ONSTACK, SA_RESTORER of Linux (asm/signal.h).
+private let handlerFlags: UInt64 = 0x4 | 0x0800_0000 | 0x0400_0000
+/// SA_RESTART: an interrupted call's instruction is where the handler finds the engine.
+private let restartFlag: UInt64 = 0x1000_0000
+
+/// SIGSYS interrupts nothing of the engine and may be interrupted; all others run alone.
+func installTrap() {
+  var action = KernelAction(
+    handler: label(PERSONA_ON_TRAP), flags: handlerFlags, restorer: label(PERSONA_RETURN), mask: 0)
+  setKernelAction(31, &action)
+}
+
+func engineAction() -> KernelAction {
+  KernelAction(
+    handler: label(PERSONA_ON_SIGNAL), flags: handlerFlags | restartFlag, restorer: label(PERSONA_RETURN),
+    mask: ~TrapContext.unblockable)
+}
+
+/// Signals whose handler the engine keeps whatever the guest asks: SIGBUS, SIGSEGV, SIGSYS.
+private func isKept(_ native: Int32) -> Bool { native == 7 || native == 11 || native == 31 }
+
+/// Signals that Linux ignores without a handler (signal(7)): SIGCHLD, SIGCONT, SIGURG, SIGWINCH.
+private func isIgnoredByLinux(_ native: Int32) -> Bool {
+  native == 17 || native == 18 || native == 23 || native == 28
+}
+
+@c(persona_install_action)
+public func installAction(
+  _ thread: UnsafeMutablePointer<persona_thread>?, _ foreign: Int32, _ native: Int32
+) -> Int64 {
+  if isKept(native) { return 0 }
+  let process = thread!.pointee.process!
+  let table = Table(UnsafeRawPointer(process.pointee.table))
+  let action = persona_actions(process)![Int(foreign)]
+  var kernel = engineAction()
+  if action.handler == 0 {
+    kernel = KernelAction()
+    let ignored = table.signalDefault(Int(foreign)) == Int(PERSONA_DEFAULT_IGNORE.rawValue)
+    if ignored && !isIgnoredByLinux(native) { kernel.handler = 1 }
+  } else if action.handler == 1 {
+    kernel = KernelAction(handler: 1)
+  }
+  if action.flags & SignalActionFlags.noChildStop != 0 { kernel.flags |= 1 }
+  if action.flags & SignalActionFlags.noChildWait != 0 { kernel.flags |= 2 }
+  return setKernelAction(Int(native), &kernel)
+}

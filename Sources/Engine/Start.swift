@@ -1,0 +1,361 @@
+import CEngine
+import CWire
+import Translation
+import Wire
+
+/// Linux's own initial stack: argument and environment pointers, auxiliary vector.
+private struct LinuxStack {
+  let argc: Int
+  let argv: UnsafeMutablePointer<UInt64>
+  let envc: Int
+  let envv: UnsafeMutablePointer<UInt64>
+  let auxv: UnsafeMutablePointer<UInt64>
+
+  init(_ stack: UnsafeMutablePointer<UInt64>) {
+    argc = Int(stack[0])
+    argv = stack + 1
+    envv = argv + argc + 1
+    var count = 0
+    while envv[count] != 0 { count += 1 }
+    envc = count
+    auxv = envv + count + 1
+  }
+
+  func auxiliary(_ type: UInt64) -> UInt64? {
+    var entry = auxv
+    while entry[0] != 0 {
+      if entry[0] == type { return entry[1] }
+      entry += 2
+    }
+    return nil
+  }
+}
+
+/// The engine's first function, still on Linux's stack.
+@c(engine_start)
+public func start(_ stack: UnsafeMutablePointer<UInt64>?) {
+  var blocked = UInt64.max
+  var inherited: UInt64 = 0
+  withUnsafeMutablePointer(to: &blocked) { blocked in
+    withUnsafeMutablePointer(to: &inherited) { inherited in
+      _ = persona_syscall(
+        Int64(__NR_rt_sigprocmask), 2 /* SIG_SETMASK */, UInt64(UInt(bitPattern: blocked)),
+        UInt64(UInt(bitPattern: inherited)), 8, 0, 0)
+    }
+  }
+  watchParent(expecting: nil)
+  let file = hypercall(PERSONA_HC_START)
+  if file < 0 { fatal("persona: the engine runs only under 'persona run'") }
+  guard let thread = persona_thread_block(),
+    let process = persona_allocate(MemoryLayout<persona_process>.stride)?
+      .bindMemory(to: persona_process.self, capacity: 1)
+  else { fatal("persona: no memory for the engine") }
+  thread.pointee.process = process
+  thread.pointee.alternate_flags = 4  // SS_DISABLE
+  thread.pointee.tid = Int32(truncatingIfNeeded: persona_syscall(Int64(__NR_gettid), 0, 0, 0, 0, 0, 0))
+  process.pointee.pid = thread.pointee.tid
+  process.pointee.plan = UnsafePointer(mapPlan(Int32(truncatingIfNeeded: file)))
+  mapTable(process)
+  mapLog(process)
+  // The block is the first thread's: Linux clears `alive` when it ends.
+  withUnsafeMutablePointer(to: &thread.pointee.alive) {
+    _ = persona_syscall(
+      Int64(__NR_set_tid_address), UInt64(UInt(bitPattern: $0)), 0, 0, 0, 0, 0)
+  }
+  let plan = UnsafeRawPointer(process.pointee.plan!)
+  nameThread(plan)
+  loadSegments(plan)
+  process.pointee.brk_start = process.pointee.plan.pointee.brk
+  process.pointee.brk_end = process.pointee.plan.pointee.brk
+  let linux = LinuxStack(stack!)
+  process.pointee.stack_top = UInt64(UInt(bitPattern: linux.auxv))
+  let initial = buildStack(linux, plan, process)
+  inheritActions(thread)
+  mapTrampoline(process)
+  enter(thread, stack: initial, mask: inherited)
+}
+
+// MARK: - Plan, table, log
+
+private func mapFile(_ file: Int32, _ size: UInt64, _ protection: Int32, shared: Bool, _ what: StaticString)
+  -> UnsafeMutableRawPointer
+{
+  guard let memory = persona_map(Int(size), 4096, protection, shared ? MAP_SHARED : MAP_PRIVATE, file) else {
+    fatal(what)
+  }
+  _ = persona_syscall(Int64(__NR_close), UInt64(file), 0, 0, 0, 0, 0)
+  return memory
+}
+
+private func mapPlan(_ file: Int32) -> UnsafeMutablePointer<persona_plan> {
+  var head = persona_plan()
+  let length = withUnsafeMutablePointer(to: &head) {
+    persona_syscall(
+      Int64(__NR_pread64), UInt64(file), UInt64(UInt(bitPattern: $0)),
+      UInt64(MemoryLayout<persona_plan>.size), 0, 0, 0)
+  }
+  guard length == Int64(MemoryLayout<persona_plan>.size), head.magic == UInt32(PERSONA_PLAN_MAGIC),
+    head.version == UInt32(PERSONA_PLAN_VERSION)
+  else { fatal("persona: the engine and the supervisor are of different versions; install both anew") }
+  return mapFile(file, UInt64(head.size), PROT_READ, shared: false, "persona: cannot map the load plan")
+    .assumingMemoryBound(to: persona_plan.self)
+}
+
+private func mapTable(_ process: UnsafeMutablePointer<persona_process>) {
+  let file = hypercall(PERSONA_HC_TABLE)
+  if file < 0 { fatal("persona: the supervisor did not hand over the personality table", file) }
+  let table = mapFile(
+    Int32(truncatingIfNeeded: file), process.pointee.plan.pointee.table_size, PROT_READ, shared: true,
+    "persona: cannot map the personality table")
+  process.pointee.table = UnsafePointer(table.assumingMemoryBound(to: persona_table.self))
+  guard process.pointee.table.pointee.magic == UInt32(PERSONA_TABLE_MAGIC),
+    process.pointee.table.pointee.version == UInt32(PERSONA_TABLE_VERSION)
+  else { fatal("persona: the personality table is not one that this engine reads") }
+}
+
+private func mapLog(_ process: UnsafeMutablePointer<persona_process>) {
+  guard process.pointee.plan.pointee.flags & PERSONA_PLAN_LOG.rawValue != 0 else { return }
+  let file = hypercall(PERSONA_HC_LOG)
+  if file < 0 { fatal("persona: the supervisor did not hand over the call log", file) }
+  let log = mapFile(
+    Int32(truncatingIfNeeded: file), process.pointee.plan.pointee.log_size, PROT_READ | PROT_WRITE,
+    shared: true, "persona: cannot map the call log")
+  process.pointee.log = log.assumingMemoryBound(to: persona_log_slot.self)
+  process.pointee.logging = 1
+}
+
+private func nameThread(_ plan: UnsafeRawPointer) {
+  let name = plan + Int(plan.assumingMemoryBound(to: persona_plan.self).pointee.name)
+  _ = persona_syscall(Int64(__NR_prctl), UInt64(PR_SET_NAME), UInt64(UInt(bitPattern: name)), 0, 0, 0, 0)
+}
+
+// MARK: - Image
+
+private func loadSegments(_ plan: UnsafeRawPointer) {
+  let head = plan.assumingMemoryBound(to: persona_plan.self)
+  let segments = (plan + Int(head.pointee.segments)).assumingMemoryBound(to: persona_segment.self)
+  for image in 0..<head.pointee.image_count {
+    let file = hypercall(PERSONA_HC_IMAGE, UInt64(image))
+    if file < 0 { fatal("persona: the supervisor did not hand over the program", file) }
+    for index in 0..<Int(head.pointee.segment_count) where segments[index].image == image {
+      load(segments[index], UInt64(file))
+    }
+    _ = persona_syscall(Int64(__NR_close), UInt64(file), 0, 0, 0, 0, 0)
+  }
+}
+
+private func load(_ segment: persona_segment, _ file: UInt64) {
+  let page: UInt64 = 4096
+  let protection = UInt64(segment.protection)
+  let inFile = (segment.file_length + page - 1) & ~(page - 1)
+  let fixed = UInt64(MAP_FIXED_NOREPLACE | MAP_PRIVATE)
+  if inFile > 0 {
+    let tail = inFile - segment.file_length
+    let zeroTail = tail > 0 && segment.length > segment.file_length && protection & UInt64(PROT_WRITE) != 0
+    let mapped = persona_syscall(
+      Int64(__NR_mmap), segment.address, inFile, protection, fixed, file, segment.file_offset)
+    if mapped != Int64(segment.address) { fatal("persona: cannot map the program at its addresses", mapped) }
+    if zeroTail {
+      let start = UnsafeMutableRawPointer(bitPattern: UInt(segment.address + segment.file_length))!
+      start.initializeMemory(as: UInt8.self, repeating: 0, count: Int(tail))
+    }
+  }
+  guard segment.length > inFile else { return }
+  let rest = segment.address + inFile
+  let mapped = persona_syscall(
+    Int64(__NR_mmap), rest, segment.length - inFile, protection, fixed | UInt64(MAP_ANONYMOUS),
+    UInt64.max, 0)
+  if mapped != Int64(rest) { fatal("persona: cannot map the program's data at its addresses", mapped) }
+}
+
+// MARK: - Initial stack
+
+/// Lays argc, argv, envv and the auxiliary vector out below Linux's own, whose strings stay where they
+/// are; answers the address of argc.
+private func buildStack(
+  _ linux: LinuxStack, _ plan: UnsafeRawPointer, _ process: UnsafeMutablePointer<persona_process>
+) -> UInt64 {
+  let head = plan.assumingMemoryBound(to: persona_plan.self)
+  let auxv = (plan + Int(head.pointee.auxv)).assumingMemoryBound(to: persona_auxv.self)
+  let vectorWords = 1 + linux.argc + 1 + linux.envc + 1 + 2 * (Int(head.pointee.auxv_count) + 1)
+  var data = UInt64(UInt(bitPattern: linux.argv - 1)) & ~15
+
+  // struct ps_strings of the BSDs (sys/exec.h): where argv and envv are.
+  data -= 32
+  let strings = UnsafeMutablePointer<UInt64>(bitPattern: UInt(data))!
+  var addresses = InlineArray<64, UInt64>(repeating: 0)
+  for index in 0..<min(Int(head.pointee.auxv_count), 64) {
+    addresses[index] = place(auxv[index], plan, &data)
+  }
+  data = (data - UInt64(8 * vectorWords)) & ~15
+  let vector = UnsafeMutablePointer<UInt64>(bitPattern: UInt(data))!
+  vector[0] = UInt64(linux.argc)
+  let argv = vector + 1
+  for index in 0...linux.argc { argv[index] = linux.argv[index] }
+  let envv = argv + linux.argc + 1
+  for index in 0...linux.envc { envv[index] = linux.envv[index] }
+  strings[0] = UInt64(UInt(bitPattern: argv))
+  strings[1] = UInt64(linux.argc)
+  strings[2] = UInt64(UInt(bitPattern: envv))
+  strings[3] = UInt64(linux.envc)
+
+  var entry = envv + linux.envc + 1
+  for index in 0..<min(Int(head.pointee.auxv_count), 64) {
+    let item = auxv[index]
+    let value: UInt64?
+    switch item.source {
+    case PERSONA_AUXV_LITERAL.rawValue: value = item.value
+    case PERSONA_AUXV_LINUX.rawValue: value = linux.auxiliary(item.value)
+    case PERSONA_AUXV_ARGC.rawValue: value = UInt64(linux.argc)
+    case PERSONA_AUXV_ARGV.rawValue: value = UInt64(UInt(bitPattern: argv))
+    case PERSONA_AUXV_ENVC.rawValue: value = UInt64(linux.envc)
+    case PERSONA_AUXV_ENVV.rawValue: value = UInt64(UInt(bitPattern: envv))
+    case PERSONA_AUXV_PS_STRINGS.rawValue: value = UInt64(UInt(bitPattern: strings))
+    case PERSONA_AUXV_STACK_BASE.rawValue: value = process.pointee.stack_top - stackLimit()
+    case PERSONA_AUXV_STACK_LIMIT.rawValue: value = stackLimit()
+    case PERSONA_AUXV_NCPUS.rawValue: value = onlineCPUs()
+    default: value = addresses[index]
+    }
+    guard let value else { continue }
+    entry[0] = UInt64(item.type)
+    entry[1] = value
+    entry += 2
+  }
+  entry[0] = 0
+  entry[1] = 0
+  return data
+}
+
+/// Puts what an auxiliary entry points to on the stack and answers its address; 0 for plain values.
+private func place(_ item: persona_auxv, _ plan: UnsafeRawPointer, _ data: inout UInt64) -> UInt64 {
+  switch item.source {
+  case PERSONA_AUXV_STRING.rawValue:
+    let text = (plan + Int(item.value)).assumingMemoryBound(to: UInt8.self)
+    var length = 0
+    while text[length] != 0 { length += 1 }
+    data -= UInt64(length + 1)
+    UnsafeMutableRawPointer(bitPattern: UInt(data))!.copyMemory(from: text, byteCount: length + 1)
+    let address = data
+    data &= ~15
+    return address
+  case PERSONA_AUXV_RANDOM.rawValue:
+    data = (data - item.value) & ~15
+    _ = persona_syscall(Int64(__NR_getrandom), data, item.value, 0, 0, 0, 0)
+    return data
+  case PERSONA_AUXV_PAGESIZES.rawValue:
+    data = (data - 8 * item.value) & ~15
+    let sizes = UnsafeMutablePointer<UInt64>(bitPattern: UInt(data))!
+    for index in 0..<Int(item.value) { sizes[index] = index == 0 ? 4096 : index == 1 ? 2 << 20 : 0 }
+    return data
+  default: return 0
+  }
+}
+
+private func stackLimit() -> UInt64 {
+  var limit: (UInt64, UInt64) = (0, 0)
+  _ = withUnsafeMutablePointer(to: &limit) {
+    persona_syscall(Int64(__NR_getrlimit), 3 /* RLIMIT_STACK */, UInt64(UInt(bitPattern: $0)), 0, 0, 0, 0)
+  }
+  return min(limit.0, 512 << 20)
+}
+
+private func onlineCPUs() -> UInt64 {
+  var mask = InlineArray<128, UInt64>(repeating: 0)
+  let length = withUnsafeMutablePointer(to: &mask) {
+    persona_syscall(Int64(__NR_sched_getaffinity), 0, 1024, UInt64(UInt(bitPattern: $0)), 0, 0, 0)
+  }
+  var count = 0
+  for index in 0..<max(0, Int(length) / 8) { count += mask[index].nonzeroBitCount }
+  return UInt64(max(1, count))
+}
+
+// MARK: - Signals
+
+/// Ignored signals stay ignored over an exec; all else starts as the personality's default.
+private func inheritActions(_ thread: UnsafeMutablePointer<persona_thread>) {
+  let process = thread.pointee.process!
+  let table = Table(UnsafeRawPointer(process.pointee.table))
+  let actions = persona_actions(process)!
+  for native in 1..<parentDied where native != 9 && native != 19 {
+    let foreign = table.foreignSignal(Int(native))
+    var kernel = KernelAction()
+    _ = withUnsafeMutablePointer(to: &kernel) {
+      persona_syscall(Int64(__NR_rt_sigaction), UInt64(native), 0, UInt64(UInt(bitPattern: $0)), 8, 0, 0)
+    }
+    if kernel.handler == 1 {
+      if foreign != 0 { actions[foreign].handler = 1 }
+    } else if foreign != 0, table.signalDefault(foreign) == Int(PERSONA_DEFAULT_IGNORE.rawValue) {
+      _ = persona_install_action(thread, Int32(foreign), native)
+    }
+  }
+  var action = engineAction()
+  setKernelAction(7, &action)
+  action = engineAction()
+  setKernelAction(11, &action)
+  action = engineAction()
+  setKernelAction(Int(parentDied), &action)
+  installTrap()
+}
+
+private func mapTrampoline(_ process: UnsafeMutablePointer<persona_process>) {
+  guard let page = persona_map(4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1) else {
+    fatal("persona: no memory for the signal trampoline")
+  }
+  let start = label(PERSONA_TRAMPOLINE)
+  page.copyMemory(
+    from: UnsafeRawPointer(bitPattern: UInt(start))!, byteCount: Int(label(PERSONA_TRAMPOLINE_END) - start))
+  let number = UInt32(sigreturnNumber(Table(UnsafeRawPointer(process.pointee.table))))
+  page.storeBytes(of: number, toByteOffset: Int(label(PERSONA_TRAMPOLINE_NUMBER) - start), as: UInt32.self)
+  let address = UInt64(UInt(bitPattern: page))
+  _ = persona_syscall(Int64(__NR_mprotect), address, 4096, UInt64(PROT_READ | PROT_EXEC), 0, 0, 0)
+  process.pointee.trampoline = address
+}
+
+/// The highest number whose row is the sigreturn handler: older ones take older frames.
+private func sigreturnNumber(_ table: Table) -> UInt64 {
+  var number = UInt64(table.header.pointee.calls.count)
+  while number > 0 {
+    number -= 1
+    let row = table.call(number)!
+    if row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue),
+      row.pointee.target == HandlerName.sigreturn.rawValue
+    {
+      return number
+    }
+  }
+  fatal("persona: the personality table has no sigreturn")
+}
+
+// MARK: - Entry
+
+/// Switches to the guest's first instruction with the registers that its ABI promises.
+private func enter(_ thread: UnsafeMutablePointer<persona_thread>, stack: UInt64, mask: UInt64) -> Never {
+  let process = thread.pointee.process!
+  let abi = process.pointee.table.pointee.abi
+  useSignalStack(thread)
+  let context = freshContext(thread)
+  context[PERSONA_RIP] = process.pointee.plan.pointee.entry
+  context[PERSONA_RSP] = ((stack - 8) & ~15) + UInt64(abi.entry_padding)
+  if abi.entry_stack == UInt8(PERSONA_NO_REGISTER.rawValue) {
+    context[PERSONA_RSP] = stack
+  } else {
+    context[number: abi.entry_stack] = stack
+  }
+  context.mask = mask
+  let armed = armUserDispatch()
+  if armed < 0 { fatal("persona: this kernel lacks syscall user dispatch (Linux 5.11); see 'persona doctor'", armed) }
+  persona_resume(context.words)
+}
+
+/// A ucontext at the top of the thread's signal stack, with Linux's user segments and a clean FPU.
+func freshContext(_ thread: UnsafeMutablePointer<persona_thread>) -> TrapContext {
+  let top = UnsafeMutableRawPointer(thread) + Int(PERSONA_THREAD_BYTES) - 1024
+  top.initializeMemory(as: UInt8.self, repeating: 0, count: 1024)
+  let context = TrapContext(top)
+  let stack = signalStack(thread)
+  context.words[0] = 0x6  // UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS
+  (context.words[2], context.words[3], context.words[4]) = stack
+  context.segments = 0x002b_0000_0000_0033
+  context[PERSONA_FLAGS] = 0x202
+  return context
+}

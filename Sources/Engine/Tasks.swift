@@ -1,0 +1,333 @@
+import CEngine
+import CWire
+import Translation
+
+// New threads and processes, exec and exit.
+
+private func blockAllSignals() -> UInt64 { setMask(UInt64.max) }
+
+@discardableResult
+private func setMask(_ mask: UInt64) -> UInt64 {
+  var mask = mask
+  var previous: UInt64 = 0
+  withUnsafeMutablePointer(to: &mask) { mask in
+    withUnsafeMutablePointer(to: &previous) { previous in
+      _ = persona_syscall(
+        Int64(__NR_rt_sigprocmask), 2, UInt64(UInt(bitPattern: mask)), UInt64(UInt(bitPattern: previous)), 8,
+        0, 0)
+    }
+  }
+  return previous
+}
+
+// MARK: - Threads
+
+private let threadFlags = UInt64(
+  CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS
+    | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+
+@c(persona_start_thread)
+public func startThread(
+  _ thread: UnsafeMutablePointer<persona_thread>?, _ start: UnsafePointer<persona_thread_start>?
+) -> Int64 {
+  let parent = thread!
+  let start = start!
+  guard let child = persona_thread_block() else { return -Int64(ENOMEM) }
+  child.pointee.process = parent.pointee.process
+  child.pointee.alternate_flags = 4  // SS_DISABLE
+  let context = freshContext(child)
+  context[PERSONA_RIP] = start.pointee.entry
+  context[PERSONA_RSP] = start.pointee.stack
+  context[PERSONA_RDI] = start.pointee.argument
+  context.mask = TrapContext(parent.pointee.context).mask
+  child.pointee.context = UnsafeMutableRawPointer(context.words)
+  child.pointee.guest_private.0 = start.pointee.child_tid
+  child.pointee.guest_private.1 = start.pointee.parent_tid
+  let previous = blockAllSignals()
+  let stack = UInt64(UInt(bitPattern: context.words)) - 256
+  let result = persona_clone(
+    threadFlags, stack, persona_tid_address(child), persona_alive_address(child), start.pointee.tls, beginThread, child)
+  setMask(previous)
+  if result < 0 {
+    child.pointee.alive = 0
+    return result == -Int64(EAGAIN) || result == -Int64(ENOMEM) ? -Int64(EAGAIN) : result
+  }
+  var id = result
+  if start.pointee.parent_tid != 0 { _ = persona_copy_out(start.pointee.parent_tid, &id, 8) }
+  return result
+}
+
+/// A new thread's first function, signals blocked.
+private func beginThread(_ argument: UnsafeMutableRawPointer?) {
+  let thread = argument!.assumingMemoryBound(to: persona_thread.self)
+  useSignalStack(thread)
+  _ = armUserDispatch()
+  var id = Int64(thread.pointee.tid)
+  let (child, parent) = (thread.pointee.guest_private.0, thread.pointee.guest_private.1)
+  if child != 0 { _ = persona_copy_out(child, &id, 8) }
+  if parent != 0 { _ = persona_copy_out(parent, &id, 8) }
+  thread.pointee.guest_private.0 = 0
+  thread.pointee.guest_private.1 = 0
+  persona_resume(thread.pointee.context)
+}
+
+@c(persona_end_thread)
+public func endThread(_ thread: UnsafeMutablePointer<persona_thread>?, _ state: UInt64) {
+  let thread = thread!
+  _ = blockAllSignals()
+  passOn(thread)
+  if state != 0 {
+    // thr_exit(2): "*state = 1" as a long, then UMTX_OP_WAKE with every waiter.
+    var one: Int64 = 1
+    if persona_copy_out(state, &one, 8) == 0 {
+      _ = persona_syscall(Int64(__NR_futex), state, UInt64(FUTEX_WAKE), UInt64(Int32.max), 0, 0, 0)
+    }
+  }
+  while true { _ = persona_syscall(Int64(__NR_exit), 0, 0, 0, 0, 0, 0) }
+}
+
+/// Gives a signal that this thread took but will not deliver back to the process.
+private func passOn(_ thread: UnsafeMutablePointer<persona_thread>) {
+  guard thread.pointee.pending != 0 else { return }
+  thread.pointee.pending = 0
+  withUnsafeMutablePointer(to: &thread.pointee.pending_info) {
+    let number = UnsafeRawPointer($0).load(as: Int32.self)
+    _ = persona_syscall(
+      Int64(__NR_rt_sigqueueinfo), UInt64(thread.pointee.process.pointee.pid), UInt64(number),
+      UInt64(UInt(bitPattern: $0)), 0, 0, 0)
+  }
+}
+
+// MARK: - Processes
+
+@c(persona_fork)
+public func fork(
+  _ thread: UnsafeMutablePointer<persona_thread>?, _ kind: UInt32, _ pidfd: UnsafeMutablePointer<Int32>?
+) -> Int64 {
+  let thread = thread!
+  let previous = blockAllSignals()
+  // A signal that came before the block interrupts the fork, as fork(2)'s ERESTART does.
+  if thread.pointee.pending != 0 {
+    setMask(UInt64.max)
+    return Int64(PERSONA_RESTART)
+  }
+  var flags = kind & PERSONA_NO_SIGNAL.rawValue != 0 ? 0 : UInt64(17)  // SIGCHLD
+  if kind & PERSONA_SHARE_FILES.rawValue != 0 { flags |= UInt64(CLONE_FILES) }
+  if kind & PERSONA_PIDFD.rawValue != 0 { flags |= UInt64(CLONE_PIDFD) }
+  let result: Int64
+  if kind & (PERSONA_VFORK.rawValue | PERSONA_SHARE.rawValue) == 0 {
+    result = copyProcess(thread, flags, pidfd)
+  } else {
+    flags |= UInt64(CLONE_VM)
+    if kind & PERSONA_VFORK.rawValue != 0 { flags |= UInt64(CLONE_VFORK) }
+    result = shareProcess(thread, flags)
+  }
+  setMask(previous)
+  return result
+}
+
+private func copyProcess(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ flags: UInt64, _ pidfd: UnsafeMutablePointer<Int32>?
+) -> Int64 {
+  let process = thread.pointee.process!
+  persona_lock(&process.pointee.action_lock)
+  persona_lock(&process.pointee.event_lock)
+  persona_lock_memory()
+  persona_lock_blocks()
+  let result = persona_syscall(
+    Int64(__NR_clone), flags | UInt64(CLONE_CHILD_CLEARTID), 0, UInt64(UInt(bitPattern: pidfd)),
+    UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0)
+  persona_unlock_blocks()
+  persona_unlock_memory()
+  persona_unlock(&process.pointee.event_lock)
+  persona_unlock(&process.pointee.action_lock)
+  if result == 0 {
+    becomeProcess(thread, parent: process.pointee.pid)
+  }
+  return result
+}
+
+/// The child of a fork: its own ids, and the traps armed again.
+private func becomeProcess(_ thread: UnsafeMutablePointer<persona_thread>, parent: Int32) {
+  let pid = Int32(truncatingIfNeeded: persona_syscall(Int64(__NR_getpid), 0, 0, 0, 0, 0, 0))
+  thread.pointee.tid = pid
+  thread.pointee.process.pointee.pid = pid
+  _ = armUserDispatch()
+  watchParent(expecting: parent)
+}
+
+/// A child in the same memory runs on a block of its own, with a copy of the process's state, from a copy
+/// of the trap's registers.
+private func shareProcess(_ thread: UnsafeMutablePointer<persona_thread>, _ flags: UInt64) -> Int64 {
+  let size = MemoryLayout<persona_process>.stride
+  guard let child = persona_thread_block(),
+    let process = persona_allocate(size)
+  else { return -Int64(EAGAIN) }
+  process.copyMemory(from: thread.pointee.process, byteCount: size)
+  child.pointee.process = process.assumingMemoryBound(to: persona_process.self)
+  child.pointee.process.pointee.action_lock = 0
+  child.pointee.process.pointee.event_lock = 0
+  child.pointee.process.pointee.event_queues = nil
+  child.pointee.alternate_stack = thread.pointee.alternate_stack
+  child.pointee.alternate_size = thread.pointee.alternate_size
+  child.pointee.alternate_flags = thread.pointee.alternate_flags
+  child.pointee.vfork_child = 1
+  let context = copyContext(TrapContext(thread.pointee.context), to: child)
+  let abi = child.pointee.process.pointee.table.pointee.abi
+  context[number: abi.result] = 0
+  if abi.second != UInt8(PERSONA_NO_REGISTER.rawValue) { context[number: abi.second] = 1 }
+  context[PERSONA_FLAGS] &= ~TrapContext.carry
+  child.pointee.context = UnsafeMutableRawPointer(context.words)
+  let stack = UInt64(UInt(bitPattern: context.words)) - 256
+  let result = persona_clone(
+    flags | UInt64(CLONE_CHILD_CLEARTID), stack, nil, persona_alive_address(child), 0, beginShared, child)
+  if result < 0 {
+    child.pointee.alive = 0
+    persona_release(process)
+  } else if flags & UInt64(CLONE_VFORK) != 0 {
+    persona_release(process)
+  }
+  return result
+}
+
+private func beginShared(_ argument: UnsafeMutableRawPointer?) {
+  let thread = argument!.assumingMemoryBound(to: persona_thread.self)
+  useSignalStack(thread)
+  becomeProcess(thread, parent: thread.pointee.process.pointee.pid)
+  persona_resume(thread.pointee.context)
+}
+
+/// Copies a trap's registers and floating-point state to the top of another thread's signal stack.
+private func copyContext(
+  _ source: TrapContext, to thread: UnsafeMutablePointer<persona_thread>
+) -> TrapContext {
+  var top = UInt(bitPattern: thread) + UInt(PERSONA_THREAD_BYTES)
+  let size = source.floatingPointSize
+  top = (top - UInt(size)) & ~63
+  if let area = UnsafeRawPointer(bitPattern: UInt(source.floatingPoint)) {
+    UnsafeMutableRawPointer(bitPattern: top)!.copyMemory(from: area, byteCount: size)
+  }
+  let words = UnsafeMutableRawPointer(bitPattern: (top - 512) & ~63)!
+  words.copyMemory(from: source.words, byteCount: 8 * TrapContext.wordCount)
+  let context = TrapContext(words)
+  if source.floatingPoint != 0 { context.floatingPoint = UInt64(top) }
+  let stack = signalStack(thread)
+  (context.words[2], context.words[3], context.words[4]) = stack
+  return context
+}
+
+// MARK: - Exec
+
+@c(persona_execute)
+public func execute(
+  _ thread: UnsafeMutablePointer<persona_thread>?, _ file: Int32, _ path: UInt64, _ arguments: UInt64,
+  _ environment: UInt64
+) -> Int64 {
+  let thread = thread!
+  guard
+    let request = persona_allocate(MemoryLayout<persona_exec>.stride)?
+      .bindMemory(to: persona_exec.self, capacity: 1)
+  else { return -Int64(ENOMEM) }
+  defer { persona_release(request) }
+  request.pointee.pid = thread.pointee.process.pointee.pid
+  request.pointee.file = file
+  request.pointee.path = path
+  let answer = hypercall(PERSONA_HC_EXEC, UInt64(UInt(bitPattern: request)))
+  if answer < 0 { return answer }
+  switch UInt32(bitPattern: request.pointee.verdict) {
+  case PERSONA_EXEC_NATIVE.rawValue:
+    return replaceImage(thread, file: file, path: path, arguments, environment)
+  case PERSONA_EXEC_FOREIGN.rawValue:
+    let engine = request.pointee.engine
+    defer { _ = persona_syscall(Int64(__NR_close), UInt64(engine), 0, 0, 0, 0, 0) }
+    guard request.pointee.prefix_count > 0 else {
+      return replaceImage(thread, file: engine, path: 0, arguments, environment)
+    }
+    return executeScript(thread, request, engine, arguments, environment)
+  default: return -Int64(request.pointee.error)
+  }
+}
+
+/// argv of a script: the interpreter's words, then the script's arguments without its own argv[0].
+private func executeScript(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ request: UnsafeMutablePointer<persona_exec>,
+  _ engine: Int32, _ arguments: UInt64, _ environment: UInt64
+) -> Int64 {
+  let count = countPointers(arguments)
+  if count < 0 { return count }
+  let prefix = Int(request.pointee.prefix_count)
+  let rest = max(0, Int(count) - 1)
+  guard
+    let vector = persona_allocate(8 * (prefix + rest + 1))?
+      .bindMemory(to: UInt64.self, capacity: prefix + rest + 1)
+  else { return -Int64(E2BIG) }
+  defer { persona_release(vector) }
+  let text = UnsafeMutableRawPointer(persona_exec_prefix(request)!)
+  var offset = 0
+  for index in 0..<prefix {
+    vector[index] = UInt64(UInt(bitPattern: text + offset))
+    while offset < 4095, text.load(fromByteOffset: offset, as: UInt8.self) != 0 { offset += 1 }
+    offset += 1
+  }
+  if rest > 0, persona_copy_in(vector + prefix, arguments + 8, 8 * rest) != 0 { return -Int64(EFAULT) }
+  vector[prefix + rest] = 0
+  return replaceImage(
+    thread, file: engine, path: 0, UInt64(UInt(bitPattern: vector)), environment)
+}
+
+private func countPointers(_ address: UInt64) -> Int64 {
+  if address == 0 { return 0 }
+  var count: Int64 = 0
+  while true {
+    var pointer: UInt64 = 0
+    if persona_copy_in(&pointer, address + UInt64(8 * count), 8) != 0 { return -Int64(EFAULT) }
+    if pointer == 0 { return count }
+    count += 1
+    if count > 1 << 20 { return -Int64(E2BIG) }
+  }
+}
+
+/// The exec itself, under the guest's own signal mask: a signal that comes first makes the guest's call
+/// start over after its delivery.
+private func replaceImage(
+  _ thread: UnsafeMutablePointer<persona_thread>, file: Int32, path: UInt64, _ arguments: UInt64,
+  _ environment: UInt64
+) -> Int64 {
+  let isNative = path != 0
+  if isNative { setIgnoredByDefault(thread, ignored: false) }
+  let previous = setMask(TrapContext(thread.pointee.context).mask)
+  let result: Int64
+  if path != 0 {
+    _ = persona_syscall(Int64(__NR_prctl), UInt64(PR_SET_PDEATHSIG), 0, 0, 0, 0, 0)
+    result = persona_interruptible(
+      thread, Int64(__NR_execve), path, arguments, environment, 0, 0, 0)
+    watchParent(expecting: nil)
+  } else {
+    let empty: StaticString = ""
+    result = persona_interruptible(
+      thread, Int64(__NR_execveat), UInt64(UInt32(bitPattern: file)),
+      UInt64(UInt(bitPattern: empty.utf8Start)), arguments, environment, UInt64(AT_EMPTY_PATH), 0)
+  }
+  if thread.pointee.pending == 0 { setMask(previous) }
+  if isNative { setIgnoredByDefault(thread, ignored: true) }
+  return result
+}
+
+/// Signals that only the personality ignores by default start as Linux's default in a Linux program.
+private func setIgnoredByDefault(_ thread: UnsafeMutablePointer<persona_thread>, ignored: Bool) {
+  let process = thread.pointee.process!
+  let table = Table(UnsafeRawPointer(process.pointee.table))
+  let actions = persona_actions(process)!
+  for native in Int32(1)..<parentDied {
+    let foreign = table.foreignSignal(Int(native))
+    guard foreign != 0, actions[foreign].handler == 0,
+      table.signalDefault(foreign) == Int(PERSONA_DEFAULT_IGNORE.rawValue)
+    else { continue }
+    if ignored {
+      _ = persona_install_action(thread, Int32(foreign), native)
+    } else {
+      var action = KernelAction()
+      setKernelAction(Int(native), &action)
+    }
+  }
+}
