@@ -99,7 +99,7 @@ struct MIB {
 
 extension UnsafePointer<persona_sysctl> {
   func number(_ index: Int) -> UInt32 {
-    (UnsafeRawPointer(self) + MemoryLayout<persona_sysctl>.offset(of: \.mib)!)
+    UnsafeRawPointer(self)  // `mib` is the first member
       .load(fromByteOffset: 4 * index, as: UInt32.self)
   }
 
