@@ -32,6 +32,9 @@ public struct Personality: Sendable {
   var ioctlByNumber: [UInt64: Int] = [:]
 
   public init() {}
+
+  /// Linux itself: what the others refer to.
+  public var isLinux: Bool { name == "linux" }
 }
 
 // MARK: - What the log and the planner ask

@@ -1,0 +1,113 @@
+extension Parser {
+  /// `errno { … }`, `signal { … }`
+  mutating func numberSet(
+    _ set: WritableKeyPath<Personality, NumberSet>, isSignals: Bool
+  ) throws(BadEntry) {
+    var entries: [Constant] = []
+    var otherwise: Token?
+    defer {
+      personality[keyPath: set].entries += entries
+      if let otherwise {
+        personality[keyPath: set].otherwise = text(otherwise)
+        personality[keyPath: set].otherwisePosition = otherwise.position
+      }
+    }
+    try block { (parser) throws(BadEntry) in
+      if parser.accept(.else) {
+        otherwise = try parser.word("an errno")
+        return
+      }
+      entries.append(try parser.constant(isSignal: isSignals))
+    }
+  }
+
+  /// `flags NAME [verbatim] { … }`, `enum NAME [verbatim] { … }`
+  mutating func constantMap(_ kind: ConstantMap.Kind) throws(BadEntry) {
+    let token = try word(kind == .flags ? "the flags' name" : "the enumeration's name")
+    var index: Int?
+    if symbols.scalar(token.symbol) != nil {
+      report("'\(text(token))' is a type of the language", token.position)
+    } else if case .map(let found)? = declared[token.symbol] {
+      if owns(token, personality.maps[found].position) { index = found }
+    } else if case .structure(let other)? = declared[token.symbol] {
+      _ = owns(token, personality.structures[other].position)
+    }
+    var map = ConstantMap(
+      name: text(token), kind: kind, isVerbatim: accept(.verbatim), position: token.position)
+    defer { if let index { personality.maps[index] = map } }
+    try block { (parser) throws(BadEntry) in
+      if parser.accept(.else) {
+        map.otherwise = try parser.name("an errno")
+      } else if kind == .flags, parser.isKeyword(.mask) {
+        parser.at += 1
+        let mask = try parser.number("the sub-field's mask")
+        try parser.block { (inner) throws(BadEntry) in
+          var entry = try inner.constant(isSignal: false)
+          entry.mask = mask
+          if entry.value & ~mask != 0 {
+            inner.report("'\(entry.name)' has bits outside its mask", entry.position)
+          }
+          map.entries.append(entry)
+        }
+      } else {
+        map.entries.append(try parser.constant(isSignal: false))
+      }
+    }
+  }
+
+  /// `VALUE[...LAST] NAME` and what it is to Linux.
+  private mutating func constant(isSignal: Bool) throws(BadEntry) -> Constant {
+    let value = try number("a number")
+    var last = value
+    if accept(.ellipsis) {
+      let token = current
+      last = try number("the range's last number")
+      if last < value { throw fail("the range ends before it begins", at: token) }
+    }
+    let token = try word("a name")
+    var entry = Constant(name: text(token), value: value, last: last, position: token.position)
+    if isSignal {
+      let actions = SignalAction.allCases.map(\.rawValue)
+      guard kind == .word, let action = SignalAction(rawValue: text(current)) else {
+        throw fail("expected what the OS does with \(entry.name)\(found)", words: actions)
+      }
+      entry.defaultAction = action
+      at += 1
+    }
+    while let mapping = try mapping() { entry.mappings.append(mapping) }
+    return entry
+  }
+
+  private mutating func mapping() throws(BadEntry) -> Mapping? {
+    let start = current
+    switch kind {
+    case .equals:
+      at += 1
+      return Mapping(direction: .both, target: try target(), position: tokens[at - 1].position)
+    case .arrow:
+      at += 1
+      if accept(.ignore) { return Mapping(direction: .ignore, target: .none, position: start.position) }
+      return Mapping(direction: .toNative, target: try target(), position: tokens[at - 1].position)
+    case .backArrow:
+      at += 1
+      return Mapping(direction: .toForeign, target: try target(), position: tokens[at - 1].position)
+    case .word where start.symbol == Keyword.reject.rawValue:
+      at += 1
+      let token = try word("the errno that refuses it")
+      let why = try quoted("why it is refused")
+      return Mapping(direction: .reject, target: .name(text(token)), reason: why, position: token.position)
+    default: return nil
+    }
+  }
+
+  /// A name of Linux's, a number or a range of numbers.
+  mutating func target() throws(BadEntry) -> Mapping.Target {
+    if kind == .word {
+      at += 1
+      return .name(text(tokens[at - 1]))
+    }
+    let first = try number("Linux's name or number")
+    guard accept(.ellipsis) else { return .number(first) }
+    return .range(first, try number("the range's last number"))
+  }
+}

@@ -1,0 +1,166 @@
+extension Parser {
+  /// `personality NAME "TITLE" version V [release N]`
+  mutating func heading() throws(BadEntry) {
+    let start = current
+    let name = try self.name("the personality's name")
+    if !personality.name.isEmpty { report("a second heading: this is '\(personality.name)'", start.position) }
+    personality.name = name
+    personality.title = try quoted("the OS's name")
+    while kind == .word {
+      if accept(.version) {
+        guard kind == .dotted || kind == .number else { throw fail("expected a version\(found)") }
+        personality.version = text(current)
+        at += 1
+      } else if accept(.release) {
+        personality.release = UInt32(try small("a release number", below: 1 << 32))
+      } else {
+        throw fail("expected 'version' or 'release'\(found)", words: ["version", "release"])
+      }
+    }
+  }
+
+  /// `abi NAME { … }`
+  mutating func abi() throws(BadEntry) {
+    let token = try word("the ABI's name")
+    var abi = CallABI(name: text(token), position: token.position)
+    if let first = personality.abi(named: abi.name) { _ = owns(token, first.position) }
+    try block { (parser) throws(BadEntry) in
+      guard parser.kind == .word, let keyword = Keyword(rawValue: parser.current.symbol) else {
+        throw parser.unknownABIWord()
+      }
+      parser.at += 1
+      switch keyword {
+      case .trap: abi.trap = try parser.trap()
+      case .number: abi.number = try parser.register()
+      case .args:
+        if parser.accept(.stack) { break }
+        repeat { abi.arguments.append(try parser.register()) } while parser.isRegister
+      case .result:
+        abi.result = try parser.register()
+        if parser.isRegister { abi.second = try parser.register() }
+      case .error:
+        if parser.accept(.carry) {
+          abi.error = .carry
+        } else {
+          guard parser.accept(.negative) else {
+            throw parser.fail("expected 'carry' or 'negative'\(parser.found)", words: ["carry", "negative"])
+          }
+          abi.error = .negative
+        }
+      case .stack: abi.stackOffset = try parser.small("a stack offset", below: 256)
+      case .word: abi.word = try parser.small("the bytes of a word", below: 9)
+      case .entry:
+        abi.entryStack = try parser.register()
+        if parser.accept(.padding) { abi.entryPadding = try parser.small("the padding", below: 256) }
+      default:
+        parser.at -= 1
+        throw parser.unknownABIWord()
+      }
+    }
+    if abi.number == 255 { report("abi \(abi.name) does not say where the call's number is", abi.position) }
+    if abi.result == 255 { report("abi \(abi.name) does not say where the result goes", abi.position) }
+    if abi.arguments.count > maximumArguments {
+      report("abi \(abi.name) has more than \(maximumArguments) argument registers", abi.position)
+    }
+    personality.abis.append(abi)
+  }
+
+  private mutating func unknownABIWord() -> BadEntry {
+    let words = ["trap", "number", "args", "result", "error", "stack", "word", "entry"]
+    return fail("expected a property of the ABI\(found)", words: words)
+  }
+
+  private mutating func trap() throws(BadEntry) -> CallABI.Trap {
+    if accept(.syscall) { return .syscall }
+    if accept(.int) { return .interrupt(UInt8(try small("an interrupt's number", below: 256))) }
+    if accept(.lcall) {
+      let selector = try small("a selector", below: 1 << 16)
+      _ = accept(.comma)
+      return .callGate(selector: UInt16(selector), offset: UInt32(try small("an offset", below: 1 << 32)))
+    }
+    throw fail("expected 'syscall', 'int' or 'lcall'\(found)", words: ["syscall", "int", "lcall"])
+  }
+
+  private var isRegister: Bool { kind == .word && registerNumber(text(current)) != nil }
+
+  private mutating func register() throws(BadEntry) -> UInt8 {
+    guard kind == .word else { throw fail("expected a register\(found)") }
+    guard let number = registerNumber(text(current)) else {
+      throw fail("no register named '\(text(current))'", words: registerNames)
+    }
+    at += 1
+    return number
+  }
+
+  /// `elf { … }`
+  mutating func elf() throws(BadEntry) {
+    var elf = personality.elf ?? ELFIdentification()
+    defer { personality.elf = elf }
+    try block { (parser) throws(BadEntry) in
+      if parser.accept(.osabi) {
+        elf.osabi.append(UInt8(try parser.small("EI_OSABI", below: 256)))
+      } else if parser.accept(.note) {
+        let name = try parser.quoted("the note's name")
+        elf.notes.append(.init(name: name, type: UInt32(try parser.small("the note's type", below: 1 << 32))))
+      } else if parser.accept(.interpreter) {
+        elf.interpreters.append(try parser.quoted("the interpreter's path"))
+      } else {
+        throw parser.fail(
+          "expected 'osabi', 'note' or 'interpreter'\(parser.found)", words: ["osabi", "note", "interpreter"])
+      }
+    }
+  }
+
+  /// `auxv { TYPE NAME = SOURCE … }`
+  mutating func auxv() throws(BadEntry) {
+    var entries: [AuxiliaryEntry] = []
+    defer { personality.auxv += entries }
+    try block { (parser) throws(BadEntry) in
+      let type = UInt32(try parser.small("an entry's type", below: 1 << 32))
+      let token = try parser.word("the entry's name")
+      try parser.expect(.equals, "'='")
+      entries.append(
+        AuxiliaryEntry(
+          type: type, name: parser.text(token), source: try parser.auxiliarySource(), position: token.position))
+    }
+  }
+
+  private mutating func auxiliarySource() throws(BadEntry) -> AuxiliarySource {
+    if kind == .number { return .number(try number("a number")) }
+    let token = try word("a source")
+    switch text(token) {
+    case "linux": return .linux(try number("Linux's type"))
+    case "random": return .random(try number("how many bytes"))
+    case "random_length": return .randomLength(try number("how many bytes"))
+    case let name:
+      guard let source = Parser.auxiliarySources[name] else {
+        let words = Array(Parser.auxiliarySources.keys) + ["linux", "random", "random_length"]
+        throw fail("no auxiliary value named '\(name)'", at: token, words: words.sorted())
+      }
+      return source
+    }
+  }
+
+  private static let auxiliarySources: [String: AuxiliarySource] = [
+    "path": .path, "release": .release, "ncpus": .ncpus, "pagesizes": .pagesizes,
+    "pagesizes_length": .pagesizesLength, "argc": .argc, "argv": .argv, "envc": .envc, "envv": .envv,
+    "ps_strings": .psStrings, "stack_base": .stackBase, "stack_limit": .stackLimit, "phdr": .phdr,
+    "phent": .phent, "phnum": .phnum, "base": .base, "entry": .entry, "ehdr_flags": .ehdrFlags,
+    "stack_protection": .stackProtection,
+  ]
+}
+
+/// `PERSONA_MAX_ARGUMENTS`
+let maximumArguments = 8
+
+/// Registers in the order of `enum persona_register`; a 32-bit name is its register's low half.
+private let registers: [(String, String)] = [
+  ("r8", "r8d"), ("r9", "r9d"), ("r10", "r10d"), ("r11", "r11d"), ("r12", "r12d"), ("r13", "r13d"),
+  ("r14", "r14d"), ("r15", "r15d"), ("rdi", "edi"), ("rsi", "esi"), ("rbp", "ebp"), ("rbx", "ebx"),
+  ("rdx", "edx"), ("rax", "eax"), ("rcx", "ecx"), ("rsp", "esp"),
+]
+private let registerNames = registers.flatMap { [$0.0, $0.1] }
+
+private func registerNumber(_ name: String) -> UInt8? {
+  registers.firstIndex { $0.0 == name || $0.1 == name }.map(UInt8.init)
+}

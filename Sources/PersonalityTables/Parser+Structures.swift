@@ -1,0 +1,156 @@
+extension Parser {
+  /// `struct NAME [= NATIVE] { … } [N bytes]`
+  mutating func structure() throws(BadEntry) {
+    let token = try word("the structure's name")
+    var index: Int?
+    if symbols.scalar(token.symbol) != nil {
+      report("'\(text(token))' is a type of the language", token.position)
+    } else if case .structure(let found)? = declared[token.symbol] {
+      if owns(token, personality.structures[found].position) { index = found }
+    } else if case .map(let other)? = declared[token.symbol] {
+      _ = owns(token, personality.maps[other].position)
+    }
+    var structure = Structure(
+      name: text(token), position: token.position, nativePosition: token.position,
+      sizePosition: token.position)
+    if accept(.equals) {
+      structure.nativePosition = current.position
+      structure.native = try name("Linux's structure")
+    }
+    defer { if let index { personality.structures[index] = structure } }
+    var padding = 0
+    var fixed: Int?
+    try block { (parser) throws(BadEntry) in
+      let isNumberNext = parser.at + 1 < parser.tokens.count && parser.tokens[parser.at + 1].kind == .number
+      if isNumberNext, parser.accept(.pad) {
+        padding += try parser.small("the padding's bytes", below: 1 << 16)
+      } else if isNumberNext, parser.accept(.at) {
+        fixed = try parser.small("an offset", below: 1 << 16)
+      } else {
+        var field = try parser.field()
+        field.padding = padding
+        field.fixedOffset = fixed
+        padding = 0
+        fixed = nil
+        if structure.field(named: field.name) != nil {
+          parser.report("two fields are named '\(field.name)'", field.position)
+        }
+        structure.fields.append(field)
+      }
+    }
+    structure.trailingPadding = padding
+    if accept(.bracketOpen) {
+      structure.sizePosition = current.position
+      structure.statedSize = try small("the structure's size", below: 1 << 16)
+      try expect(.bytes)
+      try expect(.bracketClose, "']'")
+    }
+  }
+
+  /// `NAME TYPE [= NATIVE]`
+  private mutating func field() throws(BadEntry) -> StructureField {
+    let token = try word("a field's name")
+    var type = try fieldType()
+    var native: String?
+    if accept(.equals) { native = try name("Linux's field") }
+    while accept(.bracketOpen) {
+      let count = try small("how many", below: 1 << 16)
+      try expect(.bracketClose, "']'")
+      type = .array(type, count)
+    }
+    return StructureField(name: text(token), type: type, native: native, position: token.position)
+  }
+
+  private mutating func fieldType() throws(BadEntry) -> FieldType {
+    let token = try word("a field's type")
+    if token.symbol == Keyword.char.rawValue || token.symbol == Keyword.bytes.rawValue {
+      try expect(.bracketOpen, "'[' and how many")
+      let count = try small("how many", below: 1 << 16)
+      try expect(.bracketClose, "']'")
+      return token.symbol == Keyword.char.rawValue ? .text(count) : .bytes(count)
+    }
+    var type: FieldType
+    if let scalar = symbols.scalar(token.symbol) {
+      type = .scalar(scalar, width: try width(default: 0))
+    } else {
+      switch declared[token.symbol] {
+      case .map(let index): type = .map(index, width: try width(default: 4))
+      case .structure(let index): type = .structure(index)
+      case nil:
+        let words = Scalar.allCases.map(\.rawValue) + ["char", "bytes"]
+        throw fail(
+          "no type named '\(text(token))'", at: token,
+          words: personality.structures.map(\.name) + personality.maps.map(\.name) + words)
+      }
+    }
+    while accept(.bracketOpen) {
+      let count = try small("how many", below: 1 << 16)
+      try expect(.bracketClose, "']'")
+      type = .array(type, count)
+    }
+    return type
+  }
+
+  // MARK: Layout
+
+  /// Places every structure's fields by C's rules.
+  mutating func layOut() {
+    var state = [UInt8](repeating: 0, count: personality.structures.count)
+    for index in personality.structures.indices { layOut(index, &state) }
+  }
+
+  /// `state`: 0 not begun, 1 being laid out, 2 done.
+  private mutating func layOut(_ index: Int, _ state: inout [UInt8]) {
+    guard state[index] == 0 else { return }
+    state[index] = 1
+    var offset = 0
+    var alignment = 1
+    var end = 0
+    for position in personality.structures[index].fields.indices {
+      let field = personality.structures[index].fields[position]
+      let (size, align) = measure(field, field.type, &state)
+      offset += field.padding
+      if let fixed = field.fixedOffset {
+        offset = fixed
+      } else {
+        offset = (offset + align - 1) / align * align
+        alignment = max(alignment, align)
+      }
+      personality.structures[index].fields[position].offset = offset
+      personality.structures[index].fields[position].size = size
+      offset += size
+      end = max(end, offset)
+    }
+    end = max(end, offset + personality.structures[index].trailingPadding)
+    personality.structures[index].alignment = alignment
+    personality.structures[index].size = (end + alignment - 1) / alignment * alignment
+    state[index] = 2
+    let structure = personality.structures[index]
+    if let stated = structure.statedSize, stated != structure.size {
+      report(
+        "struct \(structure.name) is \(structure.size) bytes, not \(stated)", structure.sizePosition)
+    }
+  }
+
+  private mutating func measure(
+    _ field: StructureField, _ type: FieldType, _ state: inout [UInt8]
+  ) -> (size: Int, alignment: Int) {
+    switch type {
+    case .scalar(let scalar, let width):
+      let bytes = width == 0 ? scalar.width(word: word) : width
+      return (bytes, min(bytes, word))
+    case .map(_, let width): return (width, min(width, word))
+    case .text(let count), .bytes(let count): return (count, 1)
+    case .array(let element, let count):
+      let one = measure(field, element, &state)
+      return (one.size * count, one.alignment)
+    case .structure(let index):
+      if state[index] == 1 {
+        report("struct \(personality.structures[index].name) contains itself", field.position)
+        return (0, 1)
+      }
+      layOut(index, &state)
+      return (personality.structures[index].size, personality.structures[index].alignment)
+    }
+  }
+}

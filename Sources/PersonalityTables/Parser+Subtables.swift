@@ -1,0 +1,154 @@
+extension Parser {
+  /// `ioctl { NUMBER NAME(TYPE) = ACTION … }`
+  mutating func ioctls() throws(BadEntry) {
+    var requests: [IOControl] = []
+    defer { personality.ioctls += requests }
+    try block { (parser) throws(BadEntry) in
+      let number = try parser.number("a request's number")
+      let token = try parser.word("the request's name")
+      var argument: ArgumentType?
+      if parser.accept(.parenOpen) {
+        if parser.kind != .parenClose { argument = try parser.requestArgument() }
+        try parser.expect(.parenClose, "')'")
+      }
+      var position = token.position
+      let action = try parser.requestAction(&position)
+      requests.append(
+        IOControl(
+          number: number, name: parser.text(token), argument: argument, action: action,
+          position: token.position, actionPosition: position))
+    }
+  }
+
+  private mutating func requestArgument() throws(BadEntry) -> ArgumentType {
+    let direction: Direction?
+    switch Keyword(rawValue: kind == .word ? current.symbol : .max) {
+    case .in: direction = .in
+    case .out: direction = .out
+    case .inout: direction = .inout
+    default: direction = nil
+    }
+    if direction != nil { at += 1 }
+    let token = current
+    let pointee = try pointeeType()
+    if let direction {
+      var count = ElementCount.one
+      if accept(.bracketOpen) {
+        count = .constant(try small("a count", below: 1 << 16))
+        try expect(.bracketClose, "']'")
+      }
+      return .pointer(direction, pointee, count)
+    }
+    switch pointee {
+    case .scalar(let scalar): return .scalar(scalar)
+    case .map(let index, let width): return .map(index, width: width)
+    default: throw fail("expected 'in', 'out' or 'inout' before '\(text(token))'", at: token)
+    }
+  }
+
+  /// `sockopt LEVEL NUMBER [= NATIVE] { NUMBER NAME(TYPE) = ACTION … }`
+  mutating func sockopt() throws(BadEntry) {
+    let name = try word("the level's name")
+    let number = UInt32(try small("the level's number", below: 1 << 32))
+    var level = SocketLevel(name: text(name), number: number, native: .none, position: name.position)
+    if accept(.equals) { level.native = try target() }
+    defer {
+      if let index = personality.socketLevels.firstIndex(where: { $0.number == number }) {
+        personality.socketLevels[index].options += level.options
+      } else {
+        personality.socketLevels.append(level)
+      }
+    }
+    try block { (parser) throws(BadEntry) in
+      let number = UInt32(truncatingIfNeeded: try parser.number("an option's number"))
+      let token = try parser.word("the option's name")
+      try parser.expect(.parenOpen, "'(' and the type of \(parser.text(token))")
+      let value = try parser.pointeeType()
+      if parser.accept(.bracketOpen) {
+        _ = try parser.number("a count")
+        try parser.expect(.bracketClose, "']'")
+      }
+      try parser.expect(.parenClose, "')'")
+      var position = token.position
+      let action = try parser.requestAction(&position)
+      level.options.append(
+        SocketOption(
+          number: number, name: parser.text(token), value: value, action: action, position: token.position,
+          actionPosition: position))
+    }
+  }
+
+  private mutating func requestAction(_ position: inout Position) throws(BadEntry) -> RequestAction {
+    guard accept(.equals) else { return .same }
+    position = current.position
+    if kind == .number { return .number(try number("Linux's number")) }
+    let token = try word("what it becomes")
+    switch Keyword(rawValue: token.symbol) {
+    case .handler:
+      position = current.position
+      return .handler(try name("the handler's name"))
+    case .unsupported:
+      position = current.position
+      let errno = try name("the errno that answers it")
+      return .unsupported(errno: errno, reason: kind == .string ? try quoted("why") : "")
+    default: return .name(text(token))
+    }
+  }
+
+  /// `sysctl { NAME [MIB] KIND VALUE [writable] … }`
+  mutating func sysctls() throws(BadEntry) {
+    var entries: [SystemControl] = []
+    defer { personality.sysctls += entries }
+    try block { (parser) throws(BadEntry) in
+      let token = try parser.word("a sysctl's name")
+      let mib = try parser.mib()
+      let kinds = SysctlKind.allCases.map(\.rawValue)
+      guard parser.kind == .word, let kind = SysctlKind(rawValue: parser.text(parser.current)) else {
+        throw parser.fail("expected the sysctl's type\(parser.found)", words: kinds)
+      }
+      parser.at += 1
+      var value = SysctlValue.none
+      let position = parser.current.position
+      if parser.kind == .number {
+        value = .number(Int64(bitPattern: try parser.number("a value")))
+      } else if parser.kind == .string {
+        value = .text(try parser.quoted("a value"))
+      } else if parser.accept(.host) {
+        value = .host(try parser.name("the host's value"))
+      }
+      let isWritable = parser.accept(.writable)
+      entries.append(
+        SystemControl(
+          name: parser.text(token), mib: mib, kind: kind, value: value, isWritable: isWritable,
+          position: token.position,
+          valuePosition: value == .none ? token.position : parser.hostPosition(value, position)))
+    }
+  }
+
+  /// The position of what stands behind `host`.
+  private func hostPosition(_ value: SysctlValue, _ position: Position) -> Position {
+    guard case .host = value else { return position }
+    let index = tokens[..<at].lastIndex { $0.start == position.offset } ?? at
+    return index + 1 < tokens.count ? tokens[index + 1].position : position
+  }
+
+  private mutating func mib() throws(BadEntry) -> [UInt32] {
+    try expect(.bracketOpen, "'[' and the sysctl's numbers")
+    guard kind == .number || kind == .dotted else { throw fail("expected the sysctl's numbers\(found)") }
+    let token = current
+    at += 1
+    var numbers: [UInt32] = [0]
+    for byte in source.bytes[Int(token.start)..<Int(token.start) + Int(token.length)] {
+      if byte == UInt8(ascii: ".") {
+        numbers.append(0)
+        continue
+      }
+      let (product, overflow) = numbers[numbers.count - 1].multipliedReportingOverflow(by: 10)
+      guard byte &- 0x30 < 10, !overflow else { throw fail("'\(text(token))' are no sysctl numbers", at: token) }
+      numbers[numbers.count - 1] = product &+ UInt32(byte - 0x30)
+    }
+    if numbers.count > 8 { report("more than 8 numbers", token.position) }
+    try expect(.bracketClose, "']'")
+    return numbers
+  }
+}

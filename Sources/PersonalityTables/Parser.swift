@@ -1,0 +1,277 @@
+/// Left by a rule that has reported what is wrong; the caller goes on behind the bad entry.
+struct BadEntry: Error {}
+
+/// Reads the tokens of one personality's tables into a `Personality`, collecting what is wrong.
+///
+/// Each declaration's rule is in an extension of its own: Parser+Calls.swift, Parser+Constants.swift, …
+struct Parser {
+  let source: SourceText
+  let tokens: [Token]
+  let symbols: Symbols
+  var at = 0
+  var personality = Personality()
+  var diagnostics: [Diagnostic] = []
+  /// What a declared name is, by its symbol; names may be used before their declaration.
+  var declared: [UInt32: TypeName] = [:]
+
+  enum TypeName {
+    case map(Int)
+    case structure(Int)
+  }
+
+  init(_ source: SourceText) {
+    self.source = source
+    let lexer = Lexer(source, symbols: Symbols.language)
+    tokens = lexer.tokens
+    symbols = lexer.symbols
+    declareNames()
+  }
+
+  static func parse(_ source: SourceText) -> (Personality, [Diagnostic]) {
+    var parser = Parser(source)
+    parser.parseAll()
+    return (parser.personality, parser.diagnostics)
+  }
+
+  // MARK: Tokens
+
+  var current: Token { tokens[at] }
+  var kind: Token.Kind { at < tokens.count ? tokens[at].kind : .endOfFile }
+  var isWord: Bool { kind == .word }
+
+  func text(_ token: Token) -> String {
+    token.kind == .word
+      ? symbols.names[Int(token.symbol)]
+      : source.text(Int(token.start)..<Int(token.start) + Int(token.length))
+  }
+
+  func isKeyword(_ keyword: Keyword) -> Bool { kind == .word && tokens[at].symbol == keyword.rawValue }
+
+  mutating func accept(_ keyword: Keyword) -> Bool {
+    guard isKeyword(keyword) else { return false }
+    at += 1
+    return true
+  }
+
+  mutating func accept(_ wanted: Token.Kind) -> Bool {
+    guard kind == wanted else { return false }
+    at += 1
+    return true
+  }
+
+  mutating func expect(_ wanted: Token.Kind, _ what: String) throws(BadEntry) {
+    guard accept(wanted) else { throw fail("expected \(what)\(found)") }
+  }
+
+  mutating func expect(_ keyword: Keyword) throws(BadEntry) {
+    guard accept(keyword) else { throw fail("expected '\(keyword)'\(found)", words: ["\(keyword)"]) }
+  }
+
+  mutating func word(_ what: String) throws(BadEntry) -> Token {
+    guard kind == .word else { throw fail("expected \(what)\(found)") }
+    at += 1
+    return tokens[at - 1]
+  }
+
+  mutating func name(_ what: String) throws(BadEntry) -> String { text(try word(what)) }
+
+  /// A quoted text, without its quotes; `\"` and `\\` stand for themselves.
+  mutating func quoted(_ what: String) throws(BadEntry) -> String {
+    guard kind == .string else { throw fail("expected \(what) in quotes\(found)") }
+    let token = current
+    at += 1
+    let inside = source.bytes[Int(token.start) + 1..<Int(token.start) + Int(token.length) - 1]
+    guard inside.contains(UInt8(ascii: "\\")) else { return String(decoding: inside, as: UTF8.self) }
+    var plain: [UInt8] = []
+    var isEscaped = false
+    for byte in inside {
+      if byte == UInt8(ascii: "\\"), !isEscaped {
+        isEscaped = true
+      } else {
+        plain.append(isEscaped && byte == UInt8(ascii: "n") ? 10 : byte)
+        isEscaped = false
+      }
+    }
+    return String(decoding: plain, as: UTF8.self)
+  }
+
+  var found: String {
+    switch kind {
+    case .newline: ", found the end of the line"
+    case .endOfFile: ", found the end of the file"
+    case .string: ", found a text in quotes"
+    default: ", found '\(text(current))'"
+    }
+  }
+
+  // MARK: Reports
+
+  /// Reports at the current token.
+  mutating func fail(_ message: String, words: [String] = []) -> BadEntry {
+    fail(message, at: current, words: words)
+  }
+
+  mutating func fail(_ message: String, at token: Token, words: [String] = []) -> BadEntry {
+    let hint = token.kind == .word ? didYouMean(text(token), words) : nil
+    report(message, token.position, hint)
+    return BadEntry()
+  }
+
+  mutating func report(_ message: String, _ position: Position, _ hint: String? = nil) {
+    diagnostics.append(Diagnostic(position: position, message: message, hint: hint))
+  }
+
+  // MARK: Declarations
+
+  /// Finds the names of structures, flags and enumerations, so that their order does not matter.
+  private mutating func declareNames() {
+    var index = 0
+    var isLineStart = true
+    var depth = 0
+    while index + 1 < tokens.count {
+      let token = tokens[index]
+      let next = tokens[index + 1]
+      switch token.kind {
+      case .braceOpen: depth += 1
+      case .braceClose: depth = max(0, depth - 1)
+      case .endOfFile: depth = 0
+      case .word where isLineStart && depth == 0 && next.kind == .word:
+        switch token.symbol {
+        case Keyword.flags.rawValue: declare(next, .map(personality.maps.count))
+        case Keyword.enum.rawValue: declare(next, .map(personality.maps.count))
+        case Keyword.struct.rawValue: declare(next, .structure(personality.structures.count))
+        default: break
+        }
+      default: break
+      }
+      isLineStart = token.kind == .newline || token.kind == .endOfFile || token.kind == .braceClose
+      index += 1
+    }
+  }
+
+  private mutating func declare(_ token: Token, _ type: TypeName) {
+    let name = text(token)
+    guard declared[token.symbol] == nil, symbols.scalar(token.symbol) == nil else { return }
+    declared[token.symbol] = type
+    switch type {
+    case .map(let index):
+      personality.mapByName[name] = index
+      personality.maps.append(
+        ConstantMap(name: name, kind: .flags, isVerbatim: false, position: token.position))
+    case .structure(let index):
+      personality.structureByName[name] = index
+      personality.structures.append(
+        Structure(name: name, position: token.position, nativePosition: token.position,
+          sizePosition: token.position))
+    }
+  }
+
+  /// Whether this is where `name` is declared: a second declaration, or a built-in type's name, is reported.
+  mutating func owns(_ token: Token, _ first: Position) -> Bool {
+    if first == token.position { return true }
+    report("'\(text(token))' is already declared at \(source.place(first))", token.position)
+    return false
+  }
+
+  private mutating func parseAll() {
+    while at < tokens.count {
+      switch kind {
+      case .newline, .endOfFile: at += 1
+      default:
+        let start = at
+        do { try declaration() } catch { recover(from: start) }
+      }
+    }
+    if personality.isLinux {
+      for index in personality.maps.indices { personality.maps[index].isVerbatim = true }
+    }
+    indexNumbers()
+    layOut()
+  }
+
+  /// Goes on behind the bad line; inside a declaration whose brace has opened, behind its end.
+  private mutating func recover(from start: Int) {
+    if at == start { at += 1 }
+    while at < tokens.count, kind != .newline, kind != .endOfFile {
+      if kind == .braceOpen { skipBlock() } else { at += 1 }
+    }
+  }
+
+  /// Skips `{ … }` with what is nested in it.
+  mutating func skipBlock() {
+    var depth = 0
+    while at < tokens.count, kind != .endOfFile {
+      if kind == .braceOpen { depth += 1 }
+      if kind == .braceClose { depth -= 1 }
+      at += 1
+      if depth == 0 { return }
+    }
+  }
+
+  /// Reads `{ entry … }`; a bad entry is skipped to the end of its line.
+  mutating func block(_ entry: (inout Parser) throws(BadEntry) -> Void) throws(BadEntry) {
+    let open = current
+    try expect(.braceOpen, "'{'")
+    while true {
+      switch kind {
+      case .newline: at += 1
+      case .braceClose:
+        at += 1
+        return
+      case .endOfFile: throw fail("this '{' is never closed", at: open)
+      default:
+        let start = at
+        do { try entry(&self) } catch {
+          if at == start { at += 1 }
+          while kind != .newline, kind != .braceClose, kind != .endOfFile {
+            if kind == .braceOpen { skipBlock() } else { at += 1 }
+          }
+        }
+      }
+    }
+  }
+
+  private static let declarations: [Keyword] = [
+    .personality, .abi, .elf, .auxv, .errno, .signal, .flags, .enum, .struct, .ioctl, .sockopt, .sysctl,
+  ]
+
+  private mutating func declaration() throws(BadEntry) {
+    if kind == .number { return try callRow() }
+    guard kind == .word, let keyword = Keyword(rawValue: current.symbol) else { throw unknownDeclaration() }
+    at += 1
+    switch keyword {
+    case .personality: try heading()
+    case .abi: try abi()
+    case .elf: try elf()
+    case .auxv: try auxv()
+    case .errno: try numberSet(\.errnos, isSignals: false)
+    case .signal: try numberSet(\.signals, isSignals: true)
+    case .flags: try constantMap(.flags)
+    case .enum: try constantMap(.enumeration)
+    case .struct: try structure()
+    case .ioctl: try ioctls()
+    case .sockopt: try sockopt()
+    case .sysctl: try sysctls()
+    default:
+      at -= 1
+      throw unknownDeclaration()
+    }
+    guard kind == .newline || kind == .endOfFile || isDeclarationStart else {
+      throw fail("expected the end of the line\(found)")
+    }
+  }
+
+  private var isDeclarationStart: Bool {
+    kind == .word && Parser.declarations.contains { $0.rawValue == current.symbol }
+  }
+
+  private mutating func unknownDeclaration() -> BadEntry {
+    let what = kind == .bad ? describeBad : "expected a call's number or a declaration\(found)"
+    return fail(what, words: Parser.declarations.map { "\($0)" })
+  }
+
+  var describeBad: String {
+    source.bytes[Int(current.start)] == UInt8(ascii: "\"")
+      ? "this text is never closed" : "'\(text(current))' means nothing here"
+  }
+}

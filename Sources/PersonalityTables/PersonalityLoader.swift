@@ -1,0 +1,98 @@
+import Glibc
+
+/// Why a folder of tables could not be read.
+public enum LoadError: Error, Equatable, CustomStringConvertible {
+  case missing(folder: String)
+  case unreadable(path: String, errno: Int32)
+  case empty(folder: String)
+
+  public var description: String {
+    switch self {
+    case .missing(let folder): "\(folder): no such folder of tables"
+    case .unreadable(let path, let errno): "\(path): \(String(cString: strerror(errno)))"
+    case .empty(let folder): "\(folder): no *.table file in this folder"
+    }
+  }
+}
+
+/// A personality as read, its text for messages, and what is wrong with it.
+public struct LoadedPersonality: Sendable {
+  public var personality: Personality
+  public var source: SourceText
+  public var diagnostics: [Diagnostic]
+
+  /// Reads a text that is already in memory.
+  public init(_ source: SourceText) {
+    self.source = source
+    (personality, diagnostics) = Parser.parse(source)
+    if personality.name.isEmpty, diagnostics.isEmpty {
+      diagnostics.append(
+        Diagnostic(position: Position(0, 0), message: "no 'personality NAME \"TITLE\" version V' heading"))
+    }
+  }
+
+  /// All reports, one after the other, in the order of the text.
+  public var report: String {
+    diagnostics.sorted { $0.position.offset < $1.position.offset }.map { $0.text(in: source) + "\n" }.joined()
+  }
+}
+
+public enum PersonalityLoader {
+  /// Reads `*.table` of `folder` in alphabetical order and parses them as one text.
+  public static func load(folder: String) throws(LoadError) -> LoadedPersonality {
+    var source = SourceText()
+    for name in try tables(in: folder) {
+      let path = folder.hasSuffix("/") ? folder + name : folder + "/" + name
+      source.append(try contents(of: path), path: path)
+    }
+    return LoadedPersonality(source)
+  }
+
+  /// Reads the personality `name` from the first of `directories` that has a folder of this name.
+  public static func load(_ name: String, from directories: [String]) throws(LoadError) -> LoadedPersonality {
+    for directory in directories {
+      let folder = directory + "/" + name
+      if access(folder, F_OK) == 0 { return try load(folder: folder) }
+    }
+    throw .missing(folder: (directories.first.map { $0 + "/" } ?? "") + name)
+  }
+
+  private static func tables(in folder: String) throws(LoadError) -> [String] {
+    guard let directory = opendir(folder) else {
+      throw errno == ENOENT || errno == ENOTDIR
+        ? .missing(folder: folder) : .unreadable(path: folder, errno: errno)
+    }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name.hasSuffix(".table"), !name.hasPrefix(".") { names.append(name) }
+    }
+    if names.isEmpty { throw .empty(folder: folder) }
+    return names.sorted()
+  }
+
+  private static func contents(of path: String) throws(LoadError) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .unreadable(path: path, errno: errno) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .unreadable(path: path, errno: errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw .unreadable(path: path, errno: EISDIR) }
+    var bytes: [UInt8] = []
+    var failure: Int32 = 0
+    bytes = [UInt8](unsafeUninitializedCapacity: Int(status.st_size) + 1) { buffer, count in
+      while count < buffer.count {
+        let length = read(descriptor, buffer.baseAddress! + count, buffer.count - count)
+        if length < 0, errno == EINTR { continue }
+        if length < 0 { failure = errno }
+        if length <= 0 { break }
+        count += length
+      }
+    }
+    if failure != 0 { throw .unreadable(path: path, errno: failure) }
+    return bytes
+  }
+}

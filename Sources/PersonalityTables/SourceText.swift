@@ -1,0 +1,56 @@
+/// The bytes of a folder's tables, one after the other, and where each file begins.
+public struct SourceText: Sendable {
+  struct File: Sendable {
+    var path: String
+    var start: Int
+    var end: Int
+  }
+
+  var bytes: [UInt8] = []
+  var files: [File] = []
+
+  public init() {}
+
+  /// A single text, as the tests use it.
+  public init(_ text: String, path: String) {
+    append(Array(text.utf8), path: path)
+  }
+
+  public mutating func append(_ contents: [UInt8], path: String) {
+    let start = bytes.count
+    bytes += contents
+    files.append(File(path: path, start: start, end: bytes.count))
+  }
+
+  /// "personalities/freebsd/files.table:12:29"; lines and columns count from 1, columns in characters.
+  public func place(_ position: Position) -> String {
+    let (file, line, column) = locate(Int(position.offset))
+    return "\(file):\(line):\(column)"
+  }
+
+  func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+
+  /// The line that holds `offset`, without its end.
+  func line(around offset: Int) -> Range<Int> {
+    guard let file = file(of: offset) else { return 0..<0 }
+    var start = min(offset, file.end)
+    while start > file.start, bytes[start - 1] != UInt8(ascii: "\n") { start -= 1 }
+    var end = start
+    while end < file.end, bytes[end] != UInt8(ascii: "\n"), bytes[end] != UInt8(ascii: "\r") { end += 1 }
+    return start..<end
+  }
+
+  private func file(of offset: Int) -> File? {
+    files.last { $0.start <= offset && (offset < $0.end || $0.end == bytes.count || $0.start == offset) }
+      ?? files.last { offset >= $0.start }
+  }
+
+  func locate(_ offset: Int) -> (path: String, line: Int, column: Int) {
+    guard let file = file(of: offset) else { return ("", 1, 1) }
+    let end = min(offset, bytes.count)
+    var line = 1
+    for index in file.start..<max(end, file.start) where bytes[index] == UInt8(ascii: "\n") { line += 1 }
+    let start = self.line(around: offset).lowerBound
+    return (file.path, line, text(start..<max(end, start)).unicodeScalars.count + 1)
+  }
+}
