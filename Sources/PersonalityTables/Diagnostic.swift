@@ -1,5 +1,5 @@
 /// Something wrong in a table, at a place, with the near name if there is one.
-public struct Diagnostic: Sendable {
+public struct Diagnostic: Sendable, Equatable {
   public var position: Position
   public var message: String
   /// What stands behind the caret, as "did you mean 'open_flags'?".

@@ -57,6 +57,8 @@ public enum PersonalityLoader {
     throw .missing(folder: (directories.first.map { $0 + "/" } ?? "") + name)
   }
 
+  static func hasTables(_ folder: String) -> Bool { (try? tables(in: folder)) != nil }
+
   private static func tables(in folder: String) throws(LoadError) -> [String] {
     guard let directory = opendir(folder) else {
       throw errno == ENOENT || errno == ENOTDIR

@@ -1,0 +1,96 @@
+import Glibc
+
+/// `persona check [FOLDER…]`: reads, checks and compiles personalities, and says what is wrong with them.
+public struct CheckCommand: Sendable {
+  /// Folders of tables; empty: all in `directories`.
+  public var folders: [String]
+  /// Where personalities are looked for, and Linux's description if a folder has none beside it.
+  public var directories: [String]
+
+  public struct Outcome: Sendable, Equatable {
+    /// Reports, then one line for each folder.
+    public var text: String
+    /// 0: nothing is wrong; 1: something is; 125: a folder could not be read.
+    public var status: Int32
+  }
+
+  public init(folders: [String], directories: [String]) {
+    self.folders = folders
+    self.directories = directories
+  }
+
+  public func run() -> Outcome {
+    var outcome = Outcome(text: "", status: 0)
+    var chosen = folders
+    if chosen.isEmpty { chosen = directories.flatMap(subfolders) }
+    if chosen.isEmpty {
+      return Outcome(
+        text: "error: no personalities in \(directories.joined(separator: ", "))\n", status: 125)
+    }
+    for folder in chosen { check(folder, &outcome) }
+    return outcome
+  }
+
+  private func check(_ folder: String, _ outcome: inout Outcome) {
+    let loaded: LoadedPersonality
+    do { loaded = try PersonalityLoader.load(folder: folder) } catch {
+      outcome.text += "error: \(error)\n"
+      outcome.status = 125
+      return
+    }
+    var checked = loaded
+    if loaded.personality.isLinux {
+      checked.diagnostics += TableCompiler.checkLinux(loaded.personality)
+    } else {
+      do {
+        let linux = try linux(beside: folder)
+        if !linux.diagnostics.isEmpty {
+          outcome.text += "\(folder): Linux's own tables have \(count(linux.diagnostics.count))\n"
+        }
+        checked.diagnostics += loaded.diagnostics.isEmpty || !loaded.personality.abis.isEmpty
+          ? TableCompiler.compileAllABIs(loaded.personality, linux: linux.personality).diagnostics : []
+      } catch {
+        outcome.text += "error: \(error)\n"
+        outcome.status = 125
+      }
+    }
+    outcome.text += checked.report
+    let personality = checked.personality
+    let calls = personality.callByNumber.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) }
+    outcome.text +=
+      "\(folder): \(calls) calls, \(personality.structures.count) structures,"
+      + " \(personality.maps.count) flags and enums: \(count(checked.diagnostics.count))\n"
+    if !checked.diagnostics.isEmpty { outcome.status = max(outcome.status, 1) }
+  }
+
+  private func count(_ errors: Int) -> String {
+    errors == 0 ? "no errors" : errors == 1 ? "1 error" : "\(errors) errors"
+  }
+
+  private func linux(beside folder: String) throws(LoadError) -> LoadedPersonality {
+    var parent = folder
+    while parent.hasSuffix("/") { parent.removeLast() }
+    if let slash = parent.lastIndex(of: "/") {
+      parent = String(parent[...slash])
+    } else {
+      parent = "./"
+    }
+    if access(parent + "linux", F_OK) == 0 { return try PersonalityLoader.load(folder: parent + "linux") }
+    return try PersonalityLoader.load("linux", from: directories)
+  }
+
+  private func subfolders(_ directory: String) -> [String] {
+    guard let stream = opendir(directory) else { return [] }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if !name.hasPrefix("."), PersonalityLoader.hasTables(directory + "/" + name) {
+        names.append(directory + "/" + name)
+      }
+    }
+    return names.sorted()
+  }
+}

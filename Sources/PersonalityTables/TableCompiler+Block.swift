@@ -1,0 +1,67 @@
+import CWire
+
+extension TableCompiler {
+  /// The table as one block: its head, then the pools, each 8-byte aligned.
+  mutating func block() -> [UInt8] {
+    var table = persona_table()
+    table.magic = UInt32(PERSONA_TABLE_MAGIC)
+    table.version = UInt32(PERSONA_TABLE_VERSION)
+    table.abi = wireABI()
+    table.errno_unsupported = UInt32(personality.errnoNumber("ENOSYS") ?? 0)
+    table.name = string(personality.name)
+    table.release = personality.release
+
+    var bytes = [UInt8](repeating: 0, count: MemoryLayout<persona_table>.size)
+    bytes.reserveCapacity(
+      calls.count * 24 + arguments.count * 16 + operands.count * 16 + mapEntries.count * 40
+        + fields.count * 16 + strings.count + 65536)
+    table.calls = TableCompiler.append(calls, to: &bytes)
+    table.arguments = TableCompiler.append(arguments, to: &bytes)
+    table.operands = TableCompiler.append(operands, to: &bytes)
+    table.maps = TableCompiler.append(maps, to: &bytes)
+    table.map_entries = TableCompiler.append(mapEntries, to: &bytes)
+    table.structs = TableCompiler.append(structs, to: &bytes)
+    table.fields = TableCompiler.append(fields, to: &bytes)
+    table.requests = TableCompiler.append(requests, to: &bytes)
+    table.options = TableCompiler.append(options, to: &bytes)
+    table.sysctls = TableCompiler.append(sysctls, to: &bytes)
+    table.strings = TableCompiler.append(strings, to: &bytes)
+    table.errno_to_foreign = TableCompiler.append(errnoToForeign, to: &bytes)
+    table.errno_to_native = TableCompiler.append(errnoToNative, to: &bytes)
+    table.signal_to_foreign = TableCompiler.append(signalToForeign, to: &bytes)
+    table.signal_to_native = TableCompiler.append(signalToNative, to: &bytes)
+    table.signal_default = TableCompiler.append(signalDefault, to: &bytes)
+    table.well_known = TableCompiler.append(wellKnown, to: &bytes)
+    while bytes.count % 8 != 0 { bytes.append(0) }
+    table.size = UInt64(bytes.count)
+    withUnsafeBytes(of: &table) { head in
+      for index in head.indices { bytes[index] = head[index] }
+    }
+    return bytes
+  }
+
+  private static func append<T: BitwiseCopyable>(_ elements: [T], to bytes: inout [UInt8]) -> persona_pool {
+    while bytes.count % 8 != 0 { bytes.append(0) }
+    let pool = persona_pool(offset: UInt32(bytes.count), count: UInt32(elements.count))
+    elements.withUnsafeBytes { bytes.append(contentsOf: $0) }
+    return pool
+  }
+
+  private func wireABI() -> persona_abi {
+    var wire = persona_abi()
+    wire.number = abi.number
+    wire.result = abi.result
+    wire.second = abi.second
+    wire.error = UInt8(
+      abi.error == .carry ? PERSONA_ERROR_CARRY.rawValue : PERSONA_ERROR_NEGATIVE.rawValue)
+    wire.argument_registers = UInt8(abi.arguments.count)
+    wire.stack_offset = UInt8(abi.stackOffset)
+    wire.word = UInt8(abi.word)
+    withUnsafeMutableBytes(of: &wire.arguments) { registers in
+      for (index, register) in abi.arguments.prefix(registers.count).enumerated() { registers[index] = register }
+    }
+    wire.entry_stack = abi.entryStack
+    wire.entry_padding = UInt8(abi.entryPadding)
+    return wire
+  }
+}
