@@ -35,5 +35,7 @@ let package = Package(
       name: "persona",
       dependencies: ["BinaryImage", "Supervisor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
+    .testTarget(
+      name: "PersonalityTablesTests", dependencies: ["PersonalityTables", "CWire", "Wire"], swiftSettings: strict),
   ]
 )
