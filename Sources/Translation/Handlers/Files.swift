@@ -1,0 +1,264 @@
+import CEngine
+import CWire
+import Wire
+
+// open(2), unlink(2), posix_fallocate(2), posix_fadvise(2) and shm_open(2): calls on files whose rules or
+// errors differ from Linux's.
+
+/// Open flags that Linux lacks. A table's `open_flags` maps them to these bits, which lie above Linux's.
+enum ForeignOpenFlags {
+  static let sharedLock = 1 << 32
+  static let exclusiveLock = 1 << 33
+  /// O_EXEC and O_SEARCH: no reading or writing.
+  static let execute = 1 << 34
+  /// O_RESOLVE_BENEATH: no lookup leaves the directory.
+  static let beneath = 1 << 35
+  /// O_EMPTY_PATH: an empty path names the directory descriptor itself.
+  static let emptyPath = 1 << 36
+  static let native = (1 << 32) - 1
+}
+
+/// FreeBSD's own errno for a lookup that O_RESOLVE_BENEATH stops (sys/errno.h).
+private let notCapable = 93
+
+private let fileTypeMask: UInt32 = 0o170000
+private let symbolicLink: UInt32 = 0o120000
+private let socketFile: UInt32 = 0o140000
+private let directoryFile: UInt32 = 0o040000
+/// S_ISTXT, which open(2) does not set there (vn_open_cred of kern/vfs_vnops.c).
+private let stickyBit = 0o1000
+
+/// lockingOpen(dirfd, path, flags, mode): open(2) and openat(2).
+func lockingOpen(_ call: inout Call) -> Int {
+  let flags = call[2]
+  if flags & ~ForeignOpenFlags.native != 0 { return openWithExtras(call, flags) }
+  let result = call.host(__NR_openat, call[0], call[1], flags, call[3] & ~stickyBit)
+  return result < 0 ? openFailure(call, result, flags) : result
+}
+
+private func openWithExtras(_ call: Call, _ flags: Int) -> Int {
+  let wantsLock = flags & (ForeignOpenFlags.sharedLock | ForeignOpenFlags.exclusiveLock) != 0
+  let bothLocks = ForeignOpenFlags.sharedLock | ForeignOpenFlags.exclusiveLock
+  if flags & bothLocks == bothLocks { return call.error(EINVAL) }
+  var native = flags & ForeignOpenFlags.native
+  if flags & ForeignOpenFlags.execute != 0 {
+    if native & Int(O_ACCMODE) != 0 { return call.error(EINVAL) }
+    native = native & ~Int(O_ACCMODE) | Int(O_PATH)
+  }
+  // The file is emptied only once it is locked.
+  let truncates = wantsLock && native & Int(O_TRUNC) != 0
+  if truncates { native &= ~Int(O_TRUNC) }
+  let result = openNative(call, flags, native)
+  if result < 0 { return openFailure(call, result, native) }
+  guard wantsLock else { return result }
+  let failure = lock(call, result, flags)
+  if failure < 0 {
+    _ = call.hostNow(__NR_close, result)
+    // Once created, the file would be in the way of a second try.
+    let isRepeatable = native & Int(O_EXCL) == 0
+    return failure == Int(PERSONA_RESTART) && !isRepeatable ? call.error(EINTR) : failure
+  }
+  if truncates {
+    let failure = call.hostNow(__NR_ftruncate, result, 0)
+    if failure < 0 {
+      _ = call.hostNow(__NR_close, result)
+      return failure
+    }
+  }
+  return result
+}
+
+private func openNative(_ call: Call, _ flags: Int, _ native: Int) -> Int {
+  let mode = native & Int(O_CREAT) != 0 ? call[3] & ~stickyBit & 0o7777 : 0
+  if flags & ForeignOpenFlags.emptyPath != 0 {
+    var first: UInt8 = 1
+    guard call.read(&first, at: call.address(1)) else { return call.error(EFAULT) }
+    if first == 0 {
+      guard let path = call.scratch(40) else { return call.error(ENOMEM) }
+      if call.int32(0) == AT_FDCWD { return call.error(ENOENT) }
+      writeDescriptorPath(Int(call.int32(0)), to: path)
+      let result = call.host(__NR_openat, Int(AT_FDCWD), path.word, native & ~Int(O_NOFOLLOW), mode)
+      return result == call.error(ENOENT) ? call.error(EBADF) : result
+    }
+  }
+  if flags & ForeignOpenFlags.beneath != 0 {
+    // struct open_how: flags, mode, resolve.
+    guard let how = call.scratch(24) else { return call.error(ENOMEM) }
+    how.storeBytes(of: native, as: Int.self)
+    how.storeBytes(of: mode, toByteOffset: 8, as: Int.self)
+    how.storeBytes(of: Int(RESOLVE_BENEATH), toByteOffset: 16, as: Int.self)
+    let result = call.host(__NR_openat2, call[0], call[1], how.word, 24)
+    return result == call.error(EXDEV) ? call.foreignError(notCapable) : result
+  }
+  return call.host(__NR_openat, call[0], call[1], native, mode)
+}
+
+private func lock(_ call: Call, _ descriptor: Int, _ flags: Int) -> Int {
+  var operation = flags & ForeignOpenFlags.exclusiveLock != 0 ? 2 : 1
+  if flags & Int(O_NONBLOCK) != 0 { operation |= 4 }
+  return call.host(__NR_flock, descriptor, operation)
+}
+
+/// Where open(2) fails differently: a symbolic link that may not be followed is EMLINK (vn_open_vnode of
+/// kern/vfs_vnops.c), a socket EOPNOTSUPP.
+private func openFailure(_ call: Call, _ result: Int, _ flags: Int) -> Int {
+  switch -Int32(truncatingIfNeeded: result) {
+  case ELOOP where flags & Int(O_NOFOLLOW) != 0, ENOTDIR where flags & Int(O_NOFOLLOW) != 0:
+    return fileType(call, call[0], call[1]) == symbolicLink ? call.error(EMLINK) : result
+  case ENXIO:
+    return fileType(call, call[0], call[1]) == socketFile ? call.error(EOPNOTSUPP) : result
+  default: return result
+  }
+}
+
+/// The type bits of what `path` names, without following it; nil when it cannot be told.
+func fileType(_ call: Call, _ directory: Int, _ path: Int) -> UInt32? {
+  guard let status = call.scratch(144) else { return nil }
+  let result = call.hostNow(
+    __NR_newfstatat, directory, path, status.word, Int(AT_SYMLINK_NOFOLLOW))
+  // st_mode lies at byte 24 of Linux's struct stat on x86-64.
+  return result == 0 ? status.load(fromByteOffset: 24, as: UInt32.self) & fileTypeMask : nil
+}
+
+/// unlinkFile(dirfd, path, flags): a directory is EPERM for unlink(2) there, EISDIR here.
+func unlinkFile(_ call: inout Call) -> Int {
+  let result = call.hostNow(__NR_unlinkat, call[0], call[1], call[2])
+  return result == call.error(EISDIR) ? call.error(EPERM) : result
+}
+
+// MARK: - Space and advice
+
+/// posix_fallocate(fd, offset, len): the error is the result, not errno (kern_posix_error).
+func posixFallocate(_ call: inout Call) -> Int {
+  if call[1] < 0 || call[2] <= 0 { return call.table.foreignErrno(Int(EINVAL)) }
+  return errorAsResult(call, call.host(__NR_fallocate, call[0], 0, call[1], call[2]))
+}
+
+/// posix_fadvise(fd, offset, len, advice)
+func posixFadvise(_ call: inout Call) -> Int {
+  errorAsResult(call, call.hostNow(__NR_fadvise64, call[0], call[1], call[2], call[3]))
+}
+
+private func errorAsResult(_ call: Call, _ result: Int) -> Int {
+  if result >= 0 || result == Int(PERSONA_RESTART) { return result }
+  return call.table.foreignErrno(-result)
+}
+
+// MARK: - File flags
+
+/// st_flags of 4.4BSD (sys/stat.h) and Linux's attributes of FS_IOC_SETFLAGS (linux/fs.h).
+private let fileFlags: InlineArray<5, (foreign: UInt64, native: UInt32)> = [
+  (0x1, 0x40),  // UF_NODUMP
+  (0x2, 0x10),  // UF_IMMUTABLE
+  (0x4, 0x20),  // UF_APPEND
+  (0x20000, 0x10),  // SF_IMMUTABLE
+  (0x40000, 0x20),  // SF_APPEND
+]
+private let settableAttributes: UInt32 = 0x70
+/// FS_IOC_GETFLAGS and FS_IOC_SETFLAGS of linux/fs.h.
+private let getAttributes = 0x8008_6601
+private let setAttributes = 0x4008_6602
+
+/// chflags(dirfd, path, flags, atflag): chflags(2), lchflags(2) and chflagsat(2); with a path of 0,
+/// fchflags(2) on `dirfd`.
+func chflags(_ call: inout Call) -> Int {
+  if call.address(1) == 0 { return changeFlags(call, call[0], call.unsigned(2)) }
+  let noFollow = call[3] & Int(AT_SYMLINK_NOFOLLOW) != 0 ? Int(O_NOFOLLOW) : 0
+  let descriptor = call.hostNow(
+    __NR_openat, call[0], call[1], Int(O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) | noFollow)
+  if descriptor < 0 {
+    switch -Int32(truncatingIfNeeded: descriptor) {
+    // It exists, but cannot be opened: it has no attributes to clear, and none can be set.
+    case ELOOP where noFollow != 0, ENXIO, EACCES:
+      guard fileType(call, call[0], call[1]) != nil else { return descriptor }
+      return call.unsigned(2) == 0 ? 0 : call.error(EOPNOTSUPP)
+    default: return descriptor
+    }
+  }
+  let result = changeFlags(call, descriptor, call.unsigned(2))
+  _ = call.hostNow(__NR_close, descriptor)
+  return result
+}
+
+private func changeFlags(_ call: Call, _ descriptor: Int, _ foreign: UInt64) -> Int {
+  var wanted: UInt32 = 0
+  var rest = foreign
+  for index in fileFlags.indices where foreign & fileFlags[index].foreign != 0 {
+    wanted |= fileFlags[index].native
+    rest &= ~fileFlags[index].foreign
+  }
+  guard let memory = call.scratch(8) else { return call.error(ENOMEM) }
+  memory.storeBytes(of: 0, as: UInt64.self)
+  let result = call.hostNow(__NR_ioctl, descriptor, getAttributes, memory.word)
+  if result == call.error(EBADF) { return result }
+  if rest != 0 { return call.error(EOPNOTSUPP) }
+  if result < 0 { return foreign == 0 ? 0 : call.error(EOPNOTSUPP) }
+  let present = memory.load(as: UInt32.self)
+  if present & settableAttributes == wanted { return 0 }
+  memory.storeBytes(of: present & ~settableAttributes | wanted, as: UInt32.self)
+  let answer = call.hostNow(__NR_ioctl, descriptor, setAttributes, memory.word)
+  return answer == call.error(ENOTTY) ? call.error(EOPNOTSUPP) : answer
+}
+
+// MARK: - Shared memory objects
+
+/// SHM_ANON and the flags of shm_open2 (FreeBSD: sys/mman.h).
+private enum ForeignSharedMemory {
+  static let anonymous: UInt64 = 1
+  static let allowSealing: UInt32 = 1
+  static let growOnWrite: UInt32 = 2
+  /// MAXPATHLEN.
+  static let longestPath = 1024
+}
+
+/// shm_open(path, flags, mode) and shm_open2(path, flags, mode, shmflags, name). Named objects lie in
+/// Linux's /dev/shm; slashes within a name, which are allowed there, become '%'.
+func shmOpen(_ call: inout Call) -> Int {
+  let shmFlags = call.row.pointee.operand_count > 3 ? call.uint32(3) : 0
+  if shmFlags & ~(ForeignSharedMemory.allowSealing | ForeignSharedMemory.growOnWrite) != 0 {
+    return call.error(EINVAL)
+  }
+  let flags = call[1]
+  let allowed = Int(O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)
+  if flags & ~allowed != 0 || flags & Int(O_ACCMODE) == Int(O_WRONLY) { return call.error(EINVAL) }
+  if call.address(0) == ForeignSharedMemory.anonymous {
+    if flags & Int(O_ACCMODE) == Int(O_RDONLY) { return call.error(EINVAL) }
+    let name: StaticString = "SHM_ANON"
+    var native = Int(MFD_CLOEXEC)
+    if shmFlags & ForeignSharedMemory.allowSealing != 0 { native |= Int(MFD_ALLOW_SEALING) }
+    return call.hostNow(__NR_memfd_create, Int(bitPattern: name.utf8Start), native)
+  }
+  var failure = 0
+  guard let path = sharedMemoryPath(call, &failure) else { return failure }
+  let native = flags | Int(O_CLOEXEC | O_NOFOLLOW)
+  return call.hostNow(__NR_openat, Int(AT_FDCWD), path.word, native, call[2])
+}
+
+/// shm_unlink(path)
+func shmUnlink(_ call: inout Call) -> Int {
+  var failure = 0
+  guard let path = sharedMemoryPath(call, &failure) else { return failure }
+  return call.hostNow(__NR_unlinkat, Int(AT_FDCWD), path.word, 0)
+}
+
+private func sharedMemoryPath(_ call: Call, _ failure: inout Int) -> UnsafeMutableRawPointer? {
+  let directory: StaticString = "/dev/shm"
+  let prefix = directory.utf8CodeUnitCount
+  guard let path = call.scratch(prefix + ForeignSharedMemory.longestPath) else {
+    failure = call.error(ENOMEM)
+    return nil
+  }
+  path.copyMemory(from: directory.utf8Start, byteCount: prefix)
+  let text = (path + prefix).assumingMemoryBound(to: CChar.self)
+  let length = persona_copy_string(text, call.address(0), ForeignSharedMemory.longestPath)
+  if length < 0 {
+    failure = Int(length)
+    return nil
+  }
+  guard length > 1, text[0] == 0x2f else {
+    failure = call.error(EINVAL)
+    return nil
+  }
+  for index in 1..<Int(length) where text[index] == 0x2f { text[index] = 0x25 }
+  return path
+}
