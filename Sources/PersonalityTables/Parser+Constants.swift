@@ -83,14 +83,14 @@ extension Parser {
     switch kind {
     case .equals:
       at += 1
-      return Mapping(direction: .both, target: try target(), position: tokens[at - 1].position)
+      return Mapping(direction: .both, target: .none, position: current.position).to(try target())
     case .arrow:
       at += 1
       if accept(.ignore) { return Mapping(direction: .ignore, target: .none, position: start.position) }
-      return Mapping(direction: .toNative, target: try target(), position: tokens[at - 1].position)
+      return Mapping(direction: .toNative, target: .none, position: current.position).to(try target())
     case .backArrow:
       at += 1
-      return Mapping(direction: .toForeign, target: try target(), position: tokens[at - 1].position)
+      return Mapping(direction: .toForeign, target: .none, position: current.position).to(try target())
     case .word where start.symbol == Keyword.reject.rawValue:
       at += 1
       let token = try word("the errno that refuses it")
@@ -109,5 +109,13 @@ extension Parser {
     let first = try number("Linux's name or number")
     guard accept(.ellipsis) else { return .number(first) }
     return .range(first, try number("the range's last number"))
+  }
+}
+
+extension Mapping {
+  fileprivate func to(_ target: Target) -> Mapping {
+    var mapping = self
+    mapping.target = target
+    return mapping
   }
 }

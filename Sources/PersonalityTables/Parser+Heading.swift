@@ -24,6 +24,7 @@ extension Parser {
     let token = try word("the ABI's name")
     var abi = CallABI(name: text(token), position: token.position)
     if let first = personality.abi(named: abi.name) { _ = owns(token, first.position) }
+    let reported = diagnostics.count
     try block { (parser) throws(BadEntry) in
       guard parser.kind == .word, let keyword = Keyword(rawValue: parser.current.symbol) else {
         throw parser.unknownABIWord()
@@ -57,12 +58,13 @@ extension Parser {
         throw parser.unknownABIWord()
       }
     }
+    personality.abis.append(abi)
+    if diagnostics.count > reported { return }
     if abi.number == 255 { report("abi \(abi.name) does not say where the call's number is", abi.position) }
     if abi.result == 255 { report("abi \(abi.name) does not say where the result goes", abi.position) }
     if abi.arguments.count > maximumArguments {
       report("abi \(abi.name) has more than \(maximumArguments) argument registers", abi.position)
     }
-    personality.abis.append(abi)
   }
 
   private mutating func unknownABIWord() -> BadEntry {
