@@ -18,9 +18,16 @@ struct Persona: ParsableCommand {
     subcommands: [Run.self, Trace.self, Identify.self, Check.self, Doctor.self])
 
   static func main() {
-    let arguments = RunArguments.spelledOut(Array(CommandLine.arguments.dropFirst()))
+    let arguments = Array(CommandLine.arguments.dropFirst())
     do {
-      var command = try parseAsRoot(arguments)
+      if let configuration = QuickStart.configuration(arguments) {
+        throw ExitCode(try Supervisor.run(configuration))
+      }
+      if arguments == ["--version"] {
+        print(configuration.version)
+        return
+      }
+      var command = try parseAsRoot(RunArguments.spelledOut(arguments))
       try command.run()
     } catch {
       end(error)

@@ -54,11 +54,15 @@ struct RunArguments: ParsableArguments {
         "'\(personality)' is no personality: write NAME or NAME:RELEASE, such as freebsd:14.1")
     }
     for folder in [root].compactMap({ $0 }) + personalities {
-      var status = stat()
-      guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+      guard RunArguments.isDirectory(folder) else {
         throw ValidationError("'\(folder)' is not a directory")
       }
     }
+  }
+
+  static func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
   private var words: ArraySlice<String> { command.first == "--" ? command.dropFirst() : command[...] }
