@@ -42,7 +42,13 @@ extension Call {
         if structures, word != 0, let refusal = enterStructure(index, argument, word) { return refusal }
         continue
       }
-      switch table.convert(conversion, Int(argument.pointee.parameter), word) {
+      // An int's upper half is whatever the register held.
+      let isNarrowMap =
+        argument.pointee.element_size == 4
+        && (conversion == PERSONA_CONVERT_FLAGS.rawValue || conversion == PERSONA_CONVERT_ENUM.rawValue)
+      switch table.convert(
+        conversion, Int(argument.pointee.parameter), isNarrowMap ? word & 0xffff_ffff : word)
+      {
       case .value(let value): operands[index] = Int(truncatingIfNeeded: value)
       case .refused(let errno): return foreignError(errno)
       }
