@@ -168,6 +168,20 @@ static void say(const char *format, ...) {
     SYS(write, 1, line, used);
 }
 
+/// Waits.
+static void nap(long milliseconds) {
+    timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+    SYS(nanosleep, &time, 0);
+}
+
+/// A time for a call; only one lives at a time.
+static timespec *span(int64_t seconds, int64_t nanoseconds) {
+    static timespec time;
+    time.sec = seconds;
+    time.nsec = nanoseconds;
+    return &time;
+}
+
 static int wrong;
 
 /// Prints a result, and what it should have been if it is something else.

@@ -104,10 +104,10 @@ static void masks(void) {
     expect("woken by a handler", calls, 1);
     SYS(kill, self, SIGUSR1);
     siginfo info;
-    expect("sigtimedwait", SYS(sigtimedwait, &only, &info, &(timespec){1, 0}), SIGUSR1);
+    expect("sigtimedwait", SYS(sigtimedwait, &only, &info, span(1, 0)), SIGUSR1);
     expect("sent by kill", info.code, 0x10001); // SI_USER
     holds("sender", info.pid == self);
-    expect("nothing comes", SYS(sigtimedwait, &only, &info, &(timespec){0, 10000000}), -EAGAIN);
+    expect("nothing comes", SYS(sigtimedwait, &only, &info, span(0, 10000000)), -EAGAIN);
     SYS(sigqueue, self, SIGUSR1, 4711);
     expect("sigwaitinfo", SYS(sigwaitinfo, &only, &info), SIGUSR1);
     expect("queued", info.code, 0x10002); // SI_QUEUE
@@ -175,7 +175,7 @@ static void frames(void) {
 static void sends_later(int signal, long milliseconds) {
     long parent = SYS0(getpid);
     if (SYS0(fork) == 0) {
-        SYS(nanosleep, &(timespec){0, milliseconds * 1000000}, 0);
+        nap(milliseconds);
         SYS(kill, parent, signal);
         leave(0);
     }
@@ -195,7 +195,7 @@ static void interruption(void) {
     sends_later(SIGUSR1, 30);
     long parent = SYS0(getpid);
     if (SYS0(fork) == 0) {
-        SYS(nanosleep, &(timespec){0, 90000000}, 0);
+        nap(90);
         SYS(write, ends[1], "x", 1);
         leave(0);
     }
@@ -205,7 +205,7 @@ static void interruption(void) {
     SYS(wait4, -1, &status, 0, 0);
     sends_later(SIGUSR1, 30);
     timespec rest = {9, 9};
-    expect("nanosleep is never restarted", SYS(nanosleep, &(timespec){5, 0}, &rest), -EINTR);
+    expect("nanosleep is never restarted", SYS(nanosleep, span(5, 0), &rest), -EINTR);
     holds("time left", rest.sec == 4);
     SYS(wait4, -1, &status, 0, 0);
     install(SIGCHLD, simple, 0);

@@ -93,7 +93,7 @@ static void spawn(int index, void (*start)(void *)) {
 }
 
 static void join(void) {
-    while (alive) SYS(nanosleep, &(timespec){0, 1000000}, 0);
+    while (alive) nap(1);
 }
 
 static void counts(void *index) {
@@ -162,7 +162,7 @@ static void sleeps(void *index) {
 static void sample(long argc, char **argv, char **environment) {
     holds("thr_self", self() >= 100000 || self() > 0);
     for (int index = 0; index < THREADS; index++) spawn(index, counts);
-    while (started < THREADS) SYS(nanosleep, &(timespec){0, 1000000}, 0);
+    while (started < THREADS) nap(1);
     gate = 1;
     umtx(&gate, WAKE_PRIVATE, 0x7fffffff, 0, 0);
     join();
@@ -180,7 +180,7 @@ static void sample(long argc, char **argv, char **environment) {
     counter = 0;
     for (int index = 0; index < THREADS; index++) spawn(index, takes);
     for (int index = 0; index < THREADS; index++) {
-        SYS(nanosleep, &(timespec){0, 2000000}, 0);
+        nap(2);
         __atomic_add_fetch(&semaphore.count, 1, __ATOMIC_SEQ_CST);
         umtx(&semaphore, SEM2_WAKE, 0, 0, 0);
     }
@@ -215,8 +215,8 @@ static void sample(long argc, char **argv, char **environment) {
     SYS(sigaction, SIGUSR1, &action, 0);
     started = gate = 0;
     spawn(0, sleeps);
-    while (!started) SYS(nanosleep, &(timespec){0, 1000000}, 0);
-    SYS(nanosleep, &(timespec){0, 20000000}, 0);
+    while (!started) nap(1);
+    nap(20);
     expect("thr_kill", SYS(thr_kill, identities[0], SIGUSR1), 0);
     join();
     expect("signal in a thread", signalled, SIGUSR1);

@@ -1,0 +1,65 @@
+#!/bin/sh
+# Builds the FreeBSD samples, runs each under Persona and compares output, status and call log with what is
+# expected beside its source: NAME.out, NAME.status (0 if there is none), NAME.log (not compared if there is none).
+# `Tests/samples.sh --record NAME…` writes the expected log of samples whose output is right.
+set -u
+cd "$(dirname "$0")/.."
+
+persona=${PERSONA:-$PWD/build/bin/persona}
+expected=$PWD/samples/freebsd
+programs=$PWD/build/samples/freebsd
+work=$PWD/build/samples/run
+filter=$PWD/Tests/steady-log.py
+record=no
+if [ "${1:-}" = --record ]; then
+  record=yes
+  shift
+fi
+sh samples/freebsd/build.sh || exit 1
+[ $# -gt 0 ] || set -- $(basename -s .c samples/freebsd/*.c)
+
+passed=0 failed=0
+for name in "$@"; do
+  rm -rf "$work"
+  mkdir -p "$work/folder"
+  problem=""
+  wanted=0
+  [ -e "$expected/$name.status" ] && wanted=$(cat "$expected/$name.status")
+  (cd "$work/folder" && COLOUR=none timeout -k 5 60 "$persona" run -- "$programs/$name" \
+    >"$work/out" 2>"$work/errors" </dev/null)
+  status=$?
+  [ "$status" = "$wanted" ] || problem="status $status, expected $wanted;"
+  if [ ! -e "$expected/$name.out" ]; then
+    problem="$problem no $name.out;"
+    grep -e ', not ' -e ': NO$' "$work/out"
+  elif ! diff -u "$expected/$name.out" "$work/out" >"$work/difference"; then
+    problem="$problem output differs (- expected, + got);"
+    sed -n '3,$p' "$work/difference" | grep '^[-+]' | head -n 20
+  fi
+  if [ -s "$work/errors" ]; then
+    problem="$problem error output;"
+    head -n 5 "$work/errors"
+  fi
+  if [ -z "$problem" ] && { [ -e "$expected/$name.log" ] || [ "$record" = yes ]; }; then
+    rm -rf "$work/folder"
+    mkdir -p "$work/folder"
+    (cd "$work/folder" && timeout -k 5 60 "$persona" run --trace="$work/trace" -- "$programs/$name" \
+      >"$work/out" 2>"$work/errors" </dev/null)
+    python3 "$filter" "$work" <"$work/trace" >"$work/log"
+    [ "$record" = yes ] && cp "$work/log" "$expected/$name.log"
+    if ! diff -u "$expected/$name.log" "$work/log" >"$work/difference"; then
+      problem="$problem log differs (- expected, + got);"
+      sed -n '3,$p' "$work/difference" | grep '^[-+]' | head -n 20
+    fi
+  fi
+  if [ -z "$problem" ]; then
+    passed=$((passed + 1))
+    echo "ok   $name"
+  else
+    failed=$((failed + 1))
+    echo "FAIL $name: $problem"
+  fi
+done
+rm -rf "$work"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,67 @@
+/// Information: what a program asks of sysctl.
+#include "freebsd.h"
+
+static long integer(const char *name, int first, int second) {
+    int names[2] = {first, second};
+    int value = -1;
+    size_t size = sizeof value;
+    long result = SYS(__sysctl, names, 2, &value, &size, 0, 0);
+    if (result) expect(name, result, 0);
+    return value;
+}
+
+static void text(const char *name, int first, int second, const char *wanted) {
+    int names[2] = {first, second};
+    char value[256] = {0};
+    size_t size = sizeof value;
+    expect(name, SYS(__sysctl, names, 2, value, &size, 0, 0), 0);
+    if (wanted) say("  %s\n", value);
+    holds("  as it should be", wanted ? same(value, wanted, length(wanted) + 1) && size == length(wanted) + 1 : size > 1);
+}
+
+static void sample(long argc, char **argv, char **environment) {
+    text("kern.ostype", 1, 1, "FreeBSD");
+    text("kern.osrelease", 1, 2, 0);
+    text("kern.version", 1, 4, 0);
+    text("kern.hostname", 1, 10, 0);
+    text("hw.machine", 6, 1, "amd64");
+    text("hw.machine_arch", 6, 11, "amd64");
+    expect("kern.osreldate / 100000", integer("kern.osreldate", 1, 24) / 100000, 14);
+    holds("hw.ncpu", integer("hw.ncpu", 6, 3) >= 1);
+    expect("hw.pagesize", integer("hw.pagesize", 6, 7), 4096);
+    expect("hw.byteorder", integer("hw.byteorder", 6, 4), 1234);
+    holds("kern.argmax", integer("kern.argmax", 1, 8) >= 65536);
+    holds("kern.ngroups", integer("kern.ngroups", 1, 18) >= 16);
+    int names[4] = {6, 5}; // hw.physmem
+    uint64_t memory = 0;
+    size_t size = 8;
+    expect("hw.physmem", SYS(__sysctl, names, 2, &memory, &size, 0, 0), 0);
+    holds("some", memory > 1 << 24);
+    int value = 0;
+    size = 4;
+    expect("by name", SYS(__sysctlbyname, "hw.ncpu", 7, &value, &size, 0, 0), 0);
+    holds("same", value == integer("hw.ncpu", 6, 3));
+    size = sizeof names;
+    names[0] = 0;
+    names[1] = 3; // sysctl.name2oid
+    expect("name to number", SYS(__sysctl, names, 2, names, &size, "kern.ostype", 11), 0);
+    expect("two numbers", size, 8);
+    expect("first", names[0], 1);
+    expect("second", names[1], 1);
+    expect("no such name", SYS(__sysctlbyname, "no.such", 7, &value, &size, 0, 0), -ENOENT);
+    names[0] = 99;
+    expect("no such number", SYS(__sysctl, names, 2, &value, &size, 0, 0), -ENOENT);
+    names[0] = 1;
+    names[1] = 1;
+    size = 3;
+    expect("too little room", SYS(__sysctl, names, 2, &value, &size, 0, 0), -ENOMEM);
+    size = 0;
+    expect("size alone", SYS(__sysctl, names, 2, 0, &size, 0, 0), 0);
+    expect("so long", size, 8);
+    expect("writing what cannot be written", SYS(__sysctl, names, 2, 0, 0, "Linux", 6), -EPERM);
+    int program[4] = {1, 14, 12, -1}; // kern.proc.pathname of this process
+    char path[1024] = {0};
+    size = sizeof path;
+    expect("own path", SYS(__sysctl, program, 4, path, &size, 0, 0), 0);
+    holds("absolute", path[0] == '/' && same(path + length(path) - 11, "information", 11));
+}
