@@ -37,5 +37,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "PersonalityTablesTests", dependencies: ["PersonalityTables", "CWire", "Wire"], swiftSettings: strict),
+    .testTarget(
+      name: "CallLogTests",
+      dependencies: ["CallLog", "CWire", "CEngine", "Wire", "PersonalityTables", "Translation"],
+      swiftSettings: strict),
   ]
 )
