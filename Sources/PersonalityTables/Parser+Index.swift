@@ -74,7 +74,7 @@ extension Parser {
     if map.kind == .enumeration {
       seen.reserveCapacity(map.entries.count)
       for entry in map.entries {
-        if let first = seen[entry.value] {
+        if let first = seen[entry.value], !personality.isLinux {
           twice("value \(Int64(bitPattern: entry.value)) of enum \(map.name)", entry.position, first)
         } else {
           seen[entry.value] = entry.name
@@ -86,12 +86,12 @@ extension Parser {
       for other in map.entries[..<index] {
         let claimed: UInt64
         if entry.mask != 0, entry.mask == other.mask {
-          if entry.value == other.value { twice("value \(entry.value) of its mask", entry.position, other.name) }
+          if entry.value == other.value, !personality.isLinux { twice("value \(entry.value) of its mask", entry.position, other.name) }
           continue
         }
         let (mine, its) = (bits(entry), bits(other))
         // Names for the log may overlap (O_SYNC holds O_DSYNC's bit), but not be the same.
-        claimed = map.isVerbatim && mine != its ? 0 : mine & its
+        claimed = personality.isLinux || (map.isVerbatim && mine != its) ? 0 : mine & its
         if claimed != 0 {
           twice("bit 0x\(String(claimed, radix: 16)) of flags \(map.name)", entry.position, other.name)
           break

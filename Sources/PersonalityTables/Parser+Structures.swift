@@ -19,19 +19,14 @@ extension Parser {
     }
     defer { if let index { personality.structures[index] = structure } }
     var padding = 0
-    var fixed: Int?
     try block { (parser) throws(BadEntry) in
       let isNumberNext = parser.at + 1 < parser.tokens.count && parser.tokens[parser.at + 1].kind == .number
       if isNumberNext, parser.accept(.pad) {
         padding += try parser.small("the padding's bytes", below: 1 << 16)
-      } else if isNumberNext, parser.accept(.at) {
-        fixed = try parser.small("an offset", below: 1 << 16)
       } else {
         var field = try parser.field()
         field.padding = padding
-        field.fixedOffset = fixed
         padding = 0
-        fixed = nil
         if structure.field(named: field.name) != nil {
           parser.report("two fields are named '\(field.name)'", field.position)
         }
@@ -47,18 +42,21 @@ extension Parser {
     }
   }
 
-  /// `NAME TYPE [= NATIVE]`
+  /// `NAME TYPE [= NATIVE] [at OFFSET]`
   private mutating func field() throws(BadEntry) -> StructureField {
     let token = try word("a field's name")
-    var type = try fieldType()
-    var native: String?
-    if accept(.equals) { native = try name("Linux's field") }
-    while accept(.bracketOpen) {
-      let count = try small("how many", below: 1 << 16)
-      try expect(.bracketClose, "']'")
-      type = .array(type, count)
+    let type = try fieldType()
+    var field = StructureField(name: text(token), type: type, position: token.position)
+    while true {
+      let isNumberNext = at + 1 < tokens.count && tokens[at + 1].kind == .number
+      if accept(.equals) {
+        field.native = try name("Linux's field")
+      } else if isNumberNext, accept(.at) {
+        field.fixedOffset = try small("an offset", below: 1 << 16)
+      } else {
+        return field
+      }
     }
-    return StructureField(name: text(token), type: type, native: native, position: token.position)
   }
 
   private mutating func fieldType() throws(BadEntry) -> FieldType {

@@ -17,7 +17,7 @@ public struct StructureField: Sendable {
   public var type: FieldType
   /// Linux's field where its name differs.
   public var native: String?
-  /// `at OFFSET` before it.
+  /// `at OFFSET` behind it.
   var fixedOffset: Int?
   /// `pad N` before it.
   var padding = 0

@@ -162,7 +162,7 @@ struct CompilerTests {
         struct timespec { tv_sec i64 tv_nsec i64 } [16 bytes]
         struct stat { st_dev u64 st_ino u64 st_nlink u64 st_mode u16 pad 2 st_uid u32 st_gid u32 st_gen u32
           modified timespec = st_mtim st_size i32 } [64 bytes]
-        flags prot { 8 PROT_READ } struct winsize { rows prot:u16 = ws_row at 6 ws_ypixel u16 }
+        flags prot { 8 PROT_READ } struct winsize { rows prot:u16 = ws_row ws_ypixel u16 at 6 }
         6 fstat(fd: fd, sb: out stat) -> status = fstat
         """.replacing(" struct winsize", with: "\nstruct winsize")))
     let (stat, fields) = table.structure(1)
