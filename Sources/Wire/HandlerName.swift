@@ -8,7 +8,8 @@ public enum HandlerName: UInt16, CaseIterable {
   // files
   case fcntl, ioctl, getdirentries, getdirentriesWithBase, currentDirectory, pathconf, fpathconf, statfs,
     fstatfs, getfsstat, chflags, pipePair, posixFallocate, posixFadvise, lockingOpen, fhandle, ioctlCloseOnExec,
-    ioctlKeepOnExec, unlinkFile
+    ioctlKeepOnExec, unlinkFile, ioctlGetTerminal, ioctlSetTerminal, ioctlSetTerminalWait,
+    ioctlSetTerminalFlush, ioctlControllingTerminal, ioctlIsMaster, ioctlDeviceName, openTerminalMaster
   // memory
   case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore
   // processes

@@ -20,25 +20,27 @@ func socketInteger(_ call: Call, _ descriptor: Int, _ option: Int32) -> Int32? {
 
 /// bind(s, name, namelen)
 func bind(_ call: inout Call) -> Int {
-  bindSocket(&call, call[0], call.address(1), call.int32(2))
+  var failure = 0
+  guard let address = call.addressIn(call.address(1), Int(call.int32(2)), failure: &failure) else {
+    return failure
+  }
+  return bindSocket(call, call[0], address)
 }
 
-private func bindSocket(_ call: inout Call, _ descriptor: Int, _ name: UInt64, _ length: Int32) -> Int {
-  var failure = 0
-  guard let address = call.addressIn(name, Int(length), failure: &failure) else { return failure }
-  return call.hostNow(__NR_bind, descriptor, address.pointer.word, address.length)
+private func bindSocket(_ call: Call, _ descriptor: Int, _ address: NativeAddress) -> Int {
+  call.hostNow(__NR_bind, descriptor, address.pointer.word, address.length)
 }
 
 /// connect(s, name, namelen)
 func connect(_ call: inout Call) -> Int {
-  connectSocket(&call, call[0], call.address(1), call.int32(2))
+  var failure = 0
+  guard let address = call.addressIn(call.address(1), Int(call.int32(2)), failure: &failure) else {
+    return failure
+  }
+  return connectSocket(call, call[0], address)
 }
 
-private func connectSocket(
-  _ call: inout Call, _ descriptor: Int, _ name: UInt64, _ length: Int32
-) -> Int {
-  var failure = 0
-  guard let address = call.addressIn(name, Int(length), failure: &failure) else { return failure }
+private func connectSocket(_ call: Call, _ descriptor: Int, _ address: NativeAddress) -> Int {
   if address.family == LinuxSocket.familyUnspecified { return disconnect(call, descriptor, address) }
   let result = call.host(__NR_connect, descriptor, address.pointer.word, address.length)
   if result >= 0 { return result }
@@ -172,22 +174,32 @@ func socketPair(_ call: inout Call) -> Int {
 // MARK: - Relative to a directory
 
 /// bindat(fd, s, name, namelen): a local path is looked up from `fd`.
-func bindat(_ call: inout Call) -> Int { atDirectory(&call, bindSocket) }
+func bindat(_ call: inout Call) -> Int { atDirectory(call, bindSocket) }
 
 /// connectat(fd, s, name, namelen)
-func connectat(_ call: inout Call) -> Int { atDirectory(&call, connectSocket) }
+func connectat(_ call: inout Call) -> Int { atDirectory(call, connectSocket) }
 
-/// Linux has no such call: the path is spelled through /proc/self/fd, as far as sun_path is long enough.
+/// Linux has no such call: a relative path is spelled through /proc/self/fd, as far as Linux's sun_path,
+/// which is 4 bytes longer than BSD's, has room for it.
 private func atDirectory(
-  _ call: inout Call, _ act: (inout Call, Int, UInt64, Int32) -> Int
+  _ call: Call, _ act: (Call, Int, NativeAddress) -> Int
 ) -> Int {
   let directory = call.int32(0)
-  if directory == AT_FDCWD { return act(&call, call[1], call.address(2), call.int32(3)) }
   var failure = 0
   guard let address = call.addressIn(call.address(2), Int(call.int32(3)), failure: &failure) else {
     return failure
   }
-  // bindat and connectat exist for local sockets only: others answer EAFNOSUPPORT (sobindat).
+  if directory == AT_FDCWD { return act(call, call[1], address) }
+  // They exist for local sockets only (sobindat of kern/uipc_socket.c).
   guard address.family == LinuxSocket.familyUnix else { return call.error(EAFNOSUPPORT) }
-  return call.error(EOPNOTSUPP)
+  let isAbsolute = address.pointer.load(fromByteOffset: 2, as: UInt8.self) == UInt8(ascii: "/")
+  guard !isAbsolute else { return act(call, call[1], address) }
+  guard let longer = call.scratch(LinuxSocket.longestAddress + 32) else { return call.error(ENOMEM) }
+  longer.storeBytes(of: LinuxSocket.familyUnix, as: UInt16.self)
+  let prefix = writeDescriptorPath(Int(directory), to: longer + 2)
+  longer.storeBytes(of: UInt8(ascii: "/"), toByteOffset: 2 + prefix, as: UInt8.self)
+  (longer + 3 + prefix).copyMemory(from: address.pointer + 2, byteCount: address.length - 2)
+  let length = address.length + prefix + 1
+  guard length <= 2 + 108 else { return call.error(ENAMETOOLONG) }
+  return act(call, call[1], NativeAddress(pointer: longer, length: length))
 }
