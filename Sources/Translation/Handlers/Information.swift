@@ -30,10 +30,16 @@ func hostValue(
   case .loadAverage: return loadAverage(&request)
   case .clockRate:
     // struct clockinfo of sys/time.h: hz, tick, spare, stathz, profhz. Linux's user-visible clock has 100.
-    for number: Int32 in [100, 10_000, 0, 100, 100] { request.put(number) }
+    request.put(Int32(100))
+    request.put(Int32(10_000))
+    request.put(Int32(0))
+    request.put(Int32(100))
+    request.put(Int32(100))
   case .pageSizes:
     // MAXPAGESIZES of sys/param.h is 3 on amd64; Linux maps single pages unless asked otherwise.
-    for size: UInt64 in [pageSize, 2 << 20, 1 << 30] { request.put(size) }
+    request.put(pageSize)
+    request.put(UInt64(2 << 20))
+    request.put(UInt64(1 << 30))
   case .cpuTimes:
     guard let times = processorTimes(call) else { return call.error(ENOENT) }
     for index in 0..<5 { request.put(times[index]) }

@@ -112,7 +112,7 @@ func processList(
       // struct linux_dirent64: d_reclen at 16, d_name at 19.
       let item = names + position
       position += Int(item.get(at: 16, as: UInt16.self))
-      guard let pid = number(item + 19) else { continue }
+      guard let pid = decimalName(item + 19) else { continue }
       let mark = call.thread.pointee.scratch_used
       let known = ProcessEntry.fill(call, pid, information, boot)
       call.thread.pointee.scratch_used = mark
@@ -127,7 +127,8 @@ func processList(
   return 0
 }
 
-private func number(_ name: UnsafeMutableRawPointer) -> Int? {
+/// A directory entry that is a number.
+func decimalName(_ name: UnsafeMutableRawPointer) -> Int? {
   var value = 0
   var index = 0
   while true {

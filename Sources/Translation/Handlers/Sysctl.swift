@@ -99,8 +99,8 @@ struct MIB {
 
 extension UnsafePointer<persona_sysctl> {
   func number(_ index: Int) -> UInt32 {
-    UnsafeRawPointer(self)  // `mib` is the first member
-      .load(fromByteOffset: 4 * index, as: UInt32.self)
+    // `mib` is the structure's first member.
+    UnsafeRawPointer(self).load(fromByteOffset: 4 * index, as: UInt32.self)
   }
 
   /// The first `count` numbers are those of `mib`.

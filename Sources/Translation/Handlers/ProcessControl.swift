@@ -1,0 +1,166 @@
+import CEngine
+import CWire
+import Wire
+
+// sysarch(2), process descriptors and procctl(2) of FreeBSD.
+
+// MARK: - sysarch
+
+/// sys/x86/include/sysarch.h of FreeBSD: what a 64-bit program may ask of its processor.
+private enum ArchitectureRequest: Int32 {
+  case getFSBase = 128
+  case setFSBase = 129
+  case getGSBase = 130
+  case setGSBase = 131
+}
+
+/// sysarch(op, parms): the thread-local segments' bases; the rest is EINVAL, as for an unknown operation.
+func sysarch(_ call: inout Call) -> Int {
+  guard let request = ArchitectureRequest(rawValue: call.int32(0)) else { return call.error(EINVAL) }
+  switch request {
+  case .getFSBase: return segmentBase(call, ARCH_GET_FS)
+  case .getGSBase: return segmentBase(call, ARCH_GET_GS)
+  case .setFSBase: return setSegmentBase(call, ARCH_SET_FS)
+  case .setGSBase: return setSegmentBase(call, ARCH_SET_GS)
+  }
+}
+
+private func segmentBase(_ call: Call, _ operation: Int32) -> Int {
+  var base: UInt64 = 0
+  let result = withUnsafeMutableBytes(of: &base) {
+    call.hostNow(__NR_arch_prctl, Int(operation), $0.baseAddress!.word)
+  }
+  if result < 0 { return result }
+  return call.write(base, at: call.address(1)) ? 0 : call.error(EFAULT)
+}
+
+private func setSegmentBase(_ call: Call, _ operation: Int32) -> Int {
+  var base: UInt64 = 0
+  guard call.read(&base, at: call.address(1)) else { return call.error(EFAULT) }
+  guard base < PageRange.userEnd else { return call.error(EINVAL) }
+  return call.hostNow(__NR_arch_prctl, Int(operation), Int(base))
+}
+
+// MARK: - Process descriptors
+
+/// pdkill(fd, signum): signum as Linux's.
+func pdkill(_ call: inout Call) -> Int {
+  call.hostNow(__NR_pidfd_send_signal, Int(call.int32(0)), Int(call.int32(1)), 0, 0)
+}
+
+/// pdgetpid(fd, pidp): Linux tells the pid of a process descriptor in /proc/self/fdinfo.
+func pdgetpid(_ call: inout Call) -> Int {
+  let descriptor = Int(call.int32(0))
+  guard descriptor >= 0, var path = ByteWriter(call, limit: 64) else { return call.error(EBADF) }
+  path.append("/proc/self/fdinfo/")
+  path.append(decimal: descriptor)
+  path.append(0)
+  var file = HostFile(call, UnsafeRawPointer(path.start))
+  guard file.isOpen else { return call.error(EBADF) }
+  guard file.find("Pid:"), let pid = file.decimal() else { return call.error(EINVAL) }
+  return call.write(Int32(truncatingIfNeeded: pid), at: call.address(1)) ? 0 : call.error(EFAULT)
+}
+
+// MARK: - procctl
+
+/// PROC_* of FreeBSD's sys/procctl.h, those that Linux can do or tell exactly.
+private enum ProcessRequest: Int32 {
+  case protect = 1
+  case acquireReaper = 2
+  case releaseReaper = 3
+  case traceControl = 7
+  case traceStatus = 8
+  case deathSignalControl = 11
+  case deathSignalStatus = 12
+  case randomizationControl = 13
+  case randomizationStatus = 14
+  case privilegesControl = 19
+  case privilegesStatus = 20
+}
+
+/// The bit of personality(2) that keeps addresses the same at the next execve (linux/personality.h).
+private let ADDR_NO_RANDOMIZE = 0x004_0000
+
+/// procctl(idtype, id, com, data): P_PID with the caller's own pid, or 0.
+func procctl(_ call: inout Call) -> Int {
+  guard let request = ProcessRequest(rawValue: call.int32(2)) else { return call.error(EINVAL) }
+  let byPid: UInt64 = 0
+  let identifier = call.words[1]
+  let own = identifier == 0 || identifier == UInt64(call.process.pointee.pid)
+  guard call.words[0] & 0xffff_ffff == byPid else { return call.error(EINVAL) }
+  guard own else {
+    // Linux lets a process change itself only.
+    let exists = quietly(__NR_kill, Int(truncatingIfNeeded: identifier), 0)
+    return call.error(exists == call.error(ESRCH) ? ESRCH : EPERM)
+  }
+  let data = call.address(3)
+  switch request {
+  case .protect: return call.error(EPERM)
+  case .acquireReaper: return becomeReaper(call, true)
+  case .releaseReaper: return becomeReaper(call, false)
+  case .deathSignalControl: return setDeathSignal(call, data)
+  case .deathSignalStatus:
+    var native: Int32 = 0
+    let result = withUnsafeMutableBytes(of: &native) {
+      call.hostNow(__NR_prctl, Int(PR_GET_PDEATHSIG), $0.baseAddress!.word)
+    }
+    return result < 0 ? result : answer(call, Int32(call.table.foreignSignal(Int(native))))
+  case .traceStatus:
+    // 0: may be traced and is not; a debugger's pid otherwise.
+    var file = HostFile(call, "/proc/self/status")
+    let tracer = file.find("TracerPid:") ? file.decimal() ?? 0 : 0
+    return answer(call, Int32(truncatingIfNeeded: tracer))
+  case .traceControl:
+    var mode: Int32 = 0
+    guard call.read(&mode, at: data) else { return call.error(EFAULT) }
+    // PROC_TRACE_CTL_ENABLE 1 is how things are.
+    return mode == 1 ? 0 : call.error(mode == 2 || mode == 3 ? EPERM : EINVAL)
+  case .randomizationControl, .randomizationStatus: return randomization(call, request, data)
+  case .privilegesControl:
+    var mode: Int32 = 0
+    guard call.read(&mode, at: data) else { return call.error(EFAULT) }
+    guard mode == 1 else { return call.error(EINVAL) }
+    return call.hostNow(__NR_prctl, Int(PR_SET_NO_NEW_PRIVS), 1)
+  case .privilegesStatus:
+    let set = call.hostNow(__NR_prctl, Int(PR_GET_NO_NEW_PRIVS))
+    return set < 0 ? set : answer(call, set == 1 ? 1 : 2)
+  }
+}
+
+private func answer(_ call: Call, _ value: Int32) -> Int {
+  call.write(value, at: call.address(3)) ? 0 : call.error(EFAULT)
+}
+
+private func becomeReaper(_ call: Call, _ wanted: Bool) -> Int {
+  var present: Int32 = 0
+  let result = withUnsafeMutableBytes(of: &present) {
+    call.hostNow(__NR_prctl, Int(PR_GET_CHILD_SUBREAPER), $0.baseAddress!.word)
+  }
+  if result < 0 { return result }
+  if (present != 0) == wanted { return call.error(wanted ? EBUSY : EINVAL) }
+  return call.hostNow(__NR_prctl, Int(PR_SET_CHILD_SUBREAPER), wanted ? 1 : 0)
+}
+
+private func setDeathSignal(_ call: Call, _ data: UInt64) -> Int {
+  var signal: Int32 = 0
+  guard call.read(&signal, at: data) else { return call.error(EFAULT) }
+  let native = call.table.nativeSignal(Int(signal))
+  guard signal == 0 || native != 0 else { return call.error(EINVAL) }
+  return call.hostNow(__NR_prctl, Int(PR_SET_PDEATHSIG), native)
+}
+
+/// PROC_ASLR_FORCE_ENABLE 1, PROC_ASLR_FORCE_DISABLE 2, PROC_ASLR_NOFORCE 3; PROC_ASLR_ACTIVE is the sign bit.
+private func randomization(_ call: Call, _ request: ProcessRequest, _ data: UInt64) -> Int {
+  let present = call.hostNow(__NR_personality, 0xffff_ffff)
+  if present < 0 { return present }
+  let fixed = present & ADDR_NO_RANDOMIZE != 0
+  if request == .randomizationStatus {
+    return answer(call, fixed ? 2 : Int32(bitPattern: 0x8000_0003))
+  }
+  var mode: Int32 = 0
+  guard call.read(&mode, at: data) else { return call.error(EFAULT) }
+  guard mode >= 1, mode <= 3 else { return call.error(EINVAL) }
+  let wanted = mode == 2 ? present | ADDR_NO_RANDOMIZE : present & ~ADDR_NO_RANDOMIZE
+  let result = call.hostNow(__NR_personality, wanted)
+  return result < 0 ? result : 0
+}

@@ -1,0 +1,138 @@
+import CEngine
+import CWire
+import Wire
+
+// Who the process is: groups, login name, the kernel's name and modules.
+
+/// Linux's and FreeBSD's limit on a list of groups is 65536 and 1024; what a process has fits in this.
+private let groupsLimit = 1024
+
+/// getgroups(gidsetlen, gidset): FreeBSD's list begins with the effective group (sys/kern/kern_prot.c, cr_groups).
+func getgroups(_ call: inout Call) -> Int {
+  guard let groups = call.scratch(4 * groupsLimit) else { return call.error(ENOMEM) }
+  let native = call.hostNow(__NR_getgroups, groupsLimit, groups.word)
+  if native < 0 { return native }
+  let effective = UInt32(truncatingIfNeeded: call.hostNow(__NR_getegid))
+  guard let list = call.scratch(4 * (groupsLimit + 1)) else { return call.error(ENOMEM) }
+  list.put(effective, at: 0)
+  var count = 1
+  for index in 0..<native {
+    let group = groups.get(at: 4 * index, as: UInt32.self)
+    if group == effective { continue }
+    list.put(group, at: 4 * count)
+    count += 1
+  }
+  let room = Int(call.int32(0))
+  if room == 0 { return count }
+  guard room >= count else { return call.error(EINVAL) }
+  return call.copyOut(call.address(1), list, 4 * count) ? count : call.error(EFAULT)
+}
+
+/// setgroups(gidsetlen, gidset): the first becomes the effective group.
+func setgroups(_ call: inout Call) -> Int {
+  let count = Int(call.int32(0))
+  guard count >= 0, count <= groupsLimit else { return call.error(EINVAL) }
+  guard count > 0 else { return call.hostNow(__NR_setgroups, 0, 0) }
+  guard let list = call.scratch(4 * count) else { return call.error(ENOMEM) }
+  guard call.copyIn(list, call.address(1), 4 * count) else { return call.error(EFAULT) }
+  let result = call.hostNow(__NR_setgroups, count - 1, list.word + 4)
+  if result < 0 { return result }
+  return call.hostNow(__NR_setresgid, -1, Int(list.get(at: 0, as: UInt32.self)), -1)
+}
+
+/// issetugid(): whether the program runs with another's rights.
+func issetugid(_ call: inout Call) -> Int {
+  call.hostNow(__NR_getuid) != call.hostNow(__NR_geteuid)
+    || call.hostNow(__NR_getgid) != call.hostNow(__NR_getegid) ? 1 : 0
+}
+
+/// setfib(fibnum): there is one routing table, as with FreeBSD's net.fibs=1.
+func setfib(_ call: inout Call) -> Int { call.int32(0) == 0 ? 0 : call.error(EINVAL) }
+
+/// modfind(name), kldfind(name) and the like: no module of FreeBSD's kernel is loaded.
+func modfind(_ call: inout Call) -> Int {
+  guard let name = call.scratch(256) else { return call.error(ENOMEM) }
+  let length = persona_copy_string(name.assumingMemoryBound(to: CChar.self), call.address(0), 256)
+  return length < 0 ? Int(length) : call.error(ENOENT)
+}
+
+// MARK: - Login name
+
+/// MAXLOGNAME of sys/param.h: a login name and its NUL.
+private let loginNameLimit = 33
+
+/// getlogin(namebuf, namelen): the user who logged in; an empty name when nobody did.
+func getLogin(_ call: inout Call) -> Int {
+  guard var name = ByteWriter(call, limit: loginNameLimit) else { return call.error(ENOMEM) }
+  var file = HostFile(call, "/proc/self/loginuid")
+  let unset = Int(UInt32.max)
+  var user = file.decimal() ?? unset
+  if user == unset { user = call.hostNow(__NR_getuid) }
+  appendUserName(call, user, &name)
+  name.append(0)
+  let room = min(Int(call.uint32(1)), loginNameLimit)
+  guard name.count <= room else { return call.error(ERANGE) }
+  return call.copyOut(call.address(0), name.start, name.count) ? 0 : call.error(EFAULT)
+}
+
+/// The name that /etc/passwd gives a user id.
+private func appendUserName(_ call: Call, _ user: Int, _ name: inout ByteWriter) {
+  guard let line = call.scratch(loginNameLimit) else { return }
+  var file = HostFile(call, "/etc/passwd")
+  while file.peek() != nil {
+    var length = 0
+    while let next = file.peek(), next != UInt8(ascii: ":"), next != 0x0a {
+      if length < loginNameLimit - 1 { line.put(next, at: length) }
+      length += 1
+      file.byte()
+    }
+    file.byte()
+    while let next = file.byte(), next != UInt8(ascii: ":"), next != 0x0a {}
+    if file.decimal() == user {
+      for index in 0..<min(length, loginNameLimit - 1) { name.append(line.get(at: index, as: UInt8.self)) }
+      return
+    }
+    file.skipLine()
+  }
+}
+
+/// setlogin(name): a session's name is the host's to give.
+func setLogin(_ call: inout Call) -> Int { call.error(EPERM) }
+
+// MARK: - uname
+
+/// uname(name) of FreeBSD 4 and before: five strings of SYS_NMLN (32) bytes, from the variables that say the
+/// same.
+func uname(_ call: inout Call) -> Int {
+  let width = 32
+  guard let names = call.scratch(5 * width) else { return call.error(ENOMEM) }
+  clear(names, 5 * width)
+  fill(call, names, "kern.ostype")
+  fill(call, names + 2 * width, "kern.osrelease")
+  fill(call, names + 3 * width, "kern.version")
+  fill(call, names + 4 * width, "hw.machine")
+  guard let host = call.scratch(6 * 65) else { return call.error(ENOMEM) }
+  let result = quietly(__NR_uname, host.word)
+  if result < 0 { return result }
+  var index = 0
+  // nodename is Linux's second member.
+  while index < width - 1, host.get(at: 65 + index, as: UInt8.self) != 0 {
+    names.put(host.get(at: 65 + index, as: UInt8.self), at: width + index)
+    index += 1
+  }
+  return call.copyOut(call.address(0), names, 5 * width) ? 0 : call.error(EFAULT)
+}
+
+/// Copies at most 31 bytes of a variable's literal text, up to the end of its first line.
+private func fill(_ call: Call, _ destination: UnsafeMutableRawPointer, _ name: StaticString) {
+  guard let mib = call.table.mib(named: UnsafeRawPointer(name.utf8Start), name.utf8CodeUnitCount),
+    case .entry(let entry) = call.table.find(mib),
+    entry.pointee.is_host == 0, entry.pointee.kind == UInt8(PERSONA_SYSCTL_STRING.rawValue)
+  else { return }
+  let text = call.table.string(UInt32(truncatingIfNeeded: entry.pointee.value))
+  var index = 0
+  while index < 31, text[index] != 0, text[index] != 0x0a {
+    destination.put(UInt8(bitPattern: text[index]), at: index)
+    index += 1
+  }
+}
