@@ -1,0 +1,212 @@
+#!/bin/sh
+# What must hold when things go wrong: dead supervisors, dead guests, broken programs and tables.
+set -u
+cd "$(dirname "$0")/.."
+
+persona=${PERSONA:-$PWD/build/bin/persona}
+sh samples/freebsd/build.sh || exit 1
+programs=$PWD/build/samples/freebsd
+go=$PWD/build/go-programs/freebsd
+work=$PWD/build/faults
+rm -rf "$work"
+mkdir -p "$work"
+passed=0 failed=0
+
+# check TITLE COMMAND…: counts a success when the command succeeds.
+check() {
+  title=$1
+  shift
+  if "$@"; then
+    passed=$((passed + 1))
+    echo "ok   $title"
+  else
+    failed=$((failed + 1))
+    echo "FAIL $title"
+  fi
+}
+
+# Processes whose command line has the mark; the engine keeps the program's own arguments.
+marked() {
+  found=""
+  for process in /proc/[0-9]*; do
+    if tr '\0' ' ' <"$process/cmdline" 2>/dev/null | grep -q -- "$1"; then
+      read -r _ _ state _ <"$process/stat" 2>/dev/null || continue
+      [ "$state" = Z ] || found="$found ${process#/proc/}"
+    fi
+  done
+  echo $found
+}
+
+# Waits up to ten seconds until no process has the mark.
+gone() {
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    [ -z "$(marked "$1")" ] && return 0
+    sleep 0.5
+  done
+  echo "     left over: $(marked "$1")"
+  kill -9 $(marked "$1") 2>/dev/null
+  return 1
+}
+
+ready() {
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    grep -q ready "$1" && return 0
+    sleep 0.1
+  done
+  return 1
+}
+
+# message STATUS PATTERN COMMAND…: this status, nothing on stdout, and one line on stderr that matches.
+message() { # STATUS may be a pattern of the shell
+  wanted=$1 pattern=$2
+  shift 2
+  timeout 20 "$@" >"$work/out" 2>"$work/errors" </dev/null
+  got=$?
+  case $got in
+    $wanted) [ ! -s "$work/out" ] && grep -q -i -e "$pattern" "$work/errors" && return 0 ;;
+  esac
+  echo "     status $got (expected $wanted): $(head -n 3 "$work/errors")"
+  return 1
+}
+
+# status WANTED COMMAND…: this exit status as the shell sees it.
+status() {
+  wanted=$1
+  shift
+  timeout 20 "$@" >"$work/out" 2>"$work/errors" </dev/null
+  got=$?
+  [ "$got" = "$wanted" ] && return 0
+  echo "     status $got (expected $wanted): $(head -n 3 "$work/errors")"
+  return 1
+}
+
+ulimit -c 0
+
+# The supervisor dies: so do all guests, with their threads, in sessions of their own, and those it exec'd.
+mark=family-$$-supervisor
+"$persona" run -- "$programs/family" $mark >"$work/ready" 2>&1 &
+supervisor=$!
+check "a family starts" ready "$work/ready"
+check "it has several processes" [ "$(marked $mark | wc -w)" -ge 5 ]
+kill -9 $supervisor
+wait $supervisor 2>/dev/null
+check "no guest survives its supervisor" gone $mark
+
+mark=family-$$-log
+"$persona" run --trace="$work/log" -- "$programs/family" $mark >"$work/ready" 2>&1 &
+supervisor=$!
+check "a logged family starts" ready "$work/ready"
+kill -9 $supervisor
+wait $supervisor 2>/dev/null
+check "no logged guest survives its supervisor" gone $mark
+
+# The first guest dies by a signal: Persona ends as it did. What the guest left behind is its own affair, as at home.
+for each in "usr1 USR1" "segv SEGV"; do
+  set -- $each
+  mark=family-$$-$1
+  sh -c "ulimit -c 0; '$persona' run -- '$programs/family' $mark $1 >'$work/ready' 2>'$work/errors'; echo \$? >'$work/status'" 2>/dev/null
+  check "death by SIG$2 is the shell's status" [ "$(cat "$work/status")" = $((128 + $(kill -l $2))) ]
+  left=$(marked $mark)
+  [ -n "$left" ] && kill -9 $left 2>/dev/null
+  check "nothing is left of it" gone $mark
+done
+
+# A guest is killed from outside.
+mark=family-$$-killed
+"$persona" run -- "$programs/family" $mark >"$work/ready" 2>&1 &
+supervisor=$!
+ready "$work/ready"
+first=$(pgrep -P $supervisor | head -n 1)
+kill -9 "$first"
+wait $supervisor
+check "a guest killed from outside" [ $? = 137 ]
+left=$(marked $mark)
+[ -n "$left" ] && kill -9 $left 2>/dev/null
+gone $mark >/dev/null
+
+# Signals to Persona reach the guest.
+for name in TERM INT HUP; do
+  mark=family-$$-$name
+  sh -c "exec '$persona' run -- '$programs/family' $mark" >"$work/ready" 2>&1 &
+  supervisor=$!
+  ready "$work/ready"
+  if [ $name = INT ]; then kill -TERM $supervisor; else kill -$name $supervisor; fi
+  wait $supervisor
+  got=$?
+  wanted=$((128 + $(kill -l $name)))
+  [ $name = INT ] && wanted=143 # a shell's background job ignores SIGINT
+  check "SIG$name to the supervisor ends the guest" [ $got = $wanted ]
+  left=$(marked $mark)
+  [ -n "$left" ] && kill -9 $left 2>/dev/null
+  gone $mark >/dev/null
+done
+
+# Descriptors: a guest sees what it was given, and nothing of Persona's.
+cat >"$work/descriptors.c" <<'END'
+#include "freebsd.h"
+static void sample(long argc, char **argv, char **environment) {
+    for (long fd = 0; fd < 1024; fd++)
+        if (SYS(fcntl, fd, F_GETFD, 0) >= 0) say("%d\n", fd);
+}
+END
+clang=${CLANG:-$(dirname "$(readlink -f "$(command -v swiftc)")")/clang}
+"$clang" --target=x86_64-unknown-freebsd14 -fuse-ld=lld -nostdlib -static -ffreestanding -O1 -fno-stack-protector \
+  -Wno-everything -Isamples/freebsd -o "$work/descriptors" "$work/descriptors.c"
+timeout 20 "$persona" run -- "$work/descriptors" 7</dev/null </dev/null 2>&1 | tr '\n' ' ' >"$work/out"
+check "descriptors of the guest" [ "$(cat "$work/out")" = "0 1 2 7 " ]
+timeout 20 "$persona" run --trace="$work/log" -- "$work/descriptors" </dev/null 2>&1 | tr '\n' ' ' >"$work/out"
+check "descriptors of a logged guest" [ "$(cat "$work/out")" = "0 1 2 " ]
+
+# Programs that cannot run.
+check "missing file" message 127 "no-such-program" "$persona" run -- "$work/no-such-program"
+check "folder" message 126 "." "$persona" run -- "$work"
+cp "$programs/hello" "$work/plain"
+chmod 644 "$work/plain"
+check "not executable" message 126 "." "$persona" run -- "$work/plain"
+printf '#!/nonexistent/interpreter\n' >"$work/script"
+printf 'neither one nor the other\n' >"$work/text"
+head -c 100 "$programs/hello" >"$work/short"
+head -c 2000 "$programs/hello" >"$work/cut"
+: >"$work/empty"
+chmod 755 "$work/script" "$work/text" "$work/short" "$work/cut" "$work/empty"
+check "script without its interpreter" message 12[67] "interpreter" "$persona" run -- "$work/script"
+for each in text short cut empty; do
+  check "broken program: $each" message 126 "$each" "$persona" run -- "$work/$each"
+done
+if [ -d build/tools/lefthook ]; then
+  check "another architecture" message 126 "." "$persona" run -- build/tools/lefthook/freebsd-arm64/lefthook
+  check "another system" message 126 "." "$persona" run -- build/tools/lefthook/openbsd-x86_64/lefthook
+fi
+if [ -d build/tools/site/ziglang ]; then
+  printf 'int puts(const char *); int main(void) { puts("dynamic"); return 0; }\n' >"$work/dynamic.c"
+  ZIG_GLOBAL_CACHE_DIR=$PWD/build/zig-cache ZIG_LOCAL_CACHE_DIR=$PWD/build/zig-cache \
+    build/tools/site/ziglang/zig cc -target x86_64-freebsd -o "$work/dynamic" "$work/dynamic.c" 2>"$work/errors" &&
+    check "dynamic program without its run-time linker" message 12[67] "ld-elf.so.1" "$persona" run -- "$work/dynamic"
+fi
+mkdir -p "$work/tables/freebsd"
+cp -R "$(dirname "$persona")/../share/persona/personalities/." "$work/tables/" 2>/dev/null
+printf '\n9999 broken(fd: nonsense) -> fd = no_such_call\n' >>"$work/tables/freebsd/files.table"
+PERSONA_PERSONALITIES=$work/tables timeout 20 "$persona" run -- "$programs/hello" >"$work/out" 2>"$work/errors"
+got=$?
+check "broken table" [ "$got" = 125 ]
+check "broken table: place and line" grep -q 'files.table:[0-9]*:[0-9]*: error' "$work/errors"
+check "the sound table again" status 0 "$persona" run -- "$programs/hello"
+
+# A guest that tries to do harm to the engine: it dies or gets an error, and Persona lives.
+cat >"$work/hostile.c" <<'END'
+#include "freebsd.h"
+static void sample(long argc, char **argv, char **environment) {
+    expect("munmap of the engine", SYS(munmap, 0x600000000000, 1 << 20) < 0, 1);
+    expect("mprotect of the engine", SYS(mprotect, 0x600000000000, 1 << 20, 7) < 0, 1);
+    expect("mapping over the engine", SYS(mmap, 0x600000000000, 4096, 3, MAP_PRIVATE | MAP_ANON | MAP_FIXED, -1, 0) < 0, 1);
+    expect("reading into the engine", SYS(read, 0, 0x600000001000, 10), -EFAULT);
+    expect("still there", SYS0(getpid) > 0, 1);
+}
+END
+"$clang" --target=x86_64-unknown-freebsd14 -fuse-ld=lld -nostdlib -static -ffreestanding -O1 -fno-stack-protector \
+  -Wno-everything -Isamples/freebsd -o "$work/hostile" "$work/hostile.c"
+check "a hostile guest" status 0 "$persona" run -- "$work/hostile"
+
+rm -rf "$work"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
