@@ -1,43 +1,46 @@
 # What verifies Persona, beside the unit tests: foreign programs, and the tools that build them.
-# Included by the Makefile, which builds build/bin/persona.
+# Included by the Makefile, whose `all` builds build/bin/persona.
 
 PYTHON ?= python3
-PERSONA = build/bin/persona
 
-.PHONY: deps tools samples go-programs go-std go-std-short faults demo bench test check-log
+.PHONY: deps tools samples go-programs go-std go-std-short faults demo bench test ready
 
-## Install the missing Debian packages.
+# The missing Debian packages.
 deps:
-	sh Tests/deps.sh
+	@sh Tests/deps.sh
 
-## Put Go, Zig and lefthook under build/tools.
+# Go, Zig and lefthook, under build/tools.
 tools: deps
-	sh Tests/tools.sh
+	@sh Tests/tools.sh
 
-## Build the C samples for FreeBSD and compare output, status and log.
-samples: $(PERSONA)
+# Packages first, then the build.
+ready: deps
+	@$(MAKE) --no-print-directory all
+
+# The C samples, built for FreeBSD: output, status and log against what is expected.
+samples: ready
 	sh Tests/samples.sh
 
-## Compare Go programs and lefthook under Persona with the same natively.
-go-programs: $(PERSONA) tools
+# Go programs and lefthook under Persona against the same natively.
+go-programs: ready tools
 	$(PYTHON) Tests/programs.py
 
-## Go's own tests: all of them (an hour), and the part that `make test` runs.
-go-std: $(PERSONA) tools
+# Go's own tests: all of them (about an hour), and the part that `make test` runs.
+go-std: ready tools
 	$(PYTHON) Tests/gostd.py
 
-go-std-short: $(PERSONA) tools
+go-std-short: ready tools
 	$(PYTHON) Tests/gostd.py --subset
 
-## What happens when things go wrong: killed supervisors, killed guests, broken programs.
-faults: $(PERSONA) tools
+# Killed supervisors, killed guests, broken programs and tables.
+faults: ready tools
 	sh Tests/faults.sh
 
-demo: $(PERSONA) tools
-	sh Tests/demo.sh
+demo: ready tools
+	@sh Tests/demo.sh
 
-bench: $(PERSONA)
+bench: ready
 	$(PYTHON) bench/run.py
 
 test: deps
-	sh Tests/all.sh
+	@sh Tests/all.sh

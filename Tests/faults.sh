@@ -186,7 +186,7 @@ fi
 mkdir -p "$work/tables/freebsd"
 cp -R "$(dirname "$persona")/../share/persona/personalities/." "$work/tables/" 2>/dev/null
 printf '\n9999 broken(fd: nonsense) -> fd = no_such_call\n' >>"$work/tables/freebsd/files.table"
-PERSONA_PERSONALITIES=$work/tables timeout 20 "$persona" run -- "$programs/hello" >"$work/out" 2>"$work/errors"
+timeout 20 "$persona" run --personalities "$work/tables" -- "$programs/hello" >"$work/out" 2>"$work/errors"
 got=$?
 check "broken table" [ "$got" = 125 ]
 check "broken table: place and line" grep -q 'files.table:[0-9]*:[0-9]*: error' "$work/errors"
