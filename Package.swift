@@ -41,5 +41,14 @@ let package = Package(
       name: "CallLogTests",
       dependencies: ["CallLog", "CWire", "CEngine", "Wire", "PersonalityTables", "Translation"],
       swiftSettings: strict),
+    .target(name: "ImageFixtures", path: "Tests/ImageFixtures", swiftSettings: strict),
+    .testTarget(
+      name: "BinaryImageTests", dependencies: ["BinaryImage", "ImageFixtures"], swiftSettings: strict),
+    .testTarget(
+      name: "LoadPlanTests", dependencies: ["Supervisor", "BinaryImage", "CWire", "ImageFixtures"],
+      swiftSettings: strict),
+    .testTarget(name: "CommandLineTests", dependencies: ["ImageFixtures"], swiftSettings: strict),
+    .testTarget(
+      name: "FuzzTests", dependencies: ["Supervisor", "BinaryImage", "ImageFixtures"], swiftSettings: strict),
   ]
 )

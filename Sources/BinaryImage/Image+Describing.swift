@@ -5,14 +5,14 @@ extension ImageFormat {
     case .elf(let elfClass, let machine):
       "an ELF file for \(ImageFormat.machineName(machine)) (\(elfClass == .elf64 ? 64 : 32) bits)"
     case .pe(let isPlus, let machine):
-      "a Windows \(isPlus ? "PE32+" : "PE32") program for \(ImageFormat.peMachineName(machine))"
+      "a \(isPlus ? "PE32+" : "PE32") program for \(ImageFormat.peMachineName(machine))"
     case .dos: "an MS-DOS program"
     case .coff386: "an i386 COFF program"
-    case .xout(let cpu): "a Xenix x.out program for \(cpu == 0x4a ? "386" : cpu == 0x44 ? "8086 or 286" : "processor \(cpu)")"
+    case .xout(let cpu): "an x.out program for \(cpu == 0x4a ? "386" : cpu == 0x44 ? "8086 or 286" : "processor \(cpu)")"
     case .aout(let variant, let magic):
       "an i386 a.out program (\(ImageFormat.aoutName(magic))"
         + (variant == .linux ? ", Linux)" : variant == .classic ? ")" : ", NetBSD header)")
-    case .plan9(let magic): "a Plan 9 program for \(magic == 0x8a97 ? "amd64" : "386")"
+    case .plan9(let magic): "an a.out program for \(magic == 0x8a97 ? "amd64" : "386")"
     case .script(let script): "a script for \(script.interpreter)"
     case .unknown: "a file of unknown format"
     }
