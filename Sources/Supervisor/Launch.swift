@@ -1,4 +1,5 @@
 import BinaryImage
+import PersonalityTables
 
 /// Everything that is known about a program before its personality is compiled.
 public struct Launch: ~Copyable {
@@ -21,21 +22,28 @@ public struct Launch: ~Copyable {
     try self.init(
       file, arguments: [configuration.program] + configuration.arguments, choice: configuration.personality,
       root: configuration.root,
-      available: installation.personalityNames(directories: configuration.personalityDirectories))
+      available: installation.personalityNames(directories: configuration.personalityDirectories),
+      acceptsUnmarked: false)
   }
 
   /// The same for a program that is already open, as an exec inside a guest has it.
+  ///
+  /// - Parameter acceptsUnmarked: whether a program that nothing marks is taken for a Linux one.
   public init(
     _ file: consuming ProgramFile, arguments: [String], choice: PersonalityChoice?, root: String?,
-    available: [String]
+    available: [String], acceptsUnmarked: Bool = true
   ) throws(LaunchError) {
     var arguments = arguments
     var file = file
     for _ in 0..<Launch.scriptDepth {
       let recognition = try Recognition.of(file.image, file: file.path, choice: choice, available: available)
       guard case .script(let script) = recognition else {
-        let linker: ProgramFile? =
-          if case .foreign = recognition { try Launch.linker(of: file, root: root) } else { nil }
+        guard acceptsUnmarked || recognition != .native(isStated: false) else {
+          throw LaunchError(
+            .cannotRun, file: file.path, "carries no mark of its system",
+            remedy: "if it is not for Linux, name the system with --as, one of: " + available.joined(separator: ", "))
+        }
+        let linker = recognition.isForeign ? try Launch.linker(of: file, root: root) : nil
         self.recognition = recognition
         self.arguments = arguments
         interpreter = linker
@@ -66,7 +74,13 @@ public struct Launch: ~Copyable {
     }
   }
 
+  /// Opens the run-time linker, after checking that the program itself can be loaded at all.
   private static func linker(of file: borrowing ProgramFile, root: String?) throws(LaunchError) -> ProgramFile? {
+    do {
+      _ = try PlacedImage(file.image, index: 0)
+    } catch {
+      throw LaunchError(.cannotRun, file: file.path, error.cause, remedy: error.remedy)
+    }
     guard let path = file.image.elf?.interpreter else {
       let libraries = file.image.elf?.neededLibraries ?? []
       guard libraries.isEmpty || file.image.elf?.kind == .sharedObject else {
@@ -85,6 +99,24 @@ public struct Launch: ~Copyable {
         remedy: root == nil
           ? "give the folder that holds the foreign system's files with --root"
           : "put it and the libraries under the --root folder")
+    }
+  }
+
+  /// Lays the program and its run-time linker out for a personality with this auxiliary vector.
+  public func plan(_ auxiliary: [AuxiliaryEntry], _ options: LoadOptions) throws(LaunchError) -> LoadPlan {
+    do {
+      return try LoadPlan.make(
+        program: program.image, interpreter: interpreterImage,
+        auxiliary: auxiliary.map { AuxiliaryRule(type: $0.type, source: $0.source) }, options: options)
+    } catch {
+      throw LaunchError(.cannotRun, file: program.path, error.cause, remedy: error.remedy)
+    }
+  }
+
+  private var interpreterImage: Image? {
+    switch interpreter {
+    case .some(let file): file.image
+    case .none: nil
     }
   }
 }

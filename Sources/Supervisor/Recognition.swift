@@ -9,6 +9,10 @@ public enum Recognition: Sendable, Equatable {
   /// The file's first line names who runs it.
   case script(Script)
 
+  public var isForeign: Bool {
+    if case .foreign = self { true } else { false }
+  }
+
   /// Decides by what the user insists on, or else by what the image says of its system.
   ///
   /// - Parameters:
