@@ -9,15 +9,18 @@ public enum HandlerName: UInt16, CaseIterable {
   case fcntl, ioctl, getdirentries, getdirentriesWithBase, currentDirectory, pathconf, fpathconf, statfs,
     fstatfs, getfsstat, chflags, pipePair, posixFallocate, posixFadvise, lockingOpen, fhandle, ioctlCloseOnExec,
     ioctlKeepOnExec, unlinkFile, ioctlGetTerminal, ioctlSetTerminal, ioctlSetTerminalWait,
-    ioctlSetTerminalFlush, ioctlControllingTerminal, ioctlIsMaster, ioctlDeviceName, openTerminalMaster
+    ioctlSetTerminalFlush, ioctlControllingTerminal, ioctlIsMaster, ioctlDeviceName, openTerminalMaster,
+    makeFifo, changeMode, setTimes, setTimesOfLink, realPath, closeRange, specialDescriptor, punchHole,
+    unlinkSame
   // memory
   case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore
   // processes
   case exit, fork, vfork, rfork, execve, fexecve, wait4, wait6, pdfork, pdkill, pdgetpid, procctl, getpid,
-    getLogin, setLogin, personalityUname
+    getLogin, setLogin, personalityUname, abortWithReason
   // threads
   case threadNew, threadCreate, threadExit, threadSelf, threadKill, threadKillProcess, threadSuspend,
-    threadWake, threadSetName, userMutex, rtprioThread, sysarch, yield
+    threadWake, threadSetName, userMutex, rtprioThread, sysarch, yield,
+    schedulerOf, currentCPU
   // signals
   case sigaction, sigprocmask, sigpending, sigsuspend, sigaltstack, sigreturn, sigtimedwait, sigwait,
     sigwaitinfo, sigqueue, kill, killpg, sigfastblock, getcontext, setcontext, swapcontext
@@ -34,7 +37,7 @@ public enum HandlerName: UInt16, CaseIterable {
   case getrlimit, setrlimit, getrusage, cpusetGetAffinity, cpusetSetAffinity, cpuset, getdtablesize,
     getpriority
   // information
-  case sysctl, sysctlByName, uname, modfind, getosreldate
+  case sysctl, sysctlByName, uname, modfind, getosreldate, makeUUIDs
   // security
   case getgroups, setgroups, issetugid, getresuid, getresgid, setfib
   // ipc
