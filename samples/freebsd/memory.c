@@ -19,7 +19,7 @@ static void sample(long argc, char **argv, char **environment) {
            map(block + 4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON | MAP_FIXED, -1, 0) - (long)block, 4096);
     expect("fresh", block[5000], 0);
     expect("fixed and exclusive where something is",
-           map(block, 4096, PROT_READ, MAP_PRIVATE | MAP_ANON | MAP_FIXED | MAP_EXCL, -1, 0), -EINVAL);
+           map(block, 4096, PROT_READ, MAP_PRIVATE | MAP_ANON | MAP_FIXED | MAP_EXCL, -1, 0), -ENOMEM);
     expect("unaligned unmap of nothing", SYS(munmap, block, 0), -EINVAL);
     expect("no kind of mapping", map(0, 0, PROT_READ, MAP_PRIVATE | MAP_ANON, -1, 0), -EINVAL);
     expect("anonymous with a file", map(0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANON, 1, 0), -EINVAL);
