@@ -80,14 +80,14 @@ struct Lexer {
 
   private mutating func word(_ text: Span<UInt8>, _ start: Int, _ end: Int) -> Int {
     var at = start
-    var hash: UInt32 = 2_166_136_261
+    var hash = Symbols.emptyHash
     while at < end {
       let byte = text[at]
       // A dot or a percent sign belongs to a dotted name (kern.ostype, dev.cpu.0.%desc), never ends one.
       guard isWordByte(byte) || (byte == 0x2e && at + 1 < end && isNamePart(text[at + 1]))
         || (byte == UInt8(ascii: "%") && text[at - 1] == 0x2e)
       else { break }
-      hash = (hash ^ UInt32(byte)) &* 16_777_619
+      hash = Symbols.hash(hash, byte)
       at += 1
     }
     emit(.word, start, at - start, symbols.intern(text, start, at, hash))
@@ -170,88 +170,3 @@ struct Lexer {
 @inline(__always) private func isWordStart(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 || byte == 0x5f }
 @inline(__always) private func isWordByte(_ byte: UInt8) -> Bool { isWordStart(byte) || isDigit(byte) }
 @inline(__always) private func isNamePart(_ byte: UInt8) -> Bool { isWordByte(byte) || byte == UInt8(ascii: "%") }
-
-/// Words by number: each different word of the tables once. The language's own come first (`Keyword`).
-struct Symbols {
-  private var slots: [Int32]
-  private var hashes: [UInt32] = []
-  private(set) var names: [String] = []
-  private var scalars: [Scalar?] = []
-
-  private init() {
-    slots = [Int32](repeating: -1, count: 8192)
-    names.reserveCapacity(3072)
-    hashes.reserveCapacity(3072)
-    for keyword in Keyword.allCases { _ = intern("\(keyword)") }
-    for scalar in Scalar.allCases {
-      let symbol = intern(scalar.rawValue)
-      while scalars.count <= symbol { scalars.append(nil) }
-      scalars[symbol] = scalar
-    }
-  }
-
-  /// The language's own words, each at its `Keyword`'s number.
-  static let language = Symbols()
-
-  /// The scalar type that a word names.
-  func scalar(_ symbol: UInt32) -> Scalar? { symbol < scalars.count ? scalars[Int(symbol)] : nil }
-
-  private mutating func intern(_ name: String) -> Int {
-    let bytes = Array(name.utf8)
-    var hash: UInt32 = 2_166_136_261
-    for byte in bytes { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
-    return Int(intern(bytes.span, 0, bytes.count, hash))
-  }
-
-  mutating func intern(_ text: Span<UInt8>, _ start: Int, _ end: Int, _ hash: UInt32) -> UInt32 {
-    var slot = Int(hash) & (slots.count - 1)
-    while slots[slot] >= 0 {
-      let index = Int(slots[slot])
-      if hashes[index] == hash, same(names[index], text, start, end) { return UInt32(index) }
-      slot = (slot + 1) & (slots.count - 1)
-    }
-    slots[slot] = Int32(names.count)
-    hashes.append(hash)
-    names.append(
-      text.extracting(start..<end).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) })
-    if names.count * 2 > slots.count { grow() }
-    return UInt32(names.count - 1)
-  }
-
-  private func same(_ name: String, _ text: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
-    let bytes = name.utf8
-    guard bytes.count == end - start else { return false }
-    var at = start
-    for byte in bytes {
-      if byte != text[at] { return false }
-      at += 1
-    }
-    return true
-  }
-
-  private mutating func grow() {
-    slots = [Int32](repeating: -1, count: slots.count * 2)
-    for index in hashes.indices {
-      var slot = Int(hashes[index]) & (slots.count - 1)
-      while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
-      slots[slot] = Int32(index)
-    }
-  }
-}
-
-/// The words that mean something by themselves; a case's number is its symbol.
-enum Keyword: UInt32, CaseIterable {
-  // declarations
-  case personality, abi, elf, auxv, errno, signal, flags, `enum`, `struct`, ioctl, sockopt, sysctl
-  // heading and ABI
-  case version, release, trap, syscall, int, lcall, number, args, stack, result, error, carry, negative, entry,
-    padding, word, osabi, note, interpreter
-  // constants
-  case mask, `else`, verbatim, ignore, reject, terminate, core, stop, `continue`
-  // structures
-  case pad, at, bytes, char
-  // calls
-  case `in`, out, `inout`, path, string, strings, pair, never, handler, answer, unsupported, obsolete
-  // sub-tables
-  case node, opaque, host, writable, linux
-}

@@ -35,14 +35,15 @@ extension Parser {
     while kind != .parenClose {
       guard kind != .newline, kind != .endOfFile else { throw fail("this '(' is never closed", at: open) }
       let token = try word("an argument's name")
-      try expect(.colon, "':' and the type of '\(text(token))'")
-      if list.contains(where: { $0.name == text(token) }) {
-        report("two arguments are named '\(text(token))'", token.position)
+      let name = text(token)
+      try expect(.colon, "':' and the type of '\(name)'")
+      if list.contains(where: { $0.name == name }) {
+        report("two arguments are named '\(name)'", token.position)
       }
       var count: (Token, Bool)?
       let type = try argumentType(&count)
       if let count { counts.append((list.count, count.0, count.1)) }
-      list.append(CallArgument(name: text(token), type: type, position: token.position))
+      list.append(CallArgument(name: name, type: type, position: token.position))
       if !accept(.comma) { break }
     }
     guard accept(.parenClose) else {

@@ -62,7 +62,8 @@ extension Parser {
     try block { (parser) throws(BadEntry) in
       let number = UInt32(truncatingIfNeeded: try parser.number("an option's number"))
       let token = try parser.word("the option's name")
-      try parser.expect(.parenOpen, "'(' and the type of \(parser.text(token))")
+      let name = parser.text(token)
+      try parser.expect(.parenOpen, "'(' and the type of \(name)")
       let value = try parser.pointeeType()
       if parser.accept(.bracketOpen) {
         _ = try parser.number("a count")

@@ -59,16 +59,16 @@ struct Parser {
     return true
   }
 
-  mutating func expect(_ wanted: Token.Kind, _ what: String) throws(BadEntry) {
-    guard accept(wanted) else { throw fail("expected \(what)\(found)") }
+  mutating func expect(_ wanted: Token.Kind, _ what: @autoclosure () -> String) throws(BadEntry) {
+    guard accept(wanted) else { throw fail("expected \(what())\(found)") }
   }
 
   mutating func expect(_ keyword: Keyword) throws(BadEntry) {
     guard accept(keyword) else { throw fail("expected '\(keyword)'\(found)", words: ["\(keyword)"]) }
   }
 
-  mutating func word(_ what: String) throws(BadEntry) -> Token {
-    guard kind == .word else { throw fail("expected \(what)\(found)") }
+  mutating func word(_ what: @autoclosure () -> String) throws(BadEntry) -> Token {
+    guard kind == .word else { throw fail("expected \(what())\(found)") }
     at += 1
     return tokens[at - 1]
   }
@@ -173,7 +173,7 @@ struct Parser {
     return false
   }
 
-  private mutating func parseAll() {
+  mutating func parseAll() {
     while at < tokens.count {
       switch kind {
       case .newline, .endOfFile: at += 1
