@@ -2,8 +2,8 @@ import CEngine
 import CWire
 import Wire
 
-// open(2), unlink(2), posix_fallocate(2), posix_fadvise(2) and shm_open(2): calls on files whose rules or
-// errors differ from Linux's.
+// open(2), posix_fallocate(2), posix_fadvise(2) and shm_open(2): calls on files whose rules or errors
+// differ from Linux's.
 
 /// Open flags that Linux lacks. A table's `open_flags` maps them to these bits, which lie above Linux's.
 enum ForeignOpenFlags {
@@ -22,9 +22,7 @@ enum ForeignOpenFlags {
 private let notCapable = 93
 
 private let fileTypeMask: UInt32 = 0o170000
-private let symbolicLink: UInt32 = 0o120000
 private let socketFile: UInt32 = 0o140000
-private let directoryFile: UInt32 = 0o040000
 /// S_ISTXT, which open(2) does not set there (vn_open_cred of kern/vfs_vnops.c).
 private let stickyBit = 0o1000
 
@@ -104,7 +102,7 @@ private func lock(_ call: Call, _ descriptor: Int, _ flags: Int) -> Int {
 private func openFailure(_ call: Call, _ result: Int, _ flags: Int) -> Int {
   switch -Int32(truncatingIfNeeded: result) {
   case ELOOP where flags & Int(O_NOFOLLOW) != 0, ENOTDIR where flags & Int(O_NOFOLLOW) != 0:
-    return fileType(call, call[0], call[1]) == symbolicLink ? call.error(EMLINK) : result
+    return fileType(call, call[0], call[1]) == symbolicLinkType ? call.error(EMLINK) : result
   case ENXIO:
     return fileType(call, call[0], call[1]) == socketFile ? call.error(EOPNOTSUPP) : result
   default: return result
@@ -118,12 +116,6 @@ func fileType(_ call: Call, _ directory: Int, _ path: Int) -> UInt32? {
     __NR_newfstatat, directory, path, status.word, Int(AT_SYMLINK_NOFOLLOW))
   // st_mode lies at byte 24 of Linux's struct stat on x86-64.
   return result == 0 ? status.load(fromByteOffset: 24, as: UInt32.self) & fileTypeMask : nil
-}
-
-/// unlinkFile(dirfd, path, flags): a directory is EPERM for unlink(2) there, EISDIR here.
-func unlinkFile(_ call: inout Call) -> Int {
-  let result = call.hostNow(__NR_unlinkat, call[0], call[1], call[2])
-  return result == call.error(EISDIR) ? call.error(EPERM) : result
 }
 
 // MARK: - Space and advice
@@ -142,62 +134,6 @@ func posixFadvise(_ call: inout Call) -> Int {
 private func errorAsResult(_ call: Call, _ result: Int) -> Int {
   if result >= 0 || result == Int(PERSONA_RESTART) { return result }
   return call.table.foreignErrno(-result)
-}
-
-// MARK: - File flags
-
-/// st_flags of 4.4BSD (sys/stat.h) and Linux's attributes of FS_IOC_SETFLAGS (linux/fs.h).
-private let fileFlags: InlineArray<5, (foreign: UInt64, native: UInt32)> = [
-  (0x1, 0x40),  // UF_NODUMP
-  (0x2, 0x10),  // UF_IMMUTABLE
-  (0x4, 0x20),  // UF_APPEND
-  (0x20000, 0x10),  // SF_IMMUTABLE
-  (0x40000, 0x20),  // SF_APPEND
-]
-private let settableAttributes: UInt32 = 0x70
-/// FS_IOC_GETFLAGS and FS_IOC_SETFLAGS of linux/fs.h.
-private let getAttributes = 0x8008_6601
-private let setAttributes = 0x4008_6602
-
-/// chflags(dirfd, path, flags, atflag): chflags(2), lchflags(2) and chflagsat(2); with a path of 0,
-/// fchflags(2) on `dirfd`.
-func chflags(_ call: inout Call) -> Int {
-  if call.address(1) == 0 { return changeFlags(call, call[0], call.unsigned(2)) }
-  let noFollow = call[3] & Int(AT_SYMLINK_NOFOLLOW) != 0 ? Int(O_NOFOLLOW) : 0
-  let descriptor = call.hostNow(
-    __NR_openat, call[0], call[1], Int(O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) | noFollow)
-  if descriptor < 0 {
-    switch -Int32(truncatingIfNeeded: descriptor) {
-    // It exists, but cannot be opened: it has no attributes to clear, and none can be set.
-    case ELOOP where noFollow != 0, ENXIO, EACCES:
-      guard fileType(call, call[0], call[1]) != nil else { return descriptor }
-      return call.unsigned(2) == 0 ? 0 : call.error(EOPNOTSUPP)
-    default: return descriptor
-    }
-  }
-  let result = changeFlags(call, descriptor, call.unsigned(2))
-  _ = call.hostNow(__NR_close, descriptor)
-  return result
-}
-
-private func changeFlags(_ call: Call, _ descriptor: Int, _ foreign: UInt64) -> Int {
-  var wanted: UInt32 = 0
-  var rest = foreign
-  for index in fileFlags.indices where foreign & fileFlags[index].foreign != 0 {
-    wanted |= fileFlags[index].native
-    rest &= ~fileFlags[index].foreign
-  }
-  guard let memory = call.scratch(8) else { return call.error(ENOMEM) }
-  memory.storeBytes(of: 0, as: UInt64.self)
-  let result = call.hostNow(__NR_ioctl, descriptor, getAttributes, memory.word)
-  if result == call.error(EBADF) { return result }
-  if rest != 0 { return call.error(EOPNOTSUPP) }
-  if result < 0 { return foreign == 0 ? 0 : call.error(EOPNOTSUPP) }
-  let present = memory.load(as: UInt32.self)
-  if present & settableAttributes == wanted { return 0 }
-  memory.storeBytes(of: present & ~settableAttributes | wanted, as: UInt32.self)
-  let answer = call.hostNow(__NR_ioctl, descriptor, setAttributes, memory.word)
-  return answer == call.error(ENOTTY) ? call.error(EOPNOTSUPP) : answer
 }
 
 // MARK: - Shared memory objects

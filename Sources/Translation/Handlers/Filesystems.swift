@@ -50,7 +50,7 @@ private let mountFlags: InlineArray<5, (native: UInt64, foreign: UInt64)> = [
 ]
 private let mountLocal: UInt64 = 0x1000
 
-/// statfs(path, buf, version): `version` is 11 for FreeBSD 11's structure.
+/// statfs(path, buf)
 func statfs(_ call: inout Call) -> Int {
   guard let native = call.scratch(NativeStatfs.size) else { return call.error(ENOMEM) }
   let result = call.host(__NR_statfs, call[0], native.word)
@@ -59,7 +59,7 @@ func statfs(_ call: inout Call) -> Int {
   return tell(call, NativeStatfs(pointer: native), mount, layout(call), call.address(1))
 }
 
-/// fstatfs(fd, buf, version)
+/// fstatfs(fd, buf)
 func fstatfs(_ call: inout Call) -> Int {
   guard let native = call.scratch(NativeStatfs.size) else { return call.error(ENOMEM) }
   let result = call.hostNow(__NR_fstatfs, call[0], native.word)
@@ -69,7 +69,11 @@ func fstatfs(_ call: inout Call) -> Int {
   return tell(call, NativeStatfs(pointer: native), mount, layout(call), call.address(1))
 }
 
-private func layout(_ call: Call) -> ForeignStatfs { call[2] == 11 ? .short : .long }
+/// The layout is that of the structure which the row names.
+private func layout(_ call: Call) -> ForeignStatfs {
+  let size = call.argument(1).pointee.element_size
+  return Int(size) == ForeignStatfs.short.size ? .short : .long
+}
 
 /// Linux's number of the mount that holds a file; nil when it cannot be told.
 private func mountIdentifier(_ call: Call, _ directory: Int, _ path: Int, _ flags: Int) -> UInt64? {
@@ -132,7 +136,8 @@ private func isRemote(_ type: UInt64) -> Bool {
 
 // MARK: - The list of mounts
 
-/// getfsstat(buf, bufsize, mode, version): how many file systems are mounted, and what fits of them.
+/// getfsstat(buf, bufsize, mode[, version]): how many file systems are mounted, and what fits of them;
+/// `version` is 11 for FreeBSD 11's structure.
 func getfsstat(_ call: inout Call) -> Int {
   let mode = call.int32(2)
   // MNT_WAIT and MNT_NOWAIT.
