@@ -2,9 +2,42 @@ import PersonalityTables
 
 /// Arguments whose meaning depends on another's value.
 extension CallWriter {
-  /// Writes argument `position` by its special meaning; false when it has none.
-  func writeSpecial(_ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int) -> Bool {
+  /// Whether the call does not look at argument `position`: what stands there is left over from elsewhere.
+  func isLeftOut(
+    _ vocabulary: Vocabulary, _ form: Vocabulary.Call, _ position: Int, _ word: (Int) -> UInt64
+  ) -> Bool {
+    guard position > 0, position == form.arguments.count - 1 else { return false }
+    let before = form.arguments[position - 1].value
+    if form.arguments[position].value.kind == .mode, before.kind == .map {
+      let create = vocabulary.maps[before.index].create
+      return create != 0 && word(position - 1) & create == 0
+    }
     switch form.special {
+    case .ioctl:
+      guard let request = vocabulary.personality.ioctl(word(1) & 0xffff_ffff) else { return false }
+      return request.argument == nil
+    case .fcntl:
+      return before.kind == .map && isGetter(before.index, word(1) & 0xffff_ffff, vocabulary)
+    default: return false
+    }
+  }
+
+  private func isGetter(_ map: Int, _ command: UInt64, _ vocabulary: Vocabulary) -> Bool {
+    guard let name = ValueWriter(vocabulary: vocabulary, text: text).enumName(map, command, width: 4) else { return false }
+    return vocabulary.isName(name, "F_GETFL") || vocabulary.isName(name, "F_GETFD")
+      || vocabulary.isName(name, "F_GETOWN") || vocabulary.isName(name, "F_GET_SEALS")
+      || vocabulary.isName(name, "F_ISUNIONSTACK")
+  }
+
+  /// Writes argument `position` by its special meaning; false when it has none.
+  func writeSpecial(
+    _ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int, _ values: ValueWriter
+  ) -> Bool {
+    switch form.special {
+    case .fcntl:
+      return position == 2 && writeControl(argument: call.arguments[2], call.arguments[1], form, values)
+    case .select: return position >= 1 && position <= 3 && writeSets(call, position, values)
+    case .directory: return writeDirectory(call, form, position, values)
     case .ioctl: return writeRequest(call, position)
     case .socketOption: return writeOption(call, position)
     case .wait: return writeStatus(call, form, position)
@@ -32,6 +65,71 @@ extension CallWriter {
       write(capture, foreign.pointee(pointee), isArray: count != .one)
     }
     return true
+  }
+
+  // MARK: fcntl
+
+  /// The third argument, as the command in the second takes it.
+  private func writeControl(
+    argument word: UInt64, _ command: UInt64, _ form: Vocabulary.Call, _ values: ValueWriter
+  ) -> Bool {
+    let vocabulary = values.vocabulary
+    let commands = form.arguments[1].value
+    guard commands.kind == .map,
+      let name = values.enumName(commands.index, command & 0xffff_ffff, width: 4)
+    else { return false }
+    if vocabulary.isName(name, "F_SETFL"), vocabulary.openFlags >= 0 {
+      values.write(vocabulary.openFlags, word & 0xffff_ffff)
+    } else if vocabulary.isName(name, "F_SETFD"), vocabulary.descriptorFlags >= 0 {
+      values.write(vocabulary.descriptorFlags, word & 0xffff_ffff)
+    } else if word < 0x10000 {
+      text.append(decimal: word)
+    } else {
+      return false
+    }
+    return true
+  }
+
+  /// What F_GETFL and F_GETFD answer.
+  func writeControl(
+    result: Int64, _ command: UInt64, _ vocabulary: Vocabulary, _ values: ValueWriter
+  ) -> Bool {
+    guard result >= 0, let commands = vocabulary.personality.map(named: "fcntl_command"),
+      let name = values.enumName(commands, command & 0xffff_ffff, width: 4)
+    else { return false }
+    let map =
+      vocabulary.isName(name, "F_GETFL")
+      ? vocabulary.openFlags : vocabulary.isName(name, "F_GETFD") ? vocabulary.descriptorFlags : -1
+    guard map >= 0 else { return false }
+    text.append(hex: UInt64(result))
+    text.append(" (")
+    values.write(map, UInt64(result))
+    text.append(UInt8(ascii: ")"))
+    return true
+  }
+
+  // MARK: select, directories
+
+  private func writeSets(_ call: LoggedCall, _ position: Int, _ values: ValueWriter) -> Bool {
+    guard let before = call.entry[position], !before.isFault else { return false }
+    values.write(descriptorSet: before.bytes)
+    if let after = call.exit[position], !after.isFault, !after.bytes.elementsEqual(before.bytes) {
+      text.append(" => ")
+      values.write(descriptorSet: after.bytes)
+    }
+    return true
+  }
+
+  /// The names that getdirentries has read, by the personality's `dirent`, or `freebsd11_dirent` for a call
+  /// whose name begins so.
+  private func writeDirectory(
+    _ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int, _ values: ValueWriter
+  ) -> Bool {
+    guard position == 1, let capture = call.exit[1], !capture.isFault else { return false }
+    let name = foreign.bytes(form.name)
+    let prefix = String(decoding: name.prefix(1 + (name.lastIndex(of: UInt8(ascii: "_")) ?? name.startIndex - 1) - name.startIndex), as: UTF8.self)
+    guard let shape = foreign.personality.structure(named: prefix + "dirent") else { return false }
+    return values.write(directory: shape, capture.bytes, truncated: capture.isTruncated)
   }
 
   // MARK: getsockopt, setsockopt
@@ -84,13 +182,22 @@ extension CallWriter {
 
   // MARK: sysctl
 
-  /// __sysctl(name, namelen, old, oldlenp, new, newlen): the name, and the value as its kind says.
+  /// __sysctl(name, namelen, old, oldlenp, new, newlen) and __sysctlbyname alike: the name, and the value as its
+  /// kind says.
   private func writeSysctl(_ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int) -> Bool {
-    guard position == 0 || position == 2, let capture = call.entry[0], !capture.isFault else { return false }
-    let count = capture.bytes.count / 4
-    guard count > 0, count <= 24 else { return false }
-    let mib = (0..<count).map { capture.bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self) }
-    guard let control = foreign.personality.sysctl(mib) else { return false }
+    guard position == 0 || position == 2, let name = call.entry[0], !name.isFault else { return false }
+    let isNumbers = form.arguments[0].form == .pointer
+    if position == 0, !isNumbers { return false }
+    let control: SystemControl?
+    if isNumbers {
+      let count = name.bytes.count / 4
+      guard count > 0, count <= 24 else { return false }
+      control = foreign.personality.sysctl(
+        (0..<count).map { name.bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self) })
+    } else {
+      control = foreign.personality.sysctl(named: String(decoding: name.bytes, as: UTF8.self))
+    }
+    guard let control else { return false }
     if position == 0 {
       text.append(string: control.name)
       return true
@@ -119,9 +226,13 @@ extension CallWriter {
 
   // MARK: The Linux side
 
-  func writeSpecial(native form: Vocabulary.Call, _ words: UnsafeRawBufferPointer, _ position: Int) -> Bool {
+  func writeSpecial(
+    native form: Vocabulary.Call, _ words: UnsafeRawBufferPointer, _ position: Int, _ values: ValueWriter
+  ) -> Bool {
     let first = words.load(fromByteOffset: 8, as: UInt64.self)
     switch (form.special, position) {
+    case (.fcntl, 2):
+      return writeControl(argument: words.load(fromByteOffset: 16, as: UInt64.self), first, form, values)
     case (.ioctl, 1):
       guard let request = linux.personality.ioctl(first & 0xffff_ffff) else {
         text.append(hex: first & 0xffff_ffff)

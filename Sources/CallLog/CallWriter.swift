@@ -36,12 +36,16 @@ final class CallWriter {
     text.append(decimal: UInt64(number))
   }
 
-  /// Writes the arguments and notes their `ranges`.
+  /// Writes the arguments and notes their `ranges`; one that the call does not look at has an empty one.
   func writeArguments(_ call: LoggedCall, separator: StaticString) {
     ranges.removeAll(keepingCapacity: true)
     guard call.hasEntry, let index = foreign.call(Int(call.number)) else { return text.append("...") }
     let count = min(foreign.calls[index].arguments.count, 8)
     for position in 0..<count {
+      if isLeftOut(foreign, foreign.calls[index], position, { call.arguments[$0] }) {
+        ranges.append(text.count..<text.count)
+        continue
+      }
       if position > 0 { text.append(separator) }
       let start = text.count
       write(call, foreign.calls[index], position)
@@ -52,7 +56,7 @@ final class CallWriter {
   private func write(_ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int) {
     let argument = form.arguments[position]
     let word = call.arguments[position]
-    if form.special != .none, writeSpecial(call, form, position) { return }
+    if form.special != .none, writeSpecial(call, form, position, values) { return }
     switch argument.form {
     case .value: values.write(word: word, argument.value)
     case .text:
@@ -139,6 +143,9 @@ final class CallWriter {
       text.append(UInt8(ascii: ")"))
     case .result(let value, let second):
       guard let index else { return text.append(decimal: value) }
+      if foreign.calls[index].special == .fcntl, writeControl(result: value, call.arguments[1], foreign, values) {
+        return
+      }
       write(result: value, second, foreign.calls[index].result, values)
     }
   }
@@ -178,10 +185,11 @@ final class CallWriter {
     text.append(UInt8(ascii: "("))
     withUnsafeBytes(of: native.arguments) { words in
       for position in 0..<min(form.arguments.count, 6) {
+        if isLeftOut(linux, form, position, { words.load(fromByteOffset: 8 * $0, as: UInt64.self) }) { continue }
         if position > 0 { text.append(", ") }
         let word = words.load(fromByteOffset: 8 * position, as: UInt64.self)
         let argument = form.arguments[position]
-        if form.special != .none, writeSpecial(native: form, words, position) { continue }
+        if form.special != .none, writeSpecial(native: form, words, position, linuxValues) { continue }
         if argument.form == .value, argument.value.kind != .address {
           linuxValues.write(word: word, argument.value)
         } else {
@@ -190,6 +198,7 @@ final class CallWriter {
       }
     }
     text.append(") = ")
+    if form.special == .fcntl, writeControl(result: native.result, native.arguments.1, linux, linuxValues) { return }
     write(nativeResult: native.result, form.result)
   }
 
@@ -221,7 +230,7 @@ final class CallWriter {
     pointer word: UInt64, _ position: Int, _ form: Vocabulary.Call, _ call: LoggedCall
   ) {
     if word == 0 { return text.append("NULL") }
-    for index in ranges.indices where call.arguments[index] == word { return text.append(copyOf: ranges[index]) }
+    for index in ranges.indices where call.arguments[index] == word && !ranges[index].isEmpty { return text.append(copyOf: ranges[index]) }
     guard word >= UInt64(PERSONA_RESERVED_START), word < UInt64(PERSONA_RESERVED_END) else {
       return text.append(hex: word)
     }

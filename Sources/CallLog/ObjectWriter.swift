@@ -23,7 +23,7 @@ final class ObjectWriter {
     quote(from: 0)
     calls.writeArguments(call, separator: "")
     output.append(",\"arguments\":[")
-    for (index, range) in calls.ranges.enumerated() {
+    for (index, range) in calls.ranges.lazy.filter({ !$0.isEmpty }).enumerated() {
       if index > 0 { output.append(UInt8(ascii: ",")) }
       output.append(json: range, of: text)
     }

@@ -1,5 +1,8 @@
 /// Structures: fields by name, and the few that have a notation of their own.
 extension ValueWriter {
+  /// Fields of a structure that are written out.
+  static let mostFields = 10
+
   /// "{tv_sec=1, tv_nsec=0}". Past the second field, fields that are zero are left out.
   func write(structure index: Int, _ memory: UnsafeRawBufferPointer) {
     let shape = vocabulary.shapes[index]
@@ -9,6 +12,7 @@ extension ValueWriter {
     case .signalSet: return write(signalSet: memory)
     case .fdSet: return write(descriptorSet: memory)
     case .kevent: return write(kevent: shape, memory)
+    case .context: return write(context: shape, memory)
     case .none: break
     }
     text.append(UInt8(ascii: "{"))
@@ -22,6 +26,10 @@ extension ValueWriter {
       let isZero = bytes.allSatisfy { $0 == 0 }
       if isZero, field.isSpare || written >= 2 { continue }
       if written > 0 { text.append(", ") }
+      if written == ValueWriter.mostFields {
+        text.append("...")
+        break
+      }
       write(field, bytes)
       written += 1
     }
@@ -62,6 +70,41 @@ extension ValueWriter {
       write(field, bytes)
     }
     text.append(", ...}")
+  }
+
+  /// Of a context only what sigreturn and setcontext change outside the registers.
+  private func write(context shape: Vocabulary.Shape, _ memory: UnsafeRawBufferPointer) {
+    text.append(UInt8(ascii: "{"))
+    if let (field, bytes) = field(shape, "uc_sigmask", memory) {
+      write(field, bytes)
+      text.append(", ")
+    }
+    text.append("...}")
+  }
+
+  // MARK: Directories
+
+  /// "[".", "..", "a.txt"]": the names of directory entries of this structure, one behind the other.
+  func write(directory index: Int, _ memory: UnsafeRawBufferPointer, truncated: Bool) -> Bool {
+    let shape = vocabulary.shapes[index]
+    guard let length = shape.fields.first(where: { vocabulary.isName($0.name, "d_reclen") }),
+      let name = shape.fields.first(where: { vocabulary.isName($0.name, "d_name") })
+    else { return false }
+    text.append(UInt8(ascii: "["))
+    var offset = 0
+    var count = 0
+    while let bytes = ValueWriter.slice(memory, offset + length.offset, length.size),
+      let size = ValueWriter.load(bytes, length.value.width), Int(size) > name.offset,
+      let entry = ValueWriter.slice(memory, offset, Int(size)), count < ValueWriter.longestArray
+    {
+      if count > 0 { text.append(", ") }
+      write(memory: UnsafeRawBufferPointer(rebasing: entry[name.offset...]), Vocabulary.Value(kind: .text, width: 1))
+      offset += Int(size)
+      count += 1
+    }
+    if truncated || offset < memory.count { text.append(count > 0 ? ", ..." : "...") }
+    text.append(UInt8(ascii: "]"))
+    return true
   }
 
   // MARK: kevent

@@ -41,7 +41,8 @@ struct ValueWriter {
     case .signal: write(name: vocabulary.signal(signed), or: signed)
     case .errno: write(name: vocabulary.errno(signed), or: signed)
     case .map: write(value.index, number, width: value.width)
-    case .structure, .text, .bytes, .socketAddress: text.append(hex: number)
+    case .handler: number == 0 ? text.append("SIG_DFL") : number == 1 ? text.append("SIG_IGN") : text.append(hex: number)
+    case .structure, .text, .bytes, .socketAddress, .signalSet: text.append(hex: number)
     }
   }
 
@@ -120,6 +121,7 @@ struct ValueWriter {
     case .text: write(text: memory)
     case .bytes: text.append(quoted: memory)
     case .socketAddress: write(socketAddress: memory)
+    case .signalSet: write(signalSet: memory)
     default:
       guard let word = ValueWriter.load(memory, value.width) else { return text.append("...") }
       write(word: word, value)

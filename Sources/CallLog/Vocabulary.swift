@@ -23,12 +23,14 @@ final class Vocabulary {
     var entries: [MapEntry]
     /// What an empty flag word is called.
     var zero = Name()
+    /// O_CREAT, where the map has it: without it open's mode means nothing.
+    var create: UInt64 = 0
   }
 
   struct Value {
     enum Kind {
       case decimal, unsigned, octal, mode, address, descriptor, identity, device, signal, errno
-      case map, structure, text, bytes, socketAddress
+      case map, structure, text, bytes, socketAddress, signalSet, handler
     }
     var kind: Kind
     var isSigned = false
@@ -50,7 +52,7 @@ final class Vocabulary {
   }
 
   struct Shape {
-    enum Special { case none, stat, socketAddress, signalSet, kevent, fdSet }
+    enum Special { case none, stat, socketAddress, signalSet, kevent, fdSet, context }
     var size: Int
     var fields: [Field]
     var special: Special
@@ -69,7 +71,9 @@ final class Vocabulary {
   }
 
   /// Calls whose arguments say by their values what others mean.
-  enum Special { case none, ioctl, socketOption, socketAddress, wait, sysctl, execve }
+  enum Special {
+    case none, ioctl, fcntl, socketOption, socketAddress, wait, sysctl, execve, select, directory
+  }
 
   struct Call {
     var name: Name
@@ -101,6 +105,9 @@ final class Vocabulary {
   /// Address families by number; -1 where the personality does not tell them.
   private(set) var addressFamilies = -1
   private(set) var signalCodes = -1
+  /// What fcntl sets and gets.
+  private(set) var openFlags = -1
+  private(set) var descriptorFlags = -1
   /// What kevent's fflags mean with each filter: maps named `note_<filter>`.
   private(set) var noteMaps: [Int64: Int] = [:]
   /// si_code's names for single signals: maps named `signal_code_<signal>`, as `signal_code_segv`.
@@ -130,6 +137,8 @@ final class Vocabulary {
     lastSignal = personality.signals.highest
     let address = personality.structure(named: "sockaddr") ?? personality.structure(named: "sockaddr_in")
     hasLengthByte = address.map { personality.structures[$0].fields.first?.name.hasSuffix("_len") } == true
+    openFlags = personality.map(named: "open_flags") ?? -1
+    descriptorFlags = personality.map(named: "fd_flags") ?? -1
     findNotes()
     for entry in personality.signals.entries where entry.name.hasPrefix("SIG") {
       let signal = entry.name.dropFirst(3).lowercased()
@@ -191,6 +200,7 @@ final class Vocabulary {
     let wide = flags.filter { $0.value & ($0.value &- 1) != 0 }
     let single = flags.filter { $0.value & ($0.value &- 1) == 0 }
     var made = Map(isFlags: true, entries: (fields + wide + single).map(makeEntry))
+    made.create = flags.first { $0.name == "O_CREAT" }?.value ?? 0
     if let zero = map.entries.first(where: { $0.mask == 0 && $0.value == 0 }) { made.zero = name(zero.name) }
     return made
   }
@@ -225,7 +235,7 @@ final class Vocabulary {
         elements = count
         if case .array = element { type = .bytes(field.size / max(count, 1)) }
       }
-      let value: Value =
+      var value: Value =
         switch type {
         case .scalar(let scalar, let width): value(scalar, width: width)
         case .map(let index, let width): Value(kind: .map, width: width, index: index)
@@ -235,6 +245,12 @@ final class Vocabulary {
         case .bytes(let count): Value(kind: .bytes, width: count)
         case .array: Value(kind: .bytes, width: field.size)
         }
+      if field.name.hasSuffix("sa_mask") || field.name.hasSuffix("sigmask") {
+        value = Value(kind: .signalSet, width: field.size)
+        elements = nil
+      } else if field.name == "sa_handler" || field.name == "sa_sigaction" {
+        value.kind = .handler
+      }
       fields.append(
         Field(
           name: name(field.name), offset: field.offset, size: field.size, value: value, elements: elements,
@@ -253,7 +269,8 @@ final class Vocabulary {
     if structure.name.hasPrefix("sockaddr") { return .socketAddress }
     if structure.name.hasPrefix("sigset") { return .signalSet }
     if structure.name.hasPrefix("fd_set") { return .fdSet }
-    if structure.name.hasPrefix("kevent") { return .kevent }
+    if structure.name.hasSuffix("kevent") { return .kevent }
+    if structure.field(named: "uc_sigmask") != nil { return .context }
     return .none
   }
 
@@ -261,7 +278,8 @@ final class Vocabulary {
     let name = name(argument.name)
     let pointer = Value(kind: .address, width: 8)
     switch argument.type {
-    case .scalar(let scalar): return Argument(name: name, form: .value, value: value(scalar))
+    case .scalar(let scalar):
+      return Argument(name: name, form: .value, value: value(Vocabulary.isSignal(argument) ? .signal : scalar))
     case .map(let index, let width):
       return Argument(name: name, form: .value, value: Value(kind: .map, width: width, index: index))
     case .path, .string: return Argument(name: name, form: .text, value: pointer)
@@ -270,8 +288,17 @@ final class Vocabulary {
         name: name, form: .strings, value: pointer, isEnvironment: argument.name.hasPrefix("env"))
     case .pointer(let direction, let pointee, let count):
       return Argument(
-        name: name, form: .pointer, value: self.pointee(pointee), direction: direction,
-        isArray: count != .one)
+        name: name, form: .pointer, value: self.pointee(Vocabulary.isSignal(argument) ? .scalar(.signal) : pointee),
+        direction: direction, isArray: count != .one)
+    }
+  }
+
+  /// Signal numbers that calls take as plain numbers, since theirs are not Linux's to refuse.
+  private static func isSignal(_ argument: CallArgument) -> Bool {
+    guard argument.name == "sig" || argument.name == "signum" || argument.name == "signo" else { return false }
+    switch argument.type {
+    case .scalar(.int), .scalar(.i32), .pointer(_, .scalar(.i32), .one), .pointer(_, .scalar(.int), .one): return true
+    default: return false
     }
   }
 
@@ -328,12 +355,15 @@ final class Vocabulary {
     if case .handler(let name, _) = row.action { handler = name }
     switch handler {
     case "ioctl": return .ioctl
+    case "fcntl": return .fcntl
+    case "select", "pselect": return .select
+    case "getdirentries", "getdirentriesWithBase": return .directory
     case "getsockopt", "setsockopt": return .socketOption
     case "bind", "bindat", "connect", "connectat", "accept", "accept4", "getsockname", "getpeername", "sendto",
       "recvfrom":
       return .socketAddress
     case "wait4", "wait6", "waitid": return .wait
-    case "sysctl": return .sysctl
+    case "sysctl", "sysctlByName": return .sysctl
     case "execve", "fexecve", "execveat": return .execve
     default: return .none
     }

@@ -79,26 +79,25 @@ extension Call {
     case PERSONA_ARG_MEMORY.rawValue:
       guard argument.pointee.direction & direction != 0 else { return 0 }
       return min(memorySize(argument, result), memoryLimit(index, argument))
-    default: return min(requestSize(index, direction), Int(PERSONA_LOG_CAPTURE_LIMIT))
+    default: return min(hiddenSize(index, direction), Int(PERSONA_LOG_CAPTURE_LIMIT))
     }
   }
 
-  /// Plain bytes are data, of which the log shows the beginning; a socket address, which has bytes for its
-  /// type too, and anything else is worth its whole length.
+  /// Plain bytes are data, of which the log shows the beginning; a socket address and directory entries,
+  /// which are bytes too, and anything else is worth its whole length.
   private func memoryLimit(_ index: Int, _ argument: UnsafePointer<persona_argument>) -> Int {
     if argument.pointee.element_size != 1 || argument.pointee.count_kind == UInt8(PERSONA_COUNT_CONSTANT.rawValue) {
       return Int(PERSONA_LOG_CAPTURE_LIMIT)
     }
-    return isSocketAddress(index) ? 128 : Int(PERSONA_LOG_BUFFER_LIMIT)
-  }
-
-  private func isSocketAddress(_ index: Int) -> Bool {
-    guard row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue) else { return false }
-    switch HandlerName(rawValue: row.pointee.target) {
-    case .bind, .bindat, .connect, .connectat, .accept, .accept4, .getsockname, .getpeername: return true
-    case .sendto, .recvfrom: return index == 4
-    default: return false
+    if row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue) {
+      switch HandlerName(rawValue: row.pointee.target) {
+      case .bind, .bindat, .connect, .connectat, .accept, .accept4, .getsockname, .getpeername: return 128
+      case .sendto, .recvfrom: if index == 4 { return 128 }
+      case .getdirentries, .getdirentriesWithBase: return Int(PERSONA_LOG_CAPTURE_LIMIT)
+      default: break
+      }
     }
+    return Int(PERSONA_LOG_BUFFER_LIMIT)
   }
 
   /// Bytes that `argument` points to in the foreign layout.
@@ -130,14 +129,19 @@ extension Call {
     }
   }
 
-  /// What an ioctl's third argument points to, by its request.
-  private func requestSize(_ index: Int, _ direction: UInt8) -> Int {
-    guard index == 2, row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue),
-      row.pointee.target == HandlerName.ioctl.rawValue,
-      let request = table.request(word(1) & 0xffff_ffff),
-      request.pointee.direction & direction != 0
-    else { return 0 }
-    return Int(request.pointee.size)
+  /// Bytes behind a pointer of which the call's other arguments tell what it points to.
+  private func hiddenSize(_ index: Int, _ direction: UInt8) -> Int {
+    guard row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue) else { return 0 }
+    switch HandlerName(rawValue: row.pointee.target) {
+    case .ioctl:
+      guard index == 2, let request = table.request(word(1) & 0xffff_ffff) else { return 0 }
+      return request.pointee.direction & direction != 0 ? Int(request.pointee.size) : 0
+    case .select, .pselect:
+      // Sets of descriptors in words of a long; 8192 descriptors are enough to show.
+      guard index >= 1, index <= 3 else { return 0 }
+      return (Int(max(0, min(Int32(truncatingIfNeeded: word(0)), 8192))) + 63) / 64 * 8
+    default: return 0
+    }
   }
 
   private func capture(into record: inout LogRecord, _ direction: UInt8, result: Int) {

@@ -39,7 +39,7 @@ import Testing
   }
 
   @Test func bitsWithoutANameAreHexadecimal() {
-    #expect(line(5, [0, 0x4_0000, 0]) == "[100] open(NULL, O_RDONLY|0x40000, 0) = 0")
+    #expect(line(5, [0, 0x4_0000, 0]) == "[100] open(NULL, O_RDONLY|0x40000) = 0")
   }
 
   @Test func errorsHaveTheirNameOnEitherSide() {
@@ -165,13 +165,36 @@ import Testing
   @Test func results() {
     #expect(line(9, [], 3, second: 4) == "[100] pipe() = 3, 4")
     #expect(line(19, [0, 4096], 0x8_0000_0000) == "[100] mmap(NULL, 4096) = 0x800000000")
-    #expect(line(21, [path], 0, outcome: PERSONA_OUTCOME_JUMP) == "[100] sigreturn(0x201000) = ?")
+    #expect(line(21, [path], in: [0: .init(words: [1, 0, 77])], 0, outcome: PERSONA_OUTCOME_JUMP) == "[100] sigreturn({uc_sigmask=[SIGHUP], ...}) = ?")
     #expect(
       line(6, [UInt64(bitPattern: -1), path, 0, 0], 77, out: [1: .init(ints: [0x300])])
         == "[100] wait4(-1, [exited 3], 0, NULL) = 77")
     #expect(
       line(6, [UInt64(bitPattern: -1), path, 0, 0], 77, out: [1: .init(ints: [0x8b])])
         == "[100] wait4(-1, [killed SIGSEGV, core], 0, NULL) = 77")
+  }
+
+  @Test func argumentsThatAreNotLookedAt() {
+    #expect(
+      line(25, [3, 3, 0xdead_beef], 0x20_0002, natives: [.init(number: 72, arguments: [3, 3, 0xdead_beef], result: 2)])
+        == "[100] fcntl(3, F_GETFL) = 0x200002 (O_RDWR|0x200000)  <= fcntl(3, F_GETFL) = 0x2 (O_RDWR)")
+    #expect(
+      line(25, [3, 2, 1], 0, natives: [.init(number: 72, arguments: [3, 2, 1], result: 0)])
+        == "[100] fcntl(3, F_SETFD, FD_CLOEXEC) = 0  <= same")
+    #expect(line(25, [3, 4, 0x2], 0) == "[100] fcntl(3, F_SETFL, O_RDWR) = 0")
+  }
+
+  @Test func descriptorSetsAndDirectories() {
+    #expect(
+      line(26, [6, path, 0, 0, 0], in: [1: .init(words: [0x21])], 1, out: [1: .init(words: [0x20])])
+        == "[100] select(6, [0 5] => [5], NULL, NULL, NULL) = 1")
+    var entries: [UInt8] = [16, 0, 1, 0, 46] + [UInt8](repeating: 0, count: 11)
+    entries += [8, 0, 3, 0] + Array("a\"b\0".utf8)
+    #expect(
+      line(27, [3, path, 4096], 24, out: [1: entries]) == #"[100] getdirentries(3, [".", "a\"b"], 4096) = 24"#)
+    #expect(
+      line(28, [16, path, 0], in: [1: .init(words: [0, 0, 2 << 32, 0])], 0)
+        == "[100] sigaction(SIGURG, {sa_handler=SIG_DFL, sa_flags=0, sa_mask=[SIGRTMIN+1]}, NULL) = 0")
   }
 
   @Test func unknownLinuxCalls() {

@@ -48,6 +48,11 @@ enum SamplePersonality {
     } [32 bytes]
     struct sigset { bits u32[4] } [16 bytes]
     struct numbers { a i32  b i32  c i32  spare i32  d i32[4]  name char[8] } [40 bytes]
+    enum fcntl_command { 1 F_GETFD  2 F_SETFD  3 F_GETFL  4 F_SETFL }
+    flags fd_flags verbatim { 1 FD_CLOEXEC }
+    struct dirent { d_reclen u16  d_namlen u16  d_name char[12] } [16 bytes]
+    struct sigaction { sa_handler pointer  sa_flags i32  sa_mask u32[4] } [32 bytes]
+    struct ucontext { uc_sigmask u32[4]  uc_rip u64 } [24 bytes]
     struct sockaddr { sa_len u8  sa_family u8  sa_data bytes[14] } [16 bytes]
 
       1 exit(status: int) -> never = exit_group
@@ -70,10 +75,14 @@ enum SamplePersonality {
      18 cap_enter() -> status = unsupported "Linux has no Capsicum"
      19 mmap(addr: address, len: size) -> address = mmap(addr, len, 0, 0, 0, 0)
      20 numbers(of: in numbers, at: in i32[2]) -> int = handler getpid
-     21 sigreturn(frame: address) -> status = handler sigreturn
+     21 sigreturn(frame: in ucontext) -> status = handler sigreturn
      22 kill(pid: pid, signum: signal) -> status = kill
      23 lseek(fd: fd, offset: offset, whence: whence) -> offset = lseek
      24 old = obsolete
+     25 fcntl(fd: fd, cmd: fcntl_command, arg: long) -> int = handler fcntl
+     26 select(nd: int, in: pointer, ou: pointer, ex: pointer, tv: in timespec) -> int = handler select
+     27 getdirentries(fd: fd, buf: out bytes[result], count: size) -> int = handler getdirentries
+     28 sigaction(sig: i32, act: in sigaction, oact: out sigaction) -> status = handler sigaction
 
     ioctl { 0x4004667f FIONREAD(out int) = FIONREAD }
     sockopt SOL_SOCKET 0xffff { 0x0004 SO_REUSEADDR(int) }
@@ -94,6 +103,8 @@ enum SamplePersonality {
       0x40 O_CREAT  0x80000 O_CLOEXEC
     }
     enum whence verbatim { 0 SEEK_SET  1 SEEK_CUR  2 SEEK_END }
+    enum fcntl_command verbatim { 1 F_GETFD  2 F_SETFD  3 F_GETFL  4 F_SETFL }
+    flags fd_flags verbatim { 1 FD_CLOEXEC }
     enum at_directory verbatim { -100 AT_FDCWD }
     enum address_family verbatim { 1 AF_UNIX  2 AF_INET  10 AF_INET6 }
     enum option verbatim { 0x541b FIONREAD  1 SOL_SOCKET  2 SO_REUSEADDR }
@@ -110,6 +121,7 @@ enum SamplePersonality {
      35 nanosleep(req: in timespec, rem: out timespec) -> status
      42 connect(fd: fd, addr: in bytes[addrlen], addrlen: int) -> status
      54 setsockopt(fd: fd, level: int, optname: int, optval: in bytes[optlen], optlen: int) -> status
+     72 fcntl(fd: fd, cmd: fcntl_command, arg: ulong) -> int
      62 kill(pid: pid, sig: signal) -> status
     231 exit_group(status: int) -> never
     257 openat(dirfd: fd, path: path, flags: open_flags, mode: mode) -> fd
