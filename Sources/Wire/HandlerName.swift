@@ -34,10 +34,11 @@ public enum HandlerName: UInt16, CaseIterable {
     setitimer, timerCreate, timerDelete, timerSettime, timerGettime, timerGetoverrun, ntpAdjtime,
     cpuClockId
   // resources
-  case getrlimit, setrlimit, getrusage, cpusetGetAffinity, cpusetSetAffinity, cpuset, getdtablesize,
+  case getrlimit, setrlimit, getrusage, cpusetGetAffinity, cpusetSetAffinity, cpusetGetID, getdtablesize,
     getpriority
   // information
   case sysctl, sysctlByName, uname, modfind, getosreldate, makeUUIDs
+  case sysctl, sysctlByName, uname, modfind, getosreldate, uuidgen
   // security
   case getgroups, setgroups, issetugid, getresuid, getresgid, setfib
   // ipc
@@ -50,5 +51,5 @@ public enum HostValue: UInt16, CaseIterable {
   case onlineCPUs, pageSize, physicalMemory, availableMemory, hostName, domainName, bootTime, maxFiles,
     maxFilesPerProcess, maxProcesses, argMax, loadAverage, stackTop, cpuModel, executablePath, processArguments,
     clockRate, pageSizes, machineArchitecture, userMemory, securityLevel, groupsMax, openFiles,
-    processList, interfaceList, cpuFrequency, cpuTimes, swapTotal, freePages
+    processList, interfaceList, cpuFrequency, cpuTimes, swapTotal, freePages, randomBytes, processorTimes
 }

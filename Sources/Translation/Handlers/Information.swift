@@ -40,6 +40,14 @@ func hostValue(
     request.put(pageSize)
     request.put(UInt64(2 << 20))
     request.put(UInt64(1 << 30))
+  case .randomBytes:
+    // kern.arandom gives as many bytes as are asked for, at most 256 at once.
+    guard let bytes = call.scratch(256) else { return call.error(ENOMEM) }
+    let wanted = request.old == 0 ? 256 : min(Int(min(request.room, 256)), 256)
+    let result = quietly(__NR_getrandom, bytes.word, wanted, 0)
+    if result < 0 { return result }
+    request.put(bytes, result)
+  case .processorTimes: return eachProcessorTimes(&request)
   case .cpuTimes:
     guard let times = processorTimes(call) else { return call.error(ENOENT) }
     for index in 0..<5 { request.put(times[index]) }
@@ -132,7 +140,23 @@ private func cpuModel(_ request: inout SysctlRequest) -> Int {
 /// user, nice, sys, intr, idle in ticks of 1/100 s: kern.cp_time.
 private func processorTimes(_ call: Call) -> InlineArray<5, Int64>? {
   var file = HostFile(call, "/proc/stat")
-  guard file.find("cpu "), let user = file.decimal(), let nice = file.decimal(), let system = file.decimal(),
+  return file.find("cpu ") ? times(&file) : nil
+}
+
+/// kern.cp_times: the same five for each processor.
+private func eachProcessorTimes(_ request: inout SysctlRequest) -> Int {
+  var file = HostFile(request.call, "/proc/stat")
+  file.skipLine()
+  while file.line(beginsWith: "cpu"), file.decimal() != nil {
+    guard let five = times(&file) else { break }
+    file.skipLine()
+    for index in 0..<5 { request.put(five[index]) }
+  }
+  return 0
+}
+
+private func times(_ file: inout HostFile) -> InlineArray<5, Int64>? {
+  guard let user = file.decimal(), let nice = file.decimal(), let system = file.decimal(),
     let idle = file.decimal(), let waiting = file.decimal(), let hard = file.decimal(),
     let soft = file.decimal()
   else { return nil }

@@ -126,7 +126,7 @@ func cpusetSetAffinity(_ call: inout Call) -> Int {
 }
 
 /// cpuset_getid(level, which, id, setid)
-func cpuset(_ call: inout Call) -> Int {
+func cpusetGetID(_ call: inout Call) -> Int {
   let (subject, refusal) = call.subject(call.int32(0), call.int32(1), Int64(call[2]))
   guard let subject else { return refusal }
   if call.int32(1) == Which.domain.rawValue { return call.error(EINVAL) }

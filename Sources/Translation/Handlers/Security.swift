@@ -46,6 +46,24 @@ func issetugid(_ call: inout Call) -> Int {
     || call.hostNow(__NR_getgid) != call.hostNow(__NR_getegid) ? 1 : 0
 }
 
+/// getresuid(ruid, euid, suid): any of them may be NULL.
+func getresuid(_ call: inout Call) -> Int { identifiers(call, __NR_getresuid) }
+
+/// getresgid(rgid, egid, sgid)
+func getresgid(_ call: inout Call) -> Int { identifiers(call, __NR_getresgid) }
+
+private func identifiers(_ call: Call, _ number: Int32) -> Int {
+  guard let three = call.scratch(12) else { return call.error(ENOMEM) }
+  let result = call.hostNow(number, three.word, three.word + 4, three.word + 8)
+  if result < 0 { return result }
+  for index in 0..<3 where call.address(index) != 0 {
+    guard call.write(three.get(at: 4 * index, as: UInt32.self), at: call.address(index)) else {
+      return call.error(EFAULT)
+    }
+  }
+  return 0
+}
+
 /// setfib(fibnum): there is one routing table, as with FreeBSD's net.fibs=1.
 func setfib(_ call: inout Call) -> Int { call.int32(0) == 0 ? 0 : call.error(EINVAL) }
 
@@ -135,4 +153,36 @@ private func fill(_ call: Call, _ destination: UnsafeMutableRawPointer, _ name: 
     destination.put(UInt8(bitPattern: text[index]), at: index)
     index += 1
   }
+}
+
+// MARK: - Identifiers
+
+/// uuidgen(store, count): version 1 identifiers of RFC 4122 as FreeBSD makes them (sys/kern/kern_uuid.c), one
+/// tick apart, with a random node as on a machine without a network card.
+func uuidgen(_ call: inout Call) -> Int {
+  let count = Int(call.int32(1))
+  guard count >= 1, count <= 2048 else { return call.error(EINVAL) }
+  guard let random = call.scratch(16), let uuid = call.scratch(16) else { return call.error(ENOMEM) }
+  let filled = call.hostNow(__NR_getrandom, random.word, 8, 0)
+  if filled < 0 { return filled }
+  let clock = call.hostNow(__NR_clock_gettime, 0, uuid.word)
+  if clock < 0 { return clock }
+  // 100 ns since 15 October 1582.
+  let since1582: UInt64 = 0x01b2_1dd2_1381_4000
+  let seconds = uuid.get(at: 0, as: UInt64.self)
+  let nanoseconds = uuid.get(at: 8, as: UInt64.self)
+  var time = since1582 + seconds * 10_000_000 + nanoseconds / 100
+  for index in 0..<count {
+    uuid.put(UInt32(truncatingIfNeeded: time), at: 0)
+    uuid.put(UInt16(truncatingIfNeeded: time >> 32), at: 4)
+    uuid.put(UInt16(truncatingIfNeeded: time >> 48) & 0x0fff | 0x1000, at: 6)
+    uuid.put(random.get(at: 6, as: UInt8.self) & 0x3f | 0x80, at: 8)
+    uuid.put(random.get(at: 7, as: UInt8.self), at: 9)
+    for byte in 0..<6 { uuid.put(random.get(at: byte, as: UInt8.self), at: 10 + byte) }
+    // A node that is not a network card's has the multicast bit.
+    uuid.put(random.get(at: 0, as: UInt8.self) | 1, at: 10)
+    guard call.copyOut(call.address(0) + UInt64(16 * index), uuid, 16) else { return call.error(EFAULT) }
+    time += 1
+  }
+  return 0
 }

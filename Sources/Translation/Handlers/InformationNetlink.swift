@@ -1,0 +1,68 @@
+import CEngine
+import CWire
+
+/// Message types of linux/rtnetlink.h.
+enum NetlinkRequest {
+  static let linkAnswer: UInt16 = 16
+  static let links: UInt16 = 18
+  static let addressAnswer: UInt16 = 20
+  static let addresses: UInt16 = 22
+}
+
+/// A conversation with Linux about its network interfaces.
+struct Netlink: ~Copyable {
+  private let socket: Int
+  private let buffer: UnsafeMutableRawPointer
+  static let capacity = 16 * 1024
+
+  /// `buffer` has `capacity` bytes.
+  init(_ buffer: UnsafeMutableRawPointer) {
+    self.buffer = buffer
+    // AF_NETLINK 16, SOCK_RAW 3 with SOCK_CLOEXEC, NETLINK_ROUTE 0.
+    socket = quietly(__NR_socket, 16, 3 | 0x80000, 0)
+  }
+
+  deinit { if socket >= 0 { _ = quietly(__NR_close, socket) } }
+
+  /// Asks for all of a kind: a nlmsghdr with NLM_F_REQUEST | NLM_F_DUMP and an empty ifinfomsg.
+  func ask(_ type: UInt16) -> Bool {
+    clear(buffer, 32)
+    buffer.put(UInt32(32), at: 0)
+    buffer.put(type, at: 4)
+    buffer.put(UInt16(0x301), at: 6)
+    return quietly(__NR_sendto, socket, buffer.word, 32) == 32
+  }
+
+  /// Calls `body` with the bytes behind each answer's nlmsghdr.
+  func each(_ type: UInt16, _ body: (UnsafeMutableRawPointer, Int) -> Void) {
+    let done: UInt16 = 3
+    let error: UInt16 = 2
+    while true {
+      let received = quietly(__NR_recvfrom, socket, buffer.word, Netlink.capacity)
+      guard received >= 16 else { return }
+      var position = 0
+      while position + 16 <= received {
+        let message = buffer + position
+        let length = Int(message.get(at: 0, as: UInt32.self))
+        guard length >= 16, position + length <= received else { return }
+        let kind = message.get(at: 4, as: UInt16.self)
+        if kind == done || kind == error { return }
+        if kind == type { body(message + 16, length - 16) }
+        position += (length + 3) & ~3
+      }
+    }
+  }
+}
+
+/// Calls `body` with type, value and size of each rtattr (linux/rtnetlink.h).
+func eachAttribute(
+  _ start: UnsafeMutableRawPointer, _ length: Int, _ body: (UInt16, UnsafeMutableRawPointer, Int) -> Void
+) {
+  var position = 0
+  while position + 4 <= length {
+    let size = Int(start.get(at: position, as: UInt16.self))
+    guard size >= 4, position + size <= length else { return }
+    body(start.get(at: position + 2, as: UInt16.self) & 0x3fff, start + position + 4, size - 4)
+    position += (size + 3) & ~3
+  }
+}
