@@ -28,7 +28,8 @@ enum { THREADS = 8 };
 static char stacks[THREADS][16384] __attribute__((aligned(16)));
 static char tls[THREADS][64] __attribute__((aligned(16)));
 static volatile long identities[THREADS + 1];
-static volatile uint32_t alive, gate, started;
+static volatile long gone[THREADS];
+static volatile uint32_t gate, started;
 static umutex mutex;
 static ucond condition;
 static urwlock rwlock;
@@ -69,12 +70,8 @@ static void unlock(umutex *which) {
         umtx(which, MUTEX_UNLOCK, 0, 0, 0);
 }
 
-static void finish(void) {
-    __atomic_sub_fetch(&alive, 1, __ATOMIC_SEQ_CST);
-    // Wakes the joiner with the word that the kernel sets when the thread is gone.
-    static volatile long gone;
-    SYS(thr_exit, &gone);
-}
+/// The kernel sets a thread's word and wakes who waits for it when the thread no longer needs its stack.
+static void finish(void *index) { SYS(thr_exit, &gone[(long)index]); }
 
 static void spawn(int index, void (*start)(void *)) {
     thr_param parameters;
@@ -87,13 +84,14 @@ static void spawn(int index, void (*start)(void *)) {
     parameters.tls_size = sizeof tls[index];
     parameters.child = (long *)&identities[index];
     *(void **)tls[index] = tls[index];
-    __atomic_add_fetch(&alive, 1, __ATOMIC_SEQ_CST);
+    gone[index] = 0;
     long result = SYS(thr_new, &parameters, sizeof parameters);
     if (result) expect("thr_new", result, 0);
 }
 
 static void join(void) {
-    while (alive) nap(1);
+    for (int index = 0; index < THREADS; index++)
+        while (!gone[index]) umtx(&gone[index], WAIT, 0, 0, 0);
 }
 
 static void counts(void *index) {
@@ -108,7 +106,7 @@ static void counts(void *index) {
         counter = counter + 1;
         unlock(&mutex);
     }
-    finish();
+    finish(index);
 }
 
 static void plays(void *index) {
@@ -120,7 +118,7 @@ static void plays(void *index) {
     turn++;
     unlock(&mutex);
     umtx(&condition, CV_BROADCAST, 0, 0, 0);
-    finish();
+    finish(index);
 }
 
 static void reads(void *index) {
@@ -133,7 +131,7 @@ static void reads(void *index) {
         }
         umtx(&rwlock, RW_UNLOCK, 0, 0, 0);
     }
-    finish();
+    finish(index);
 }
 
 static void takes(void *index) {
@@ -146,7 +144,7 @@ static void takes(void *index) {
         if (__atomic_compare_exchange_n(&semaphore.count, &count, count - 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) break;
     }
     __atomic_add_fetch(&counter, 1, __ATOMIC_SEQ_CST);
-    finish();
+    finish(index);
 }
 
 static volatile uint32_t signalled;
@@ -156,10 +154,11 @@ static void sleeps(void *index) {
     __atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
     long result = umtx(&gate, WAIT_UINT, 0, 0, 0);
     counter = result;
-    finish();
+    finish(index);
 }
 
 static void sample(long argc, char **argv, char **environment) {
+    for (int index = 0; index < THREADS; index++) gone[index] = 1;
     holds("thr_self", self() >= 100000 || self() > 0);
     for (int index = 0; index < THREADS; index++) spawn(index, counts);
     while (started < THREADS) nap(1);
