@@ -1,1 +1,159 @@
-// placeholder
+#include "host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
+#ifndef SECCOMP_ADDFD_FLAG_SEND
+#define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
+#endif
+
+int persona_memory_file(const char *name, const void *bytes, size_t count) {
+    int file = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (file < 0) return -errno;
+    const char *rest = bytes;
+    while (count > 0) {
+        ssize_t written = write(file, rest, count);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) {
+            int error = written < 0 ? errno : ENOSPC;
+            close(file);
+            return -error;
+        }
+        rest += written;
+        count -= (size_t)written;
+    }
+    if (fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0) {
+        int error = errno;
+        close(file);
+        return -error;
+    }
+    return file;
+}
+
+int persona_shared_file(const char *name, size_t count) {
+    int file = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (file < 0) return -errno;
+    if (ftruncate(file, (off_t)count) < 0 ||
+        fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+        int error = errno;
+        close(file);
+        return -error;
+    }
+    return file;
+}
+
+pid_t persona_launch(int engine, char *const argv[], char *const envp[], pid_t group, const sigset_t *mask) {
+    int report[2];
+    if (pipe2(report, O_CLOEXEC) < 0) return -errno;
+    pid_t child = fork();
+    if (child < 0) {
+        int error = errno;
+        close(report[0]);
+        close(report[1]);
+        return -error;
+    }
+    if (child == 0) {
+        setpgid(0, group);
+        sigprocmask(SIG_SETMASK, mask, NULL);
+        syscall(SYS_execveat, engine, "", argv, envp, AT_EMPTY_PATH);
+        int error = errno;
+        ssize_t ignored = write(report[1], &error, sizeof error);
+        (void)ignored;
+        _exit(125);
+    }
+    close(report[1]);
+    int error = 0;
+    ssize_t length;
+    do {
+        length = read(report[0], &error, sizeof error);
+    } while (length < 0 && errno == EINTR);
+    close(report[0]);
+    return length == sizeof error ? -error : child;
+}
+
+int persona_hand_over(int listener, uint64_t id, int file, int answer) {
+    struct seccomp_notif_addfd request = {
+        .id = id,
+        .flags = answer ? SECCOMP_ADDFD_FLAG_SEND : 0,
+        .srcfd = (uint32_t)file,
+        .newfd_flags = O_CLOEXEC,
+    };
+    int result = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &request);
+    return result < 0 ? -errno : result;
+}
+
+void persona_wake_synchronously(int listener) {
+    ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, 1UL /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP */);
+}
+
+static int copied(ssize_t length, size_t count) {
+    if (length < 0) return -errno;
+    return length == (ssize_t)count ? 0 : -EFAULT;
+}
+
+int persona_read_memory(pid_t pid, uint64_t address, void *bytes, size_t count) {
+    struct iovec own = {bytes, count}, theirs = {(void *)address, count};
+    return copied(process_vm_readv(pid, &own, 1, &theirs, 1, 0), count);
+}
+
+int persona_write_memory(pid_t pid, uint64_t address, const void *bytes, size_t count) {
+    struct iovec own = {(void *)bytes, count}, theirs = {(void *)address, count};
+    return copied(process_vm_writev(pid, &own, 1, &theirs, 1, 0), count);
+}
+
+void persona_die_by(int signal_number) {
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    signal(signal_number, SIG_DFL);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signal_number);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    raise(signal_number);
+}
+
+int persona_signal_file(const sigset_t *set) {
+    int file = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return file < 0 ? -errno : file;
+}
+
+int persona_next_signal(int file, int *code) {
+    struct signalfd_siginfo information;
+    if (read(file, &information, sizeof information) != sizeof information) return 0;
+    *code = information.ssi_code;
+    return (int)information.ssi_signo;
+}
+
+int persona_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0; }
+
+int persona_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0; }
+
+int persona_when_parent_dies(int signal_number) {
+    return prctl(PR_SET_PDEATHSIG, signal_number) < 0 ? -errno : 0;
+}
+
+int persona_receive(int listener, struct seccomp_notif *request) {
+    memset(request, 0, sizeof *request);
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, request) < 0 ? -errno : 0;
+}
+
+int persona_respond(int listener, uint64_t id, int64_t value) {
+    struct seccomp_notif_resp response = {.id = id};
+    if (value < 0)
+        response.error = (int32_t)value;
+    else
+        response.val = value;
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 ? -errno : 0;
+}

@@ -1,0 +1,52 @@
+/// What the supervisor needs of Linux that Swift cannot say: variadic calls, ioctls with argument
+/// structures, and the code between fork and exec.
+#ifndef PERSONA_HOST_H
+#define PERSONA_HOST_H
+
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// A sealed memory file with these bytes: a descriptor that is closed on exec, or -errno.
+int persona_memory_file(const char *name, const void *bytes, size_t count);
+
+/// The same with `count` zero bytes that everyone may write.
+int persona_shared_file(const char *name, size_t count);
+
+/// Starts the engine in a child of process group `group` with signal mask `mask`: its pid, or -errno of what
+/// failed, exec included.
+pid_t persona_launch(int engine, char *const argv[], char *const envp[], pid_t group, const sigset_t *mask);
+
+/// Hands descriptor `file` to the task of notification `id`, closed on exec: its number there, or -errno.
+/// With `answer`, that number is also the call's result.
+int persona_hand_over(int listener, uint64_t id, int file, int answer);
+
+/// Wakes notified tasks on the supervisor's own processor where the kernel can.
+void persona_wake_synchronously(int listener);
+
+/// Copies from or to another process: 0 or -errno; partial copies count as EFAULT.
+int persona_read_memory(pid_t pid, uint64_t address, void *bytes, size_t count);
+int persona_write_memory(pid_t pid, uint64_t address, const void *bytes, size_t count);
+
+/// Ends this process by `signal`, without a core file of its own.
+void persona_die_by(int signal);
+
+/// A descriptor that reads the (blocked) signals of `set`, closed on exec and never waiting, or -errno.
+int persona_signal_file(const sigset_t *set);
+/// The next signal of such a descriptor and its si_code; 0 when there is none.
+int persona_next_signal(int file, int *code);
+
+/// Both ends closed on exec: 0 or -errno.
+int persona_pipe(int ends[2]);
+
+int persona_become_subreaper(void);
+/// Asks for `signal` when the parent dies; 0 asks for nothing any more.
+int persona_when_parent_dies(int signal);
+
+/// One hypercall notification: 0 or -errno.
+int persona_receive(int listener, struct seccomp_notif *request);
+int persona_respond(int listener, uint64_t id, int64_t value);
+
+#endif

@@ -1,0 +1,60 @@
+import BinaryImage
+import CHost
+import CWire
+import Glibc
+
+/// A program that is about to become a guest: what the engine asks for when it starts.
+struct GuestImage: ~Copyable {
+  let personality: CompiledPersonality
+  /// The sealed memory file with the load plan; owned.
+  let plan: Int32
+  /// The program and its run-time linker, open for reading; owned.
+  let files: [Int32]
+
+  init(_ launch: borrowing Launch, _ personality: CompiledPersonality, log: Bool) throws(LaunchError) {
+    let options = LoadOptions(
+      path: launch.program.path, release: personality.personality.release,
+      minimumAddress: HostLimits.minimumAddress(), isLogged: log, tableSize: personality.tableSize,
+      logSize: log ? CallLogMemory.size : 0)
+    let rules = personality.personality.auxv.map { AuxiliaryRule(type: UInt32($0.type), source: $0.source) }
+    let interpreter: Image? = if let linker = launch.interpreter { linker.image } else { nil }
+    let bytes: [UInt8]
+    do {
+      bytes = try LoadPlan.make(
+        program: launch.program.image, interpreter: interpreter, auxiliary: rules, options: options
+      ).serialized()
+    } catch {
+      throw LaunchError(.cannotRun, file: launch.program.path, error.cause, remedy: error.remedy)
+    }
+    let file = bytes.withUnsafeBytes { persona_memory_file("persona-plan", $0.baseAddress!, $0.count) }
+    guard file >= 0 else {
+      throw LaunchError(.ours, "cannot make a memory file: \(describe(-file))", remedy: "free some memory")
+    }
+    plan = file
+    var files = [fcntl(launch.program.descriptor, F_DUPFD_CLOEXEC, 3)]
+    switch launch.interpreter {
+    case .some(let linker): files.append(fcntl(linker.descriptor, F_DUPFD_CLOEXEC, 3))
+    case .none: break
+    }
+    let bytes = try launch.plan(rules, options).serialized()
+    let file = bytes.withUnsafeBytes { persona_memory_file("persona-plan", $0.baseAddress!, $0.count) }
+    guard file >= 0 else {
+      throw LaunchError(.ours, "cannot make a memory file: \(describe(-file))", remedy: "free some memory")
+    }
+    plan = file
+    var files = [fcntl(launch.program.descriptor, F_DUPFD_CLOEXEC, 3)]
+    switch launch.interpreter {
+    case .some(let linker): files.append(fcntl(linker.descriptor, F_DUPFD_CLOEXEC, 3))
+    case .none: break
+    }
+    var files = [fcntl(launch.program.descriptor, F_DUPFD_CLOEXEC, 3)]
+    if let linker = launch.interpreter { files.append(fcntl(linker.descriptor, F_DUPFD_CLOEXEC, 3)) }
+    self.files = files
+    self.personality = personality
+  }
+
+  deinit {
+    close(plan)
+    for file in files { close(file) }
+  }
+}

@@ -1,0 +1,44 @@
+import CHost
+import CSeccomp
+import CWire
+import Glibc
+
+/// The seccomp filter that sends hypercalls, and nothing else, to the supervisor.
+///
+/// The supervisor loads it into itself; guests inherit it, over exec too.
+struct HypercallFilter: ~Copyable {
+  /// The notification descriptor; owned.
+  let listener: Int32
+
+  init() throws(LaunchError) {
+    guard let context = seccomp_init(SCMP_ACT_ALLOW) else {
+      throw LaunchError(.ours, "libseccomp has no memory for a filter", remedy: "free some memory")
+    }
+    defer { seccomp_release(context) }
+    // Programs of Linux's other ABIs run under guests too; the filter has nothing to say to them.
+    var result = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, UInt32(SCMP_ACT_ALLOW))
+    if result == 0 {
+      result = seccomp_rule_add_array(context, UInt32(SCMP_ACT_NOTIFY), Int32(PERSONA_HYPERCALL), 0, nil)
+    }
+    if result == 0 { result = seccomp_load(context) }
+    guard result == 0 else {
+      let remedy =
+        result == -EBUSY
+        ? "this process already runs under a seccomp supervisor: another persona, or a container manager"
+        : "'persona doctor' tells what this kernel lacks"
+      throw LaunchError(.ours, "cannot load the hypercall filter: \(describe(-result))", remedy: remedy)
+    }
+    let file = seccomp_notify_fd(context)
+    guard file >= 0 else {
+      throw LaunchError(
+        .ours, "seccomp gave no notification descriptor", remedy: "'persona doctor' tells what this kernel lacks")
+    }
+    listener = fcntl(file, F_DUPFD_CLOEXEC, 3)
+    close(file)
+    persona_wake_synchronously(listener)
+  }
+
+  deinit {
+    close(listener)
+  }
+}

@@ -1,0 +1,105 @@
+import CHost
+import Glibc
+
+/// What the supervisor tells the process that the user started.
+enum RelayMessage {
+  case started(pid_t)
+  case stopped(Int32)
+  /// The wait status of the first guest.
+  case ended(Int32)
+  /// Persona could not start it; the message is already on standard error.
+  case failed(Int32)
+}
+
+/// The supervisor's end of the pipe to the process that the user started.
+final class RelayEnd {
+  private var file: Int32
+
+  init(_ file: Int32) { self.file = file }
+
+  func send(_ message: RelayMessage) {
+    var words: (Int32, Int32) =
+      switch message {
+      case .started(let pid): (1, pid)
+      case .stopped(let signal): (2, signal)
+      case .ended(let status): (3, status)
+      case .failed(let status): (4, status)
+      }
+    guard file >= 0 else { return }
+    _ = withUnsafeBytes(of: &words) { write(file, $0.baseAddress!, $0.count) }
+  }
+
+  func finish() {
+    if file >= 0 { close(file) }
+    file = -1
+  }
+}
+
+/// The process that the user started, and that their shell waits for: it passes signals on to the first
+/// guest, stops when it stops, and ends as it ended.
+struct Relay {
+  private let file: Int32
+  private let signals: Int32
+  private var guest: pid_t = 0
+
+  /// Signals that somebody may send to this process and means for the guest.
+  static let forwarded: [Int32] = [
+    SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGCONT, SIGWINCH, SIGIO, SIGPWR, SIGTRAP,
+    SIGABRT, SIGVTALRM, SIGPROF, SIGXCPU, SIGXFSZ, SIGURG, SIGPIPE, SIGSYS,
+  ]
+
+  static var forwardedSet: sigset_t {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for signal in forwarded { sigaddset(&set, signal) }
+    return set
+  }
+
+  /// `file` is the reading end; the forwarded signals are blocked already.
+  init(_ file: Int32) {
+    self.file = file
+    var set = Relay.forwardedSet
+    signals = persona_signal_file(&set)
+  }
+
+  /// Waits for the guest's end: Persona's exit status, unless a signal ends this process too.
+  mutating func wait() -> Int32 {
+    var events = [
+      pollfd(fd: file, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+    ]
+    while true {
+      if poll(&events, 2, -1) < 0 { continue }
+      if events[1].revents & Int16(POLLIN) != 0, guest != 0 { forward() }
+      guard events[0].revents != 0 else { continue }
+      var words: (Int32, Int32) = (0, 0)
+      let length = withUnsafeMutableBytes(of: &words) { read(file, $0.baseAddress!, $0.count) }
+      if length < 0 && errno == EINTR { continue }
+      guard length == 8 else {
+        printError("persona: the supervisor died, and its guests with it; please report this")
+        return 125
+      }
+      switch words.0 {
+      case 1: guest = words.1
+      case 2: kill(getpid(), SIGSTOP)
+      case 3: return Relay.end(words.1)
+      default: return words.1
+      }
+    }
+  }
+
+  /// Signals that the terminal sends reach the guest by themselves, being in the same process group.
+  private func forward() {
+    var code: Int32 = 0
+    while case let signal = persona_next_signal(signals, &code), signal != 0 {
+      if code <= 0 || signal == SIGCONT { kill(guest, signal) }
+    }
+  }
+
+  private static func end(_ status: Int32) -> Int32 {
+    let signal = status & 0x7f
+    if signal == 0 { return status >> 8 & 0xff }
+    persona_die_by(signal)
+    return 128 + signal
+  }
+}

@@ -1,0 +1,190 @@
+import BinaryImage
+import CHost
+import CWire
+import CallLog
+import Glibc
+
+extension Session {
+  /// Receives one hypercall and answers it.
+  func answerHypercall() {
+    var request = seccomp_notif()
+    guard persona_receive(filter.listener, &request) == 0 else { return }
+    guard
+      request.data.instruction_pointer >= UInt64(PERSONA_RESERVED_START),
+      request.data.instruction_pointer < UInt64(PERSONA_RESERVED_END)
+    else {
+      // A Linux program tried the number: to it, it is none.
+      respond(request, -Int64(ENOSYS))
+      return
+    }
+    let first = request.data.args.1
+    switch persona_hypercall(UInt32(truncatingIfNeeded: request.data.args.0)) {
+    case PERSONA_HC_START: answerStart(request)
+    case PERSONA_HC_IMAGE: answerImage(request, first)
+    case PERSONA_HC_TABLE:
+      handOver(request, starting[Int32(request.pid)]?.image.personality.table)
+    case PERSONA_HC_LOG: handOver(request, logMemory?.file)
+    case PERSONA_HC_EXEC: answerExec(request, first)
+    case PERSONA_HC_LOG_DRAIN:
+      log?.drain(slot: Int(truncatingIfNeeded: first % UInt64(PERSONA_LOG_SLOTS)))
+      respond(request, 0)
+    case PERSONA_HC_PING: respond(request, 0)
+    case PERSONA_HC_FATAL: report(request, first, request.data.args.2)
+    default: respond(request, -Int64(ENOSYS))
+    }
+  }
+
+  private func respond(_ request: seccomp_notif, _ value: Int64) {
+    _ = persona_respond(filter.listener, request.id, value)
+  }
+
+  /// Answers with a descriptor in the guest for `file`.
+  private func handOver(_ request: seccomp_notif, _ file: Int32?) {
+    guard let file else {
+      respond(request, -Int64(ENOENT))
+      return
+    }
+    let result = persona_hand_over(filter.listener, request.id, file, 1)
+    if result < 0 { respond(request, Int64(result)) }
+  }
+
+  private func answerStart(_ request: seccomp_notif) {
+    handOver(request, starting[Int32(request.pid)]?.image.plan)
+  }
+
+  private func answerImage(_ request: seccomp_notif, _ index: UInt64) {
+    let pid = Int32(request.pid)
+    guard let guest = starting[pid], index < UInt64(guest.image.files.count) else {
+      respond(request, -Int64(ENOENT))
+      return
+    }
+    handOver(request, guest.image.files[Int(index)])
+    if index + 1 == UInt64(guest.image.files.count) { starting[pid] = nil }
+  }
+
+  private func report(_ request: seccomp_notif, _ address: UInt64, _ length: UInt64) {
+    var text = [UInt8](repeating: 0, count: Int(min(length, 512)))
+    let result = text.withUnsafeMutableBytes {
+      persona_read_memory(pid_t(request.pid), address, $0.baseAddress!, $0.count)
+    }
+    if result == 0 {
+      var line = String(decoding: text, as: UTF8.self)
+      if !line.hasPrefix("persona: ") { line = "persona: " + line }
+      printError(line)
+    }
+    respond(request, 0)
+  }
+
+  // MARK: Exec
+
+  private func answerExec(_ request: seccomp_notif, _ address: UInt64) {
+    var exec = persona_exec()
+    let pid = pid_t(request.pid)
+    let size = MemoryLayout<persona_exec>.size
+    var result = withUnsafeMutableBytes(of: &exec) {
+      persona_read_memory(pid, address, $0.baseAddress!, size)
+    }
+    guard result == 0 else {
+      respond(request, Int64(result))
+      return
+    }
+    decide(&exec, request)
+    result = withUnsafeBytes(of: &exec) { persona_write_memory(pid, address, $0.baseAddress!, size) }
+    respond(request, Int64(result))
+  }
+
+  /// Fills in what becomes of an exec: a Linux program, a guest, or an errno.
+  private func decide(_ exec: inout persona_exec, _ request: seccomp_notif) {
+    exec.verdict = Int32(PERSONA_EXEC_NATIVE.rawValue)
+    let link = "/proc/\(request.pid)/fd/\(exec.file)"
+    guard let path = readLink(link) else { return refuse(&exec, EACCES) }
+    let file: ProgramFile
+    do {
+      file = try ProgramFile(hostPath: link, path: path)
+    } catch {
+      // Linux knows more kinds of programs than Persona does, and its errors are the guest's.
+      return
+    }
+    do {
+      try prepare(&exec, file, guestPath(exec, pid_t(request.pid)) ?? path, request)
+    } catch {
+      printError(error.description)
+      refuse(&exec, error.status == .notFound ? ENOENT : ENOEXEC)
+    }
+  }
+
+  private func refuse(_ exec: inout persona_exec, _ error: Int32) {
+    exec.verdict = Int32(PERSONA_EXEC_REFUSED.rawValue)
+    exec.error = error
+  }
+
+  private func prepare(
+    _ exec: inout persona_exec, _ file: consuming ProgramFile, _ guestPath: String, _ request: seccomp_notif
+  ) throws(LaunchError) {
+    if case .unknown = file.image.format { return }
+    let isScript = if case .script = file.image.format { true } else { false }
+    if !isScript, file.image.origin.system == nil, configuration.personality == nil { return }
+    let choice = !isScript && file.image.origin.system == nil ? configuration.personality : nil
+    let launch: Launch
+    do {
+      launch = try Launch(
+        file, arguments: [guestPath], choice: choice, root: configuration.root,
+        available: installation.personalityNames(directories: configuration.personalityDirectories))
+    } catch {
+      // A script whose interpreter is missing: Linux says the same, in its own words.
+      if isScript { return }
+      throw error
+    }
+    guard case .foreign(let name) = launch.recognition else { return }
+    let image = try GuestImage(launch, personality(name), log: log != nil)
+    let engine = persona_hand_over(filter.listener, request.id, self.engine, 0)
+    guard engine >= 0 else { return refuse(&exec, -engine) }
+    forgetDeadStarts()
+    starting[exec.pid] = StartingGuest(image)
+    exec.verdict = Int32(PERSONA_EXEC_FOREIGN.rawValue)
+    exec.engine = engine
+    if isScript { setPrefix(&exec, launch.arguments) }
+  }
+
+  /// The path as the guest wrote it: a script's argv names it so.
+  private func guestPath(_ exec: persona_exec, _ pid: pid_t) -> String? {
+    guard exec.path != 0 else { return nil }
+    var bytes: [UInt8] = []
+    var address = exec.path
+    while bytes.count < Int(PATH_MAX) {
+      // Up to the end of the page, so that the next one need not exist.
+      let count = Int(4096 - address % 4096)
+      var piece = [UInt8](repeating: 0, count: count)
+      let result = piece.withUnsafeMutableBytes { persona_read_memory(pid, address, $0.baseAddress!, count) }
+      guard result == 0 else { return nil }
+      if let end = piece.firstIndex(of: 0) {
+        bytes += piece[..<end]
+        return String(decoding: bytes, as: UTF8.self)
+      }
+      bytes += piece
+      address += UInt64(count)
+    }
+    return nil
+  }
+
+  private func setPrefix(_ exec: inout persona_exec, _ words: [String]) {
+    var bytes: [UInt8] = []
+    for word in words { bytes += Array(word.utf8) + [0] }
+    let room = MemoryLayout.size(ofValue: exec.prefix)
+    guard bytes.count <= room else { return refuse(&exec, E2BIG) }
+    withUnsafeMutableBytes(of: &exec.prefix) { $0.copyBytes(from: bytes) }
+    exec.prefix_count = UInt32(words.count)
+  }
+
+  /// Drops programs whose exec never came about because their process died first.
+  private func forgetDeadStarts() {
+    guard starting.count > 64 else { return }
+    for pid in starting.keys where kill(pid, 0) != 0 && errno == ESRCH { starting[pid] = nil }
+  }
+}
+
+/// One line on standard error.
+func printError(_ line: String) {
+  let bytes = Array((line + "\n").utf8)
+  _ = bytes.withUnsafeBytes { write(2, $0.baseAddress!, $0.count) }
+}

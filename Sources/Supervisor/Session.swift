@@ -1,0 +1,142 @@
+import BinaryImage
+import CHost
+import CWire
+import CallLog
+import Glibc
+
+/// The supervisor's life: it starts the first guest, answers hypercalls, writes the log, reaps whom nobody
+/// else reaps, and ends with the last guest.
+final class Session {
+  let configuration: RunConfiguration
+  let installation: Installation
+  let filter: HypercallFilter
+  /// The engine's file, which every guest executes.
+  let engine: Int32
+  let log: CallLog?
+  let logMemory: CallLogMemory?
+  /// Programs that an engine has yet to load, by process.
+  var starting: [Int32: StartingGuest] = [:]
+  private var personalities: [String: CompiledPersonality] = [:]
+  private let relay: RelayEnd
+  private var firstGuest: Int32 = -1
+  private let childSignals: Int32
+
+  /// A program between its exec and the engine's last question about it.
+  final class StartingGuest {
+    let image: GuestImage
+    init(_ image: consuming GuestImage) { self.image = image }
+  }
+
+  init(
+    _ configuration: RunConfiguration, _ installation: Installation, _ personality: CompiledPersonality,
+    logOutput: Int32?, relay: RelayEnd
+  ) throws(LaunchError) {
+    self.configuration = configuration
+    self.installation = installation
+    self.relay = relay
+    engine = open(installation.engine, O_RDONLY | O_CLOEXEC)
+    guard engine >= 0 else {
+      throw LaunchError(
+        .ours, file: installation.engine, "the engine cannot be opened: \(describe(errno))",
+        remedy: "build or install Persona again")
+    }
+    personalities[personality.personality.name] = personality
+    if let logOutput {
+      let memory = try CallLogMemory()
+      log = CallLog(
+        memory: memory.memory, foreign: personality.personality, linux: personality.linux, output: logOutput)
+      logMemory = consume memory
+    } else {
+      log = nil
+      logMemory = nil
+    }
+    var children = sigset_t()
+    sigemptyset(&children)
+    sigaddset(&children, SIGCHLD)
+    childSignals = persona_signal_file(&children)
+    filter = try HypercallFilter()
+  }
+
+  /// The personality of this name, compiled when it is first needed.
+  func personality(_ name: String) throws(LaunchError) -> CompiledPersonality {
+    if let known = personalities[name] { return known }
+    let compiled = try CompiledPersonality(
+      name, directories: configuration.personalityDirectories + [installation.personalities])
+    personalities[name] = compiled
+    return compiled
+  }
+
+  /// Starts the first guest in process group `group` with signal mask `mask`.
+  func start(
+    _ launch: borrowing Launch, _ personality: CompiledPersonality, group: pid_t, mask: sigset_t
+  ) throws(LaunchError) {
+    let image = try GuestImage(launch, personality, log: log != nil)
+    var mask = mask
+    var argv: [UnsafeMutablePointer<CChar>?] = launch.arguments.map { strdup($0) }
+    argv.append(nil)
+    defer { for text in argv { free(text) } }
+    let pid = persona_launch(engine, argv, environ, group, &mask)
+    guard pid > 0 else {
+      throw LaunchError(
+        .cannotRun, file: launch.program.path, "cannot be started: \(describe(-pid))",
+        remedy: -pid == E2BIG ? "pass fewer or shorter arguments" : "'persona doctor' checks this host")
+    }
+    firstGuest = pid
+    starting[pid] = StartingGuest(image)
+    relay.send(.started(pid))
+  }
+
+  // MARK: The loop
+
+  /// How long records may wait in the log's rings, in milliseconds.
+  private static let logInterval: Int32 = 20
+
+  /// Serves until no guest is left.
+  func serve() {
+    var events = [
+      pollfd(fd: filter.listener, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: childSignals, events: Int16(POLLIN), revents: 0),
+    ]
+    while true {
+      let ready = poll(&events, nfds_t(events.count), log == nil ? -1 : Session.logInterval)
+      if ready < 0 && errno != EINTR { break }
+      if events[0].revents & Int16(POLLIN) != 0 { answerHypercall() }
+      if events[1].revents & Int16(POLLIN) != 0 {
+        drainSignals()
+        if !reap() { break }
+      }
+      if ready == 0 { log?.drain() }
+    }
+    log?.finish()
+    relay.finish()
+  }
+
+  private func drainSignals() {
+    var code: Int32 = 0
+    while persona_next_signal(childSignals, &code) != 0 {}
+  }
+
+  /// Takes the status of every child that has one; false when there are no children left.
+  private func reap() -> Bool {
+    while true {
+      var status: Int32 = 0
+      let pid = waitpid(-1, &status, WNOHANG | WUNTRACED)
+      if pid == 0 { return true }
+      if pid < 0 { return errno == EINTR }
+      let isStopped = status & 0xff == 0x7f
+      if pid == firstGuest, isStopped {
+        relay.send(.stopped(status >> 8 & 0xff))
+      }
+      if isStopped { continue }
+      log?.processEnded(pid)
+      starting[pid] = nil
+      if pid == firstGuest {
+        firstGuest = -1
+        // From here on the guests that are left need no one but this process.
+        _ = persona_when_parent_dies(0)
+        relay.send(.ended(status))
+        relay.finish()
+      }
+    }
+  }
+}
