@@ -3,7 +3,7 @@ import CWire
 import Glibc
 
 /// The rings that guests write call records into: one memory file, mapped by everybody.
-struct CallLogMemory: ~Copyable {
+final class CallLogMemory {
   static let size = UInt64(PERSONA_LOG_SLOTS) * UInt64(PERSONA_LOG_SLOT_BYTES)
 
   /// Owned.

@@ -17,25 +17,6 @@ struct GuestImage: ~Copyable {
       minimumAddress: HostLimits.minimumAddress(), isLogged: log, tableSize: personality.tableSize,
       logSize: log ? CallLogMemory.size : 0)
     let rules = personality.personality.auxv.map { AuxiliaryRule(type: UInt32($0.type), source: $0.source) }
-    let interpreter: Image? = if let linker = launch.interpreter { linker.image } else { nil }
-    let bytes: [UInt8]
-    do {
-      bytes = try LoadPlan.make(
-        program: launch.program.image, interpreter: interpreter, auxiliary: rules, options: options
-      ).serialized()
-    } catch {
-      throw LaunchError(.cannotRun, file: launch.program.path, error.cause, remedy: error.remedy)
-    }
-    let file = bytes.withUnsafeBytes { persona_memory_file("persona-plan", $0.baseAddress!, $0.count) }
-    guard file >= 0 else {
-      throw LaunchError(.ours, "cannot make a memory file: \(describe(-file))", remedy: "free some memory")
-    }
-    plan = file
-    var files = [fcntl(launch.program.descriptor, F_DUPFD_CLOEXEC, 3)]
-    switch launch.interpreter {
-    case .some(let linker): files.append(fcntl(linker.descriptor, F_DUPFD_CLOEXEC, 3))
-    case .none: break
-    }
     let bytes = try launch.plan(rules, options).serialized()
     let file = bytes.withUnsafeBytes { persona_memory_file("persona-plan", $0.baseAddress!, $0.count) }
     guard file >= 0 else {
@@ -47,8 +28,6 @@ struct GuestImage: ~Copyable {
     case .some(let linker): files.append(fcntl(linker.descriptor, F_DUPFD_CLOEXEC, 3))
     case .none: break
     }
-    var files = [fcntl(launch.program.descriptor, F_DUPFD_CLOEXEC, 3)]
-    if let linker = launch.interpreter { files.append(fcntl(linker.descriptor, F_DUPFD_CLOEXEC, 3)) }
     self.files = files
     self.personality = personality
   }

@@ -45,7 +45,7 @@ final class Session {
       let memory = try CallLogMemory()
       log = CallLog(
         memory: memory.memory, foreign: personality.personality, linux: personality.linux, output: logOutput)
-      logMemory = consume memory
+      logMemory = memory
     } else {
       log = nil
       logMemory = nil
