@@ -16,8 +16,7 @@ struct GuestImage: ~Copyable {
       path: launch.program.path, release: personality.personality.release,
       minimumAddress: HostLimits.minimumAddress(), isLogged: log, tableSize: personality.tableSize,
       logSize: log ? CallLogMemory.size : 0)
-    let rules = personality.personality.auxv.map { AuxiliaryRule(type: UInt32($0.type), source: $0.source) }
-    let bytes = try launch.plan(rules, options).serialized()
+    let bytes = try launch.plan(personality.personality.auxv, options).serialized()
     let file = bytes.withUnsafeBytes { persona_memory_file("persona-plan", $0.baseAddress!, $0.count) }
     guard file >= 0 else {
       throw LaunchError(.ours, "cannot make a memory file: \(describe(-file))", remedy: "free some memory")
