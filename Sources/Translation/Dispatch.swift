@@ -22,7 +22,7 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .cpusetGetID: return cpusetGetID(&call)
   case .getresuid: return getresuid(&call)
   case .getresgid: return getresgid(&call)
-  case .uuidgen: return uuidgen(&call)
+  case .makeUUIDs: return makeUUIDs(&call)
   case .shmat: return shmat(&call)
   case .semctl: return semctl(&call)
   case .shmctl: return shmctl(&call)

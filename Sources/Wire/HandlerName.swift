@@ -38,7 +38,6 @@ public enum HandlerName: UInt16, CaseIterable {
     getpriority
   // information
   case sysctl, sysctlByName, uname, modfind, getosreldate, makeUUIDs
-  case sysctl, sysctlByName, uname, modfind, getosreldate, uuidgen
   // security
   case getgroups, setgroups, issetugid, getresuid, getresgid, setfib
   // ipc

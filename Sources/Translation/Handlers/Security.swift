@@ -159,7 +159,7 @@ private func fill(_ call: Call, _ destination: UnsafeMutableRawPointer, _ name: 
 
 /// uuidgen(store, count): version 1 identifiers of RFC 4122 as FreeBSD makes them (sys/kern/kern_uuid.c), one
 /// tick apart, with a random node as on a machine without a network card.
-func uuidgen(_ call: inout Call) -> Int {
+func makeUUIDs(_ call: inout Call) -> Int {
   let count = Int(call.int32(1))
   guard count >= 1, count <= 2048 else { return call.error(EINVAL) }
   guard let random = call.scratch(16), let uuid = call.scratch(16) else { return call.error(ENOMEM) }
