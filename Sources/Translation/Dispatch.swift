@@ -141,6 +141,11 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .timerGetoverrun: return timerGetoverrun(&call)
   case .ntpAdjtime: return ntpAdjtime(&call)
   case .cpuClockId: return cpuClockId(&call)
+  case .ioctlFlush: return ioctlFlush(&call)
+  case .ioctlDrain: return ioctlDrain(&call)
+  case .ioctlStartOutput: return ioctlStartOutput(&call)
+  case .ioctlStopOutput: return ioctlStopOutput(&call)
+  case .openSocket: return openSocket(&call)
   default: return call.foreignError(Int(call.table.header.pointee.errno_unsupported))
   }
 }

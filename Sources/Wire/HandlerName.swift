@@ -11,7 +11,7 @@ public enum HandlerName: UInt16, CaseIterable {
     ioctlKeepOnExec, unlinkFile, ioctlGetTerminal, ioctlSetTerminal, ioctlSetTerminalWait,
     ioctlSetTerminalFlush, ioctlControllingTerminal, ioctlIsMaster, ioctlDeviceName, openTerminalMaster,
     makeFifo, changeMode, setTimes, setTimesOfLink, realPath, closeRange, specialDescriptor, punchHole,
-    unlinkSame
+    unlinkSame, ioctlFlush, ioctlDrain, ioctlStartOutput, ioctlStopOutput
   // memory
   case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore
   // processes
@@ -26,7 +26,7 @@ public enum HandlerName: UInt16, CaseIterable {
     sigwaitinfo, sigqueue, kill, killpg, sigfastblock, getcontext, setcontext, swapcontext
   // sockets
   case bind, connect, accept, accept4, getsockname, getpeername, sendto, recvfrom, sendmsg, recvmsg,
-    getsockopt, setsockopt, sendfile, bindat, connectat, socketPair
+    getsockopt, setsockopt, sendfile, bindat, connectat, socketPair, openSocket
   // events
   case kqueue, kevent, keventLegacy, poll, ppoll, select, pselect
   // time
@@ -50,5 +50,10 @@ public enum HostValue: UInt16, CaseIterable {
   case onlineCPUs, pageSize, physicalMemory, availableMemory, hostName, domainName, bootTime, maxFiles,
     maxFilesPerProcess, maxProcesses, argMax, loadAverage, stackTop, cpuModel, executablePath, processArguments,
     clockRate, pageSizes, machineArchitecture, userMemory, securityLevel, groupsMax, openFiles,
+<<<<<<< Updated upstream
     processList, interfaceList, cpuFrequency, cpuTimes, swapTotal, freePages, randomBytes, processorTimes
+=======
+    processList, interfaceList, cpuFrequency, cpuTimes, swapTotal, freePages,
+    availablePages, highestCPU, listenBacklog, randomBytes
+>>>>>>> Stashed changes
 }

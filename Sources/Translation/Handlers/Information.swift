@@ -48,6 +48,13 @@ func hostValue(
     if result < 0 { return result }
     request.put(bytes, result)
   case .processorTimes: return eachProcessorTimes(&request)
+  case .randomBytes:
+    // kern.arandom: as many as are asked for, 256 at the most (sysctl_kern_arnd of kern/kern_mib.c).
+    let count = Int(min(request.room, 256))
+    guard let bytes = call.scratch(256) else { return call.error(ENOMEM) }
+    let result = call.hostNow(__NR_getrandom, bytes.word, count, 0)
+    if result < 0 { return result }
+    request.put(bytes, count)
   case .cpuTimes:
     guard let times = processorTimes(call) else { return call.error(ENOENT) }
     for index in 0..<5 { request.put(times[index]) }
@@ -77,6 +84,9 @@ private func hostNumber(_ value: HostValue, _ call: Call) -> Int64? {
   case .securityLevel: return -1
   case .groupsMax: return fileNumber(call, "/proc/sys/kernel/ngroups_max").map { min($0, 1023) }
   case .cpuFrequency: return processorFrequency(call)
+  case .availablePages: return systemInformation().map { $0.total / Int64(pageSize) }
+  case .highestCPU: return Int64(onlineProcessors(call)) - 1
+  case .listenBacklog: return fileNumber(call, "/proc/sys/net/core/somaxconn")
   default: return nil
   }
 }
