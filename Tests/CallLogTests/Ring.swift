@@ -1,6 +1,7 @@
 import CWire
 import CallLog
 import Glibc
+import PersonalityTables
 
 /// The call log's shared memory, as tests and the writers in them see it.
 final class Ring {
@@ -16,6 +17,16 @@ final class Ring {
 
   func slot(_ index: Int) -> UnsafeMutablePointer<persona_log_slot> {
     memory.assumingMemoryBound(to: persona_log_slot.self) + index
+  }
+
+  /// Moves an empty slot past what is left before the ring's end when that is little.
+  func rewind(_ index: Int) {
+    let slot = slot(index)
+    let ring = UInt64(PERSONA_LOG_SLOT_BYTES) - 64
+    let rest = ring - slot.pointee.head % ring
+    guard rest < 65536 else { return }
+    (UnsafeMutableRawPointer(slot) + 64 + Int(slot.pointee.head % ring)).storeBytes(of: rest, as: UInt64.self)
+    slot.pointee.head += rest
   }
 
   /// Puts bytes behind what slot `index` holds, as an engine would.
@@ -125,13 +136,15 @@ final class LogFile {
   let log: CallLog
   private let descriptor: Int32
 
-  init(_ ring: Ring, format: LogFormat = .text) {
+  init(
+    _ ring: Ring, foreign: Personality = SamplePersonality.foreign, linux: Personality = SamplePersonality.linux,
+    format: LogFormat = .text
+  ) {
     let file = tmpfile()!
     descriptor = dup(fileno(file))
     fclose(file)
     log = CallLog(
-      memory: ring.memory, foreign: SamplePersonality.foreign, linux: SamplePersonality.linux,
-      output: descriptor, format: format)
+      memory: ring.memory, foreign: foreign, linux: linux, output: descriptor, format: format)
   }
 
   deinit { close(descriptor) }
