@@ -33,7 +33,7 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "persona",
-      dependencies: ["BinaryImage", "Supervisor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: ["BinaryImage", "PersonalityTables", "Supervisor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
     .testTarget(
       name: "PersonalityTablesTests", dependencies: ["PersonalityTables", "CWire", "Wire"], swiftSettings: strict),

@@ -1,16 +1,28 @@
 import ArgumentParser
 import Glibc
+import PersonalityTables
 import Supervisor
 
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Check personality tables and report every error.",
-    discussion: "Exit status: 0 when all tables are right, 1 when an error was reported.")
+    discussion: """
+      Exit status: 0 when all tables are right, 1 when an error was reported, 125 when a folder could not be read.
+      """)
 
-  @Argument(help: "Folders of one personality each; all installed ones when none is given.")
+  @Argument(help: ArgumentHelp("Folders of one personality each; all installed ones when none is given."))
   var folder: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Look for personalities in this folder before the installed ones. May be repeated.", valueName: "dir"))
+  var personalities: [String] = []
+
   func run() throws {
-    throw LaunchError(.ours, "checking tables is not there yet")
+    let directories = personalities + [try Installation.current().personalities]
+    let outcome = CheckCommand(folders: folder, directories: directories).run()
+    print(outcome.text, terminator: "")
+    fflush(nil)
+    if outcome.status != 0 { throw ExitCode(outcome.status) }
   }
 }
