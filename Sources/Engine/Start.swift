@@ -31,7 +31,7 @@ private struct LinuxStack {
   }
 }
 
-/// The engine's first function, still on Linux's stack.
+/// The engine's first function: leaves Linux's stack, which becomes the guest's.
 @c(engine_start)
 public func start(_ stack: UnsafeMutablePointer<UInt64>?) {
   var blocked = UInt64.max
@@ -44,35 +44,43 @@ public func start(_ stack: UnsafeMutablePointer<UInt64>?) {
     }
   }
   watchParent(expecting: nil)
+  guard let thread = persona_thread_block() else { fatal("persona: no memory for the engine") }
+  thread.pointee.context = UnsafeMutableRawPointer(stack)
+  thread.pointee.saved_mask = inherited
+  let top = UInt64(UInt(bitPattern: thread)) + UInt64(PERSONA_THREAD_BYTES) - 2048
+  persona_on_stack(top, loadGuest, thread)
+}
+
+/// Loads the program by its plan and enters it.
+private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
+  let thread = argument!.assumingMemoryBound(to: persona_thread.self)
+  let linux = LinuxStack(thread.pointee.context.assumingMemoryBound(to: UInt64.self))
   let file = hypercall(PERSONA_HC_START)
   if file < 0 { fatal("persona: the engine runs only under 'persona run'") }
-  guard let thread = persona_thread_block(),
+  guard
     let process = persona_allocate(MemoryLayout<persona_process>.stride)?
       .bindMemory(to: persona_process.self, capacity: 1)
   else { fatal("persona: no memory for the engine") }
   thread.pointee.process = process
   thread.pointee.alternate_flags = 4  // SS_DISABLE
-  thread.pointee.tid = Int32(truncatingIfNeeded: persona_syscall(Int64(__NR_gettid), 0, 0, 0, 0, 0, 0))
+  // The block is the first thread's: Linux clears `alive` when it ends.
+  thread.pointee.tid = Int32(
+    truncatingIfNeeded: persona_syscall(
+      Int64(__NR_set_tid_address), UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0, 0, 0, 0))
   process.pointee.pid = thread.pointee.tid
   process.pointee.plan = UnsafePointer(mapPlan(Int32(truncatingIfNeeded: file)))
   mapTable(process)
   mapLog(process)
-  // The block is the first thread's: Linux clears `alive` when it ends.
-  withUnsafeMutablePointer(to: &thread.pointee.alive) {
-    _ = persona_syscall(
-      Int64(__NR_set_tid_address), UInt64(UInt(bitPattern: $0)), 0, 0, 0, 0, 0)
-  }
   let plan = UnsafeRawPointer(process.pointee.plan!)
   nameThread(plan)
   loadSegments(plan)
   process.pointee.brk_start = process.pointee.plan.pointee.brk
   process.pointee.brk_end = process.pointee.plan.pointee.brk
-  let linux = LinuxStack(stack!)
   process.pointee.stack_top = UInt64(UInt(bitPattern: linux.auxv))
   let initial = buildStack(linux, plan, process)
   inheritActions(thread)
   mapTrampoline(process)
-  enter(thread, stack: initial, mask: inherited)
+  enter(thread, stack: initial, mask: thread.pointee.saved_mask)
 }
 
 // MARK: - Plan, table, log
