@@ -49,10 +49,6 @@ public enum HostValue: UInt16, CaseIterable {
   case onlineCPUs, pageSize, physicalMemory, availableMemory, hostName, domainName, bootTime, maxFiles,
     maxFilesPerProcess, maxProcesses, argMax, loadAverage, stackTop, cpuModel, executablePath, processArguments,
     clockRate, pageSizes, machineArchitecture, userMemory, securityLevel, groupsMax, openFiles,
-<<<<<<< Updated upstream
-    processList, interfaceList, cpuFrequency, cpuTimes, swapTotal, freePages, randomBytes, processorTimes
-=======
-    processList, interfaceList, cpuFrequency, cpuTimes, swapTotal, freePages,
-    availablePages, highestCPU, listenBacklog, randomBytes
->>>>>>> Stashed changes
+    processList, interfaceList, cpuFrequency, cpuTimes, swapTotal, freePages, randomBytes, processorTimes,
+    availablePages, highestCPU, listenBacklog
 }
