@@ -40,13 +40,6 @@ func hostValue(
     request.put(pageSize)
     request.put(UInt64(2 << 20))
     request.put(UInt64(1 << 30))
-  case .randomBytes:
-    // kern.arandom gives as many bytes as are asked for, at most 256 at once.
-    guard let bytes = call.scratch(256) else { return call.error(ENOMEM) }
-    let wanted = request.old == 0 ? 256 : min(Int(min(request.room, 256)), 256)
-    let result = quietly(__NR_getrandom, bytes.word, wanted, 0)
-    if result < 0 { return result }
-    request.put(bytes, result)
   case .processorTimes: return eachProcessorTimes(&request)
   case .randomBytes:
     // kern.arandom: as many as are asked for, 256 at the most (sysctl_kern_arnd of kern/kern_mib.c).
