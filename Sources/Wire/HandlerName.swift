@@ -37,6 +37,7 @@ public enum HandlerName: UInt16, CaseIterable {
   case getrlimit, setrlimit, getrusage, cpusetGetAffinity, cpusetSetAffinity, cpusetGetID, getdtablesize,
     getpriority
   // information
+  case sysctl, sysctlByName, uname, modfind, getosreldate, makeUUIDs
   // security
   case getgroups, setgroups, issetugid, getresuid, getresgid, setfib
   // ipc
