@@ -78,7 +78,7 @@ private func hostNumber(_ value: HostValue, _ call: Call) -> Int64? {
   case .groupsMax: return fileNumber(call, "/proc/sys/kernel/ngroups_max").map { min($0, 1023) }
   case .cpuFrequency: return processorFrequency(call)
   case .availablePages: return systemInformation().map { $0.total / Int64(pageSize) }
-  case .highestCPU: return Int64(onlineProcessors(call)) - 1
+  case .highestCPU: return Int64(highestProcessor(call))
   case .listenBacklog: return fileNumber(call, "/proc/sys/net/core/somaxconn")
   default: return nil
   }
@@ -121,6 +121,18 @@ func onlineProcessors(_ call: Call) -> Int {
   var count = 0
   for offset in 0..<bytes { count += mask.get(at: offset, as: UInt8.self).nonzeroBitCount }
   return max(count, 1)
+}
+
+/// The number of the last processor that is running.
+private func highestProcessor(_ call: Call) -> Int {
+  guard let mask = call.scratch(1024) else { return 0 }
+  clear(mask, 1024)
+  onlineMask(call, mask)
+  var highest = 0
+  for processor in 0..<8192 where mask.get(at: processor / 8, as: UInt8.self) >> UInt8(processor % 8) & 1 != 0 {
+    highest = processor
+  }
+  return highest
 }
 
 private func processorFrequency(_ call: Call) -> Int64? {

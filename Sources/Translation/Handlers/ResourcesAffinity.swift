@@ -22,7 +22,7 @@ private enum Which: Int32 {
 }
 
 /// Bytes of the largest mask that Linux may hand out here (8192 processors).
-private let maskLimit = 1024
+let maskLimit = 1024
 
 /// What a call names: a Linux thread or process, or all processors.
 private enum Subject {
@@ -136,7 +136,7 @@ func cpusetGetID(_ call: inout Call) -> Int {
 }
 
 /// Processors that are running, from Linux's list "0-3,5".
-private func onlineMask(_ call: Call, _ mask: UnsafeMutableRawPointer) {
+func onlineMask(_ call: Call, _ mask: UnsafeMutableRawPointer) {
   var file = HostFile(call, "/sys/devices/system/cpu/online")
   guard file.isOpen else {
     _ = quietly(__NR_sched_getaffinity, 0, maskLimit, mask.word)
