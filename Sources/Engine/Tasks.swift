@@ -143,6 +143,8 @@ private func copyProcess(
   persona_unlock(&process.pointee.action_lock)
   if result == 0 {
     becomeProcess(thread, parent: process.pointee.pid)
+    eventQueuesAfterFork(
+      process, sharesMemory: false, sharesDescriptors: flags & UInt64(CLONE_FILES) != 0)
   }
   return result
 }

@@ -146,6 +146,11 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .ioctlStartOutput: return ioctlStartOutput(&call)
   case .ioctlStopOutput: return ioctlStopOutput(&call)
   case .openSocket: return openSocket(&call)
+  case .kqueue: return kqueue(&call)
+  case .kevent: return kevent(&call)
+  case .keventLegacy: return keventLegacy(&call)
+  case .close: return close(&call)
+  case .dup2: return dup2(&call)
   default: return call.foreignError(Int(call.table.header.pointee.errno_unsupported))
   }
 }

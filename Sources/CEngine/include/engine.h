@@ -122,6 +122,9 @@ void persona_release(void *memory);
 void persona_lock(uint32_t *lock);
 void persona_unlock(uint32_t *lock);
 
+/// Adds one to a counter that other threads and signal handlers add to.
+static inline void persona_count(uint64_t *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
+
 /// The block of the thread that runs on this stack.
 struct persona_thread *persona_current(void);
 

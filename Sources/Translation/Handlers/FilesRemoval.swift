@@ -57,7 +57,7 @@ private let closeOnExecOnly = 4
 func closeRange(_ call: inout Call) -> Int {
   if call[2] & ~closeOnExecOnly != 0 { return call.error(EINVAL) }
   let low = max(0, call[0])
-  return call.hostNow(__NR_close_range, low, Int(call.uint32(1)), call[2])
+  return call.closeGuestRange(low, Int(call.uint32(1)), call[2])
 }
 
 /// SPECIALFD_EVENTFD and SPECIALFD_INOTIFY of sys/specialfd.h.

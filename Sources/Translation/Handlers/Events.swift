@@ -1,0 +1,191 @@
+import CEngine
+import CWire
+
+/// kqueue(2), and kqueuex(2) with flags (KQUEUE_CLOEXEC 1).
+func kqueue(_ call: inout Call) -> Int {
+  let flags = call.row.pointee.operand_count > 0 ? call.uint32(0) : 0
+  if flags & ~1 != 0 { return call.error(EINVAL) }
+  let descriptor = call.hostNow(__NR_epoll_create1, flags & 1 != 0 ? 0o2000000 : 0)
+  if descriptor < 0 { return descriptor }
+  call.lockEvents()
+  defer { call.unlockEvents() }
+  if call.events == nil {
+    guard let memory = persona_allocate(MemoryLayout<ProcessEvents>.stride) else {
+      _ = call.hostNow(__NR_close, descriptor)
+      return call.error(ENOMEM)
+    }
+    let events = memory.bindMemory(to: ProcessEvents.self, capacity: 1)
+    events.pointee.signals = -1
+    call.process.pointee.event_queues = memory
+  }
+  guard let memory = persona_allocate(MemoryLayout<EventQueue>.stride) else {
+    _ = call.hostNow(__NR_close, descriptor)
+    return call.error(ENOMEM)
+  }
+  let queue = memory.bindMemory(to: EventQueue.self, capacity: 1)
+  queue.pointee.descriptor = Int32(descriptor)
+  queue.pointee.alias = -1
+  queue.pointee.wake = -1
+  queue.pointee.next = call.events!.pointee.queues
+  call.events!.pointee.queues = queue
+  return descriptor
+}
+
+/// kevent(2).
+func kevent(_ call: inout Call) -> Int { call.changeAndWait(eventSize: 64) }
+
+/// kevent(2) of FreeBSD 11 and earlier, whose struct kevent has no `ext`.
+func keventLegacy(_ call: inout Call) -> Int { call.changeAndWait(eventSize: 32) }
+
+extension Call {
+  /// kern_kevent: the changes first; their errors fill the event list; only without any it waits.
+  fileprivate func changeAndWait(eventSize: Int) -> Int {
+    let changes = Int(int32(2))
+    let capacity = Int(int32(4))
+    var limit: Timespec?
+    if address(5) != 0 {
+      var time = Timespec()
+      guard read(&time, at: address(5)) else { return error(EFAULT) }
+      limit = time
+    }
+    lockEvents()
+    guard let queue = queue(int32(0)) else {
+      unlockEvents()
+      return error(EBADF)
+    }
+    if capacity < 0 {
+      unlockEvents()
+      return error(EINVAL)
+    }
+    var told = 0
+    var refusal = 0
+    var index = 0
+    while index < changes, refusal == 0 {
+      var change = ForeignEvent()
+      guard readEvent(&change, address(1) &+ UInt64(index * eventSize), eventSize) else {
+        refusal = error(EFAULT)
+        break
+      }
+      index += 1
+      if change.filter == 0 { continue }
+      change.flags &= ~EventFlag.system
+      var next = ForeignEvent()
+      let isFollowed =
+        index < changes && readEvent(&next, address(1) &+ UInt64(index * eventSize), eventSize)
+      let result = register(queue, change, followedBy: isFollowed ? next : nil)
+      guard result < 0 || change.flags & EventFlag.receipt != 0 else { continue }
+      if told >= capacity {
+        if result < 0 { refusal = result }
+        break
+      }
+      change.flags = EventFlag.error
+      change.data = result < 0 ? Int64(errno(of: result) ?? 0) : 0
+      _ = writeEvent(change, address(3) &+ UInt64(told * eventSize), eventSize)
+      told += 1
+    }
+    unlockEvents()
+    if refusal != 0 { return refusal }
+    if told > 0 { return told }
+    if capacity == 0 { return 0 }
+    if let limit, !limit.isInterval { return error(EINVAL) }
+    return wait(int32(0), capacity, limit, eventSize)
+  }
+
+  private func readEvent(_ event: inout ForeignEvent, _ address: UInt64, _ size: Int) -> Bool {
+    withUnsafeMutablePointer(to: &event) { copyIn($0, address, size) }
+  }
+
+  private func writeEvent(_ event: ForeignEvent, _ address: UInt64, _ size: Int) -> Bool {
+    withUnsafePointer(to: event) { copyOut(address, $0, size) }
+  }
+
+  // MARK: Waiting
+
+  /// Most events told at once: what fits the thread's scratch with both systems' structures.
+  private var batch: Int { 256 }
+
+  /// kqueue_scan: waits for the first event and tells what else has happened by then.
+  private func wait(_ descriptor: Int32, _ capacity: Int, _ limit: Timespec?, _ eventSize: Int) -> Int {
+    let count = min(capacity, batch)
+    guard let ready = scratch(12 * count), let told = scratch(eventSize * count) else {
+      return error(ENOMEM)
+    }
+    var remaining = limit
+    var end = Timespec()
+    if let limit, !limit.isZero { end = now(LinuxClock.monotonic) + limit }
+    while true {
+      let found = waitOnce(descriptor, ready, count, remaining)
+      if found == Int(PERSONA_RESTART) || found == error(EINTR) { return error(EINTR) }
+      if found < 0 { return found == error(EINVAL) ? error(EBADF) : found }
+      lockEvents()
+      guard let queue = queue(descriptor) else {
+        unlockEvents()
+        return error(EBADF)
+      }
+      let filled = collect(queue, ready, found, told, count, eventSize)
+      unlockEvents()
+      if filled > 0 {
+        return copyOut(address(3), told, filled * eventSize) ? filled : error(EFAULT)
+      }
+      guard let limit else { continue }
+      if limit.isZero || found == 0 { return 0 }
+      let current = now(LinuxClock.monotonic)
+      if end <= current { return 0 }
+      remaining = end - current
+    }
+  }
+
+  /// One kernel call.
+  private func waitOnce(
+    _ descriptor: Int32, _ ready: UnsafeMutableRawPointer, _ count: Int, _ limit: Timespec?
+  ) -> Int {
+    guard var time = limit, !time.isZero else {
+      return host(
+        __NR_epoll_pwait, Int(descriptor), ready.word, count, limit == nil ? -1 : 0)
+    }
+    let result = withUnsafePointer(to: &time) {
+      host(__NR_epoll_pwait2, Int(descriptor), ready.word, count, Int(bitPattern: $0))
+    }
+    if result != error(ENOSYS) { return result }
+    let milliseconds = min((time.total - 1) / 1_000_000 + 1, Int64(Int32.max))
+    return host(__NR_epoll_pwait, Int(descriptor), ready.word, count, Int(milliseconds))
+  }
+
+  /// Makes events of what epoll and the engine know; how many.
+  private func collect(
+    _ queue: QueuePointer, _ ready: UnsafeMutableRawPointer, _ found: Int,
+    _ told: UnsafeMutableRawPointer, _ capacity: Int, _ eventSize: Int
+  ) -> Int {
+    var output = EventOutput(memory: told, capacity: capacity, eventSize: eventSize)
+    for index in 0..<found {
+      let entry = ready + 12 * index
+      let mask = entry.loadUnaligned(as: UInt32.self)
+      let descriptor = entry.loadUnaligned(fromByteOffset: 4, as: Int32.self)
+      let serial = entry.loadUnaligned(fromByteOffset: 8, as: UInt32.self)
+      if serial == WatchSerial.signals { activateSignals(queue) }
+      guard serial >= WatchSerial.first, let watch = watch(queue, descriptor),
+        watch.pointee.serial == serial
+      else { continue }
+      tell(queue, watch, mask, &output)
+    }
+    tellActive(queue, &output)
+    return output.count
+  }
+}
+
+/// Events on their way to the guest.
+struct EventOutput {
+  let memory: UnsafeMutableRawPointer
+  let capacity: Int
+  let eventSize: Int
+  var count = 0
+
+  var isFull: Bool { count == capacity }
+
+  mutating func append(_ event: ForeignEvent) {
+    withUnsafePointer(to: event) {
+      (memory + count * eventSize).copyMemory(from: $0, byteCount: eventSize)
+    }
+    count += 1
+  }
+}

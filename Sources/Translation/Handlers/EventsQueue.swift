@@ -1,0 +1,401 @@
+import CEngine
+import CWire
+
+// The engine's side of kqueue(2). The guest's kqueue descriptor is a Linux epoll descriptor, so that it can
+// be polled, waited for and nested; what FreeBSD keeps in knotes lies here, in the process's memory, under
+// `event_lock`. Facts: sys/event.h, kern/kern_event.c.
+
+typealias QueuePointer = UnsafeMutablePointer<EventQueue>
+typealias KnotePointer = UnsafeMutablePointer<Knote>
+typealias WatchPointer = UnsafeMutablePointer<Watch>
+typealias EventsPointer = UnsafeMutablePointer<ProcessEvents>
+
+/// struct kevent of FreeBSD 12 and later, 64 bytes; the older one ends before `ext`.
+struct ForeignEvent: BitwiseCopyable {
+  var ident: UInt64 = 0
+  var filter: Int16 = 0
+  var flags: UInt16 = 0
+  var fflags: UInt32 = 0
+  var data: Int64 = 0
+  var udata: UInt64 = 0
+  var ext: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+}
+
+/// sys/event.h EVFILT_*.
+enum EventFilter {
+  static let read: Int16 = -1
+  static let write: Int16 = -2
+  static let aio: Int16 = -3
+  static let vnode: Int16 = -4
+  static let process: Int16 = -5
+  static let signal: Int16 = -6
+  static let timer: Int16 = -7
+  static let processDescriptor: Int16 = -8
+  static let fileSystem: Int16 = -9
+  static let lio: Int16 = -10
+  static let user: Int16 = -11
+  static let sendfile: Int16 = -12
+  static let empty: Int16 = -13
+
+  static func isDescriptor(_ filter: Int16) -> Bool {
+    filter == read || filter == write || filter == empty || filter == vnode || filter == processDescriptor
+  }
+}
+
+/// sys/event.h EV_*.
+enum EventFlag {
+  static let add: UInt16 = 0x0001
+  static let delete: UInt16 = 0x0002
+  static let enable: UInt16 = 0x0004
+  static let disable: UInt16 = 0x0008
+  static let oneshot: UInt16 = 0x0010
+  static let clear: UInt16 = 0x0020
+  static let receipt: UInt16 = 0x0040
+  static let dispatch: UInt16 = 0x0080
+  static let forceOneshot: UInt16 = 0x0100
+  static let keepUdata: UInt16 = 0x0200
+  static let system: UInt16 = 0xf000
+  static let eof: UInt16 = 0x8000
+  static let error: UInt16 = 0x4000
+}
+
+/// One event that a queue looks for.
+struct Knote {
+  var next: KnotePointer?
+  var event: ForeignEvent
+  /// The filter flags and data that the guest asked with (kn_sfflags, kn_sdata).
+  var askedFlags: UInt32
+  var askedData: Int64
+  var isDisabled: Bool
+  /// In the queue's list of events that the engine itself knows to have happened.
+  var isActive: Bool
+  var previousActive: KnotePointer?
+  var nextActive: KnotePointer?
+  /// What of Linux tells about the event; nil for those that only the engine knows (EVFILT_USER, _SIGNAL).
+  var watch: WatchPointer?
+  /// A regular file or directory, which epoll refuses.
+  var isFile: Bool
+  /// USER: triggered. SIGNAL: deliveries already told. VNODE: the size known.
+  var state: UInt64
+  /// VNODE: the link count known.
+  var links: UInt64
+}
+
+/// A descriptor in a queue's epoll set: the guest's own, for its READ and WRITE knotes, or one of the
+/// engine's (a timer, an inotify, a pid, a second name of the guest's) for one knote.
+struct Watch {
+  var next: WatchPointer?
+  var descriptor: Int32
+  /// Tells this watch from earlier ones of the same descriptor number.
+  var serial: UInt32
+  /// What epoll was asked for; 0 while the descriptor is not in the set.
+  var mask: UInt32
+  /// The guest's descriptor under a number of the engine's, where READ and WRITE want different edges.
+  var isSecondName: Bool
+  /// A socket that cannot tell anything yet, or not enough, is watched for changes only.
+  var isParked: Bool
+  var read: KnotePointer?
+  var write: KnotePointer?
+  /// The knote of an engine's descriptor.
+  var owner: KnotePointer?
+}
+
+struct EventQueue {
+  var next: QueuePointer?
+  var descriptor: Int32
+  /// Another descriptor of the same queue that was used; -1 if none is known.
+  var alias: Int32
+  /// An eventfd in the set: written to when `firstActive` is to be looked at. -1 until needed.
+  var wake: Int32
+  var hasSignals: Bool
+  var knoteCount: Int
+  var firstActive: KnotePointer?
+  var lastActive: KnotePointer?
+  var knotes: InlineArray<64, KnotePointer?>
+  var watches: InlineArray<64, WatchPointer?>
+}
+
+/// What a process has of this; never freed while the process runs.
+struct ProcessEvents {
+  var queues: QueuePointer?
+  /// An eventfd in the set of every queue with EVFILT_SIGNAL knotes; -1 until needed.
+  var signals: Int32
+  var serial: UInt32
+}
+
+/// Linux's poll and epoll bits (uapi linux/eventpoll.h), which agree.
+enum Readiness {
+  static let input: UInt32 = 0x001
+  static let output: UInt32 = 0x004
+  static let error: UInt32 = 0x008
+  static let hangUp: UInt32 = 0x010
+  static let readHangUp: UInt32 = 0x2000
+  static let edge: UInt32 = 1 << 31
+}
+
+/// The serials of the descriptors that belong to no watch.
+enum WatchSerial {
+  static let wake: UInt32 = 0
+  static let signals: UInt32 = 1
+  static let first: UInt32 = 2
+}
+
+extension Call {
+  var events: EventsPointer? {
+    process.pointee.event_queues?.assumingMemoryBound(to: ProcessEvents.self)
+  }
+
+  func lockEvents() { withUnsafeMutablePointer(to: &process.pointee.event_lock) { persona_lock($0) } }
+  func unlockEvents() { withUnsafeMutablePointer(to: &process.pointee.event_lock) { persona_unlock($0) } }
+
+  /// The queue of a descriptor: known by its number, or found to be another name of one (kcmp KCMP_FILE).
+  func queue(_ descriptor: Int32) -> QueuePointer? {
+    guard let events else { return nil }
+    var candidate = events.pointee.queues
+    while let queue = candidate {
+      if queue.pointee.descriptor == descriptor || queue.pointee.alias == descriptor { return queue }
+      candidate = queue.pointee.next
+    }
+    candidate = events.pointee.queues
+    while let queue = candidate {
+      if isSame(descriptor, queue.pointee.descriptor) {
+        queue.pointee.alias = descriptor
+        return queue
+      }
+      candidate = queue.pointee.next
+    }
+    return nil
+  }
+
+  func isSame(_ one: Int32, _ other: Int32) -> Bool {
+    let pid = Int(process.pointee.pid)
+    return hostNow(__NR_kcmp, pid, pid, 0, Int(one), Int(other)) == 0
+  }
+
+  /// Moves a descriptor of the engine's out of the guest's sight: FreeBSD would not have it.
+  func hidden(_ descriptor: Int) -> Int {
+    if descriptor < 0 { return descriptor }
+    var limits: InlineArray<2, UInt64> = [1024, 1024]
+    _ = withUnsafeMutablePointer(to: &limits) {
+      hostNow(__NR_prlimit64, 0, 7, 0, Int(bitPattern: $0))  // RLIMIT_NOFILE
+    }
+    let base = Int(min(limits[0] / 4 &* 3, 7680))
+    let high = hostNow(__NR_fcntl, descriptor, 1030, base)  // F_DUPFD_CLOEXEC
+    if high < 0 { return descriptor }
+    _ = hostNow(__NR_close, descriptor)
+    return high
+  }
+
+  func newEventDescriptor() -> Int { hidden(hostNow(__NR_eventfd2, 0, 0o2004000)) }  // EFD_CLOEXEC|_NONBLOCK
+
+  // MARK: epoll
+
+  /// epoll_ctl: 1 adds, 2 removes, 3 changes.
+  func control(
+    _ queue: QueuePointer, _ operation: Int, _ descriptor: Int32, _ mask: UInt32, _ serial: UInt32
+  ) -> Int {
+    var event: InlineArray<3, UInt32> = [mask, UInt32(bitPattern: descriptor), serial]
+    return withUnsafeMutablePointer(to: &event) {
+      hostNow(
+        __NR_epoll_ctl, Int(queue.pointee.descriptor), operation, Int(descriptor), Int(bitPattern: $0))
+    }
+  }
+
+  /// Makes epoll's view of a watch what its knotes need; 0 or -errno.
+  func synchronize(_ queue: QueuePointer, _ watch: WatchPointer, adding extra: UInt32 = 0) -> Int {
+    let wanted = wantedMask(watch) | extra
+    if wanted == watch.pointee.mask { return 0 }
+    let operation = wanted == 0 ? 2 : watch.pointee.mask == 0 ? 1 : 3
+    var result = control(queue, operation, watch.pointee.descriptor, wanted, watch.pointee.serial)
+    if operation == 3, result == error(ENOENT) {  // closed behind our back and opened anew
+      result = control(queue, 1, watch.pointee.descriptor, wanted, watch.pointee.serial)
+    }
+    if operation == 2 { result = 0 }
+    if result == 0 { watch.pointee.mask = wanted }
+    return result
+  }
+
+  private func wantedMask(_ watch: WatchPointer) -> UInt32 {
+    var mask: UInt32 = 0
+    var isEdge = true
+    if let knote = watch.pointee.read, !knote.pointee.isDisabled {
+      mask |= Readiness.input | Readiness.readHangUp
+      if knote.pointee.event.flags & EventFlag.clear == 0 { isEdge = false }
+    }
+    if let knote = watch.pointee.write, !knote.pointee.isDisabled {
+      mask |= Readiness.output
+      if knote.pointee.event.flags & EventFlag.clear == 0 { isEdge = false }
+    }
+    if let knote = watch.pointee.owner, !knote.pointee.isDisabled {
+      mask |= Readiness.input
+      if watch.pointee.isSecondName {
+        if knote.pointee.event.filter == EventFilter.write { mask = Readiness.output }
+        if knote.pointee.event.filter == EventFilter.read { mask |= Readiness.readHangUp }
+      }
+      isEdge = watch.pointee.isSecondName && knote.pointee.event.flags & EventFlag.clear != 0
+    }
+    return mask == 0 ? 0 : isEdge || watch.pointee.isParked ? mask | Readiness.edge : mask
+  }
+
+  // MARK: Finding
+
+  private func slot(_ ident: UInt64, _ filter: Int16) -> Int {
+    let mixed = ident ^ ident >> 6 ^ ident >> 20 ^ UInt64(UInt16(bitPattern: filter)) &* 7
+    return Int(mixed & 63)
+  }
+
+  func knote(_ queue: QueuePointer, _ ident: UInt64, _ filter: Int16) -> KnotePointer? {
+    var candidate = queue.pointee.knotes[slot(ident, filter)]
+    while let knote = candidate {
+      if knote.pointee.event.ident == ident, knote.pointee.event.filter == filter { return knote }
+      candidate = knote.pointee.next
+    }
+    return nil
+  }
+
+  func watch(_ queue: QueuePointer, _ descriptor: Int32) -> WatchPointer? {
+    var candidate = queue.pointee.watches[Int(descriptor) & 63]
+    while let watch = candidate {
+      if watch.pointee.descriptor == descriptor { return watch }
+      candidate = watch.pointee.next
+    }
+    return nil
+  }
+
+  // MARK: Making and dropping
+
+  func newKnote(_ queue: QueuePointer, _ change: ForeignEvent) -> KnotePointer? {
+    guard let memory = persona_allocate(MemoryLayout<Knote>.stride) else { return nil }
+    let knote = memory.bindMemory(to: Knote.self, capacity: 1)
+    knote.pointee.event = change
+    let requests = EventFlag.add | EventFlag.delete | EventFlag.enable | EventFlag.disable
+    knote.pointee.event.flags &= ~(requests | EventFlag.forceOneshot | EventFlag.keepUdata)
+    knote.pointee.event.fflags = 0
+    knote.pointee.event.data = 0
+    knote.pointee.askedFlags = change.fflags
+    knote.pointee.askedData = change.data
+    let slot = slot(change.ident, change.filter)
+    knote.pointee.next = queue.pointee.knotes[slot]
+    queue.pointee.knotes[slot] = knote
+    queue.pointee.knoteCount += 1
+    return knote
+  }
+
+  func newWatch(_ queue: QueuePointer, _ descriptor: Int32) -> WatchPointer? {
+    guard let events, let memory = persona_allocate(MemoryLayout<Watch>.stride) else { return nil }
+    let watch = memory.bindMemory(to: Watch.self, capacity: 1)
+    watch.pointee.descriptor = descriptor
+    events.pointee.serial = max(events.pointee.serial &+ 1, WatchSerial.first)
+    watch.pointee.serial = events.pointee.serial
+    let slot = Int(descriptor) & 63
+    watch.pointee.next = queue.pointee.watches[slot]
+    queue.pointee.watches[slot] = watch
+    return watch
+  }
+
+  /// Forgets a knote and, when it was the last of its watch, the watch.
+  func drop(_ queue: QueuePointer, _ knote: KnotePointer) {
+    deactivate(queue, knote)
+    let slot = slot(knote.pointee.event.ident, knote.pointee.event.filter)
+    if queue.pointee.knotes[slot] == knote {
+      queue.pointee.knotes[slot] = knote.pointee.next
+    } else {
+      var before = queue.pointee.knotes[slot]
+      while let candidate = before, candidate.pointee.next != knote { before = candidate.pointee.next }
+      before?.pointee.next = knote.pointee.next
+    }
+    queue.pointee.knoteCount -= 1
+    if let watch = knote.pointee.watch {
+      if watch.pointee.read == knote { watch.pointee.read = nil }
+      if watch.pointee.write == knote { watch.pointee.write = nil }
+      let isHelper = watch.pointee.owner == knote
+      if isHelper { watch.pointee.owner = nil }
+      if watch.pointee.read == nil, watch.pointee.write == nil {
+        remove(queue, watch)
+        if isHelper { _ = hostNow(__NR_close, Int(watch.pointee.descriptor)) }
+        persona_release(UnsafeMutableRawPointer(watch))
+      } else {
+        _ = synchronize(queue, watch)
+      }
+    }
+    persona_release(UnsafeMutableRawPointer(knote))
+  }
+
+  /// Forgets a watch that has no knote.
+  func discard(_ queue: QueuePointer, _ watch: WatchPointer) {
+    guard watch.pointee.read == nil, watch.pointee.write == nil, watch.pointee.owner == nil else { return }
+    remove(queue, watch)
+    persona_release(UnsafeMutableRawPointer(watch))
+  }
+
+  private func remove(_ queue: QueuePointer, _ watch: WatchPointer) {
+    if watch.pointee.mask != 0 {
+      _ = control(queue, 2, watch.pointee.descriptor, 0, 0)
+    }
+    let slot = Int(watch.pointee.descriptor) & 63
+    if queue.pointee.watches[slot] == watch {
+      queue.pointee.watches[slot] = watch.pointee.next
+      return
+    }
+    var before = queue.pointee.watches[slot]
+    while let candidate = before, candidate.pointee.next != watch { before = candidate.pointee.next }
+    before?.pointee.next = watch.pointee.next
+  }
+
+  // MARK: Events that only the engine knows
+
+  /// Puts a knote among those that are looked at next, and wakes a waiter.
+  func activate(_ queue: QueuePointer, _ knote: KnotePointer) {
+    if knote.pointee.isActive || knote.pointee.isDisabled { return }
+    knote.pointee.isActive = true
+    knote.pointee.nextActive = nil
+    knote.pointee.previousActive = queue.pointee.lastActive
+    if let last = queue.pointee.lastActive {
+      last.pointee.nextActive = knote
+    } else {
+      queue.pointee.firstActive = knote
+    }
+    queue.pointee.lastActive = knote
+    wake(queue)
+  }
+
+  func deactivate(_ queue: QueuePointer, _ knote: KnotePointer) {
+    guard knote.pointee.isActive else { return }
+    knote.pointee.isActive = false
+    if let previous = knote.pointee.previousActive {
+      previous.pointee.nextActive = knote.pointee.nextActive
+    } else {
+      queue.pointee.firstActive = knote.pointee.nextActive
+    }
+    if let next = knote.pointee.nextActive {
+      next.pointee.previousActive = knote.pointee.previousActive
+    } else {
+      queue.pointee.lastActive = knote.pointee.previousActive
+    }
+    knote.pointee.previousActive = nil
+    knote.pointee.nextActive = nil
+  }
+
+  /// Every write to the eventfd is an edge, which one waiter gets; so it need not be read.
+  func wake(_ queue: QueuePointer) {
+    guard prepareWake(queue) == 0 else { return }
+    var one: UInt64 = 1
+    _ = withUnsafePointer(to: &one) {
+      hostNow(__NR_write, Int(queue.pointee.wake), Int(bitPattern: $0), 8)
+    }
+  }
+
+  func prepareWake(_ queue: QueuePointer) -> Int {
+    if queue.pointee.wake >= 0 { return 0 }
+    let descriptor = newEventDescriptor()
+    if descriptor < 0 { return descriptor }
+    let result = control(
+      queue, 1, Int32(descriptor), Readiness.input | Readiness.edge, WatchSerial.wake)
+    if result < 0 {
+      _ = hostNow(__NR_close, descriptor)
+      return result
+    }
+    queue.pointee.wake = Int32(descriptor)
+    return 0
+  }
+}

@@ -1,0 +1,168 @@
+import CEngine
+import CWire
+
+// Timers, processes, files and signals as sources of events, under `event_lock`.
+extension Call {
+  // MARK: EVFILT_TIMER
+
+  /// Adds the expirations that the timerfd has counted.
+  func countExpirations(_ watch: WatchPointer, _ knote: KnotePointer) -> Bool {
+    var count: UInt64 = 0
+    let result = withUnsafeMutablePointer(to: &count) {
+      hostNow(__NR_read, Int(watch.pointee.descriptor), Int(bitPattern: $0), 8)
+    }
+    if result == 8 { knote.pointee.event.data &+= Int64(truncatingIfNeeded: count) }
+    return knote.pointee.event.data != 0
+  }
+
+  // MARK: EVFILT_PROC, EVFILT_PROCDESC
+
+  /// The process behind the pid descriptor has ended (filt_proc): data is its wait status.
+  func noteExit(_ watch: WatchPointer, _ knote: KnotePointer) -> Bool {
+    knote.pointee.event.data = Int64(exitStatus(watch.pointee.descriptor))
+    knote.pointee.event.flags |= EventFlag.eof
+    if knote.pointee.event.filter == EventFilter.process { knote.pointee.event.flags |= EventFlag.oneshot }
+    knote.pointee.event.fflags |= knote.pointee.askedFlags & 0x8000_0000  // NOTE_EXIT
+    return knote.pointee.event.fflags != 0
+  }
+
+  /// The wait status as the guest counts it. Linux tells it of children (waitid, which leaves the child to
+  /// be waited for) and, where it can (PIDFD_GET_INFO, uapi linux/pidfd.h), of others.
+  private func exitStatus(_ descriptor: Int32) -> Int32 {
+    var information: InlineArray<32, Int32> = InlineArray(repeating: 0)
+    let result = withUnsafeMutablePointer(to: &information) {
+      // P_PIDFD; WEXITED | WNOWAIT | WNOHANG
+      hostNow(__NR_waitid, 3, Int(descriptor), Int(bitPattern: $0), 0x0100_0005, 0)
+    }
+    if result == 0, information[2] != 0 {
+      let status = information[6]
+      switch information[2] {
+      case 1: return (status & 0xff) << 8  // CLD_EXITED
+      case 3: return Int32(table.foreignSignal(Int(status))) | 0x80  // CLD_DUMPED
+      default: return Int32(table.foreignSignal(Int(status)))
+      }
+    }
+    var details: InlineArray<10, UInt64> = InlineArray(repeating: 0)
+    details[0] = 8  // PIDFD_INFO_EXIT
+    let asked = withUnsafeMutablePointer(to: &details) {
+      hostNow(__NR_ioctl, Int(descriptor), 0xc040_ff0b, Int(bitPattern: $0))
+    }
+    guard asked == 0, details[0] & 8 != 0 else { return 0 }
+    let status = Int32(truncatingIfNeeded: details[7] >> 32)
+    let signal = status & 0x7f
+    return signal == 0 ? status & 0xff00 : Int32(table.foreignSignal(Int(signal))) | status & 0x80
+  }
+
+  // MARK: EVFILT_VNODE
+
+  /// Reads inotify's events (uapi linux/inotify.h: wd, mask, cookie, length, name).
+  func drainInotify(_ watch: WatchPointer, _ body: (UInt32) -> Void) {
+    var buffer: InlineArray<512, UInt64> = InlineArray(repeating: 0)
+    withUnsafeMutablePointer(to: &buffer) { buffer in
+      let bytes = UnsafeMutableRawPointer(buffer)
+      while true {
+        let count = hostNow(__NR_read, Int(watch.pointee.descriptor), bytes.word, 4096)
+        if count <= 0 { return }
+        var offset = 0
+        while offset + 16 <= count {
+          body(bytes.load(fromByteOffset: offset + 4, as: UInt32.self))
+          offset += 16 + Int(bytes.load(fromByteOffset: offset + 12, as: UInt32.self))
+        }
+      }
+    }
+  }
+
+  /// What happened to a file, in FreeBSD's words. An open file's last name going away is a changed link
+  /// count for Linux.
+  func noteChanges(_ watch: WatchPointer, _ knote: KnotePointer) -> Bool {
+    var seen: UInt32 = 0
+    drainInotify(watch) { seen |= $0 }
+    var notes: UInt32 = 0
+    let status = fileStatus(Int32(truncatingIfNeeded: knote.pointee.event.ident))
+    if seen & 0x3c2 != 0 { notes |= 0x0002 }  // NOTE_WRITE
+    if let status {
+      if seen & 0x2 != 0, status.size > knote.pointee.state { notes |= 0x0004 }  // NOTE_EXTEND
+      if status.links < knote.pointee.links, !status.isDirectory { notes |= 0x0001 }  // NOTE_DELETE
+      if status.links > knote.pointee.links || (status.isDirectory && status.links != knote.pointee.links) {
+        notes |= 0x0010  // NOTE_LINK
+      }
+      if seen & 0x4 != 0, status.links == knote.pointee.links { notes |= 0x0008 }  // NOTE_ATTRIB
+      if status.links == 0, status.links != knote.pointee.links { notes |= 0x0001 }
+      knote.pointee.state = status.size
+      knote.pointee.links = status.links
+    }
+    if seen & 0x400 != 0 { notes |= 0x0001 }
+    if seen & 0x800 != 0 { notes |= 0x0020 }  // NOTE_RENAME
+    if seen & 0x2000 != 0 { notes |= 0x0040 }  // NOTE_REVOKE
+    if seen & 0x20 != 0 { notes |= 0x0080 }  // NOTE_OPEN
+    if seen & 0x10 != 0 { notes |= 0x0100 }  // NOTE_CLOSE
+    if seen & 0x8 != 0 { notes |= 0x0200 }  // NOTE_CLOSE_WRITE
+    if seen & 0x1 != 0 { notes |= 0x0400 }  // NOTE_READ
+    knote.pointee.event.fflags |= notes & (knote.pointee.askedFlags | 0x0040)
+    if seen & 0x2000 != 0 { knote.pointee.event.flags |= EventFlag.eof }
+    return knote.pointee.event.fflags != 0
+  }
+
+  // MARK: EVFILT_SIGNAL
+
+  /// filt_sigattach: counts deliveries from now on, whatever the signal's action is.
+  func attachSignal(_ queue: QueuePointer, _ knote: KnotePointer) -> Int {
+    guard let events else { return error(EINVAL) }
+    knote.pointee.event.flags |= EventFlag.clear
+    if events.pointee.signals < 0 {
+      let descriptor = newEventDescriptor()
+      if descriptor < 0 { return descriptor }
+      events.pointee.signals = Int32(descriptor)
+    }
+    if !queue.pointee.hasSignals {
+      let result = control(
+        queue, 1, events.pointee.signals, Readiness.input | Readiness.edge, WatchSerial.signals)
+      if result < 0 { return result }
+      queue.pointee.hasSignals = true
+    }
+    let signal = Int(truncatingIfNeeded: knote.pointee.event.ident)
+    knote.pointee.state = signalCount(signal)
+    return 0
+  }
+
+  private func signalCount(_ signal: Int) -> UInt64 {
+    guard signal > 0, signal < Int(PERSONA_SIGNALS) else { return 0 }
+    return withUnsafeBytes(of: &process.pointee.signal_counts) {
+      $0.load(fromByteOffset: 8 * signal, as: UInt64.self)
+    }
+  }
+
+  func countSignals(_ knote: KnotePointer) -> Bool {
+    let count = signalCount(Int(truncatingIfNeeded: knote.pointee.event.ident))
+    knote.pointee.event.data = Int64(bitPattern: count &- knote.pointee.state)
+    return knote.pointee.event.data != 0
+  }
+
+  /// Some signal was delivered: looks which of the queue's knotes wait for it.
+  func activateSignals(_ queue: QueuePointer) {
+    for slot in 0..<64 {
+      var candidate = queue.pointee.knotes[slot]
+      while let knote = candidate {
+        candidate = knote.pointee.next
+        if knote.pointee.event.filter == EventFilter.signal, countSignals(knote) { activate(queue, knote) }
+      }
+    }
+  }
+}
+
+/// Counts a delivery of a signal for EVFILT_SIGNAL and wakes its waiters. For the engine's signal code:
+/// takes no lock.
+public func signalSeen(_ process: UnsafeMutablePointer<persona_process>, _ foreign: Int) {
+  guard foreign > 0, foreign < Int(PERSONA_SIGNALS) else { return }
+  withUnsafeMutablePointer(to: &process.pointee.signal_counts) {
+    $0.withMemoryRebound(to: UInt64.self, capacity: Int(PERSONA_SIGNALS)) { persona_count($0 + foreign) }
+  }
+  guard let memory = process.pointee.event_queues else { return }
+  let signals = memory.assumingMemoryBound(to: ProcessEvents.self).pointee.signals
+  guard signals >= 0 else { return }
+  var one: UInt64 = 1
+  _ = withUnsafePointer(to: &one) {
+    persona_syscall(
+      Int64(__NR_write), UInt64(signals), UInt64(UInt(bitPattern: $0)), 8, 0, 0, 0)
+  }
+}
