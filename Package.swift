@@ -50,5 +50,8 @@ let package = Package(
     .testTarget(name: "CommandLineTests", dependencies: ["ImageFixtures"], swiftSettings: strict),
     .testTarget(
       name: "FuzzTests", dependencies: ["Supervisor", "BinaryImage", "ImageFixtures"], swiftSettings: strict),
+    .testTarget(
+      name: "TranslationTests", dependencies: ["Translation", "CEngine", "CWire", "Wire", "PersonalityTables"],
+      swiftSettings: strict),
   ]
 )
