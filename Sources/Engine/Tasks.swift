@@ -4,7 +4,8 @@ import Translation
 
 // New threads and processes, exec and exit.
 
-private func blockAllSignals() -> UInt64 { setMask(UInt64.max) }
+/// Faults in guest memory must still arrive.
+private func blockAllSignals() -> UInt64 { setMask(~TrapContext.unblockable) }
 
 @discardableResult
 private func setMask(_ mask: UInt64) -> UInt64 {
@@ -108,7 +109,6 @@ public func fork(
   let previous = blockAllSignals()
   // A signal that came before the block interrupts the fork, as fork(2)'s ERESTART does.
   if thread.pointee.pending != 0 {
-    setMask(UInt64.max)
     return Int64(PERSONA_RESTART)
   }
   var flags = kind & PERSONA_NO_SIGNAL.rawValue != 0 ? 0 : UInt64(17)  // SIGCHLD

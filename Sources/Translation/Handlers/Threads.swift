@@ -16,8 +16,8 @@ func threadNew(_ call: inout Call) -> Int {
   // cpu_set_upcall (amd64/vm_machdep.c): aligned as after a call that pushed its return address.
   start.stack = ((word(2) &+ word(3)) & ~15) &- 8
   start.tls = word(4)
-  start.child_tid = word(5)
-  start.parent_tid = word(6)
+  start.child_tid = word(6)
+  start.parent_tid = word(7)
   let result = persona_start_thread(call.thread, &start)
   return result < 0 ? Int(result) : 0
 }
