@@ -36,6 +36,8 @@ extension CallWriter {
     switch form.special {
     case .fcntl:
       return position == 2 && writeControl(argument: call.arguments[2], call.arguments[1], form, values)
+    case .vector: return position == 1 && writeVector(call, position, values)
+    case .message: return position == 1 && writeMessage(call, form.arguments[1].value, values)
     case .select: return position >= 1 && position <= 3 && writeSets(call, position, values)
     case .directory: return writeDirectory(call, form, position, values)
     case .ioctl: return writeRequest(call, position)

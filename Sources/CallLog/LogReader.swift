@@ -20,7 +20,7 @@ final class LogReader {
 
   static let slots = Int(PERSONA_LOG_SLOTS)
   static let ring = UInt64(PERSONA_LOG_SLOT_BYTES) - 64
-  /// No record that an engine writes is longer: arguments, natives and PERSONA_MAX_ARGUMENTS captures.
+  /// No record that an engine writes is longer: arguments, natives and captures.
   static let longestRecord = 64 * 1024
 
   private let memory: UnsafeMutableRawPointer

@@ -31,7 +31,7 @@ struct RecordView {
   func captures(from offset: Int) -> Captures {
     var captures = Captures()
     var offset = offset
-    for _ in 0..<min(Int(head.captures), Int(PERSONA_MAX_ARGUMENTS)) {
+    for _ in 0..<min(Int(head.captures), Int(PERSONA_NESTED_LIMIT.rawValue)) {
       guard offset + MemoryLayout<persona_log_capture>.stride <= bytes.count else { break }
       let head = bytes.loadUnaligned(fromByteOffset: offset, as: persona_log_capture.self)
       offset += MemoryLayout<persona_log_capture>.stride
@@ -47,9 +47,9 @@ struct RecordView {
   }
 }
 
-/// Captures by argument.
+/// Captures by argument, and from PERSONA_NESTED_DATA on those of pointers inside an argument's pointee.
 struct Captures {
-  private var items: InlineArray<8, Capture?> = .init(repeating: nil)
+  private var items: InlineArray<16, Capture?> = .init(repeating: nil)
 
   subscript(_ argument: Int) -> Capture? {
     get { argument >= 0 && argument < items.count ? items[argument] : nil }

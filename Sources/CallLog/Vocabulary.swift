@@ -72,7 +72,8 @@ final class Vocabulary {
 
   /// Calls whose arguments say by their values what others mean.
   enum Special {
-    case none, ioctl, fcntl, socketOption, socketAddress, wait, sysctl, execve, select, directory
+    case none, ioctl, fcntl, socketOption, socketAddress, wait, sysctl, execve, select, directory, vector,
+      message
   }
 
   struct Call {
@@ -357,6 +358,8 @@ final class Vocabulary {
     case "ioctl": return .ioctl
     case "fcntl": return .fcntl
     case "select", "pselect": return .select
+    case "readv", "writev", "preadv", "pwritev": return .vector
+    case "sendmsg", "recvmsg": return .message
     case "getdirentries", "getdirentriesWithBase": return .directory
     case "getsockopt", "setsockopt": return .socketOption
     case "bind", "bindat", "connect", "connectat", "accept", "accept4", "getsockname", "getpeername", "sendto",

@@ -13,6 +13,8 @@ struct LogRecord {
   /// Where the record starts, counted as `head` counts.
   private let position: UInt64
   private var size: Int
+  /// Bytes that the record may take.
+  private let limit: Int
   private var captures: UInt16 = 0
 
   /// Takes the lock of the thread's slot and finds `size + room` bytes in one piece, of which the first
@@ -32,6 +34,7 @@ struct LogRecord {
     self.position = position
     start = LogRecord.data(slot, position)
     self.size = size
+    limit = size + room
     let head = start.assumingMemoryBound(to: persona_log_record.self)
     head.pointee.kind = UInt16(kind.rawValue)
     head.pointee.pid = thread.pointee.process.pointee.pid
@@ -50,7 +53,14 @@ struct LogRecord {
 
   // MARK: Captures
 
+  /// Whether a capture of so many bytes fits: what the guest's memory says of lengths may have changed since
+  /// the record's room was found.
+  private func fits(_ bytes: Int) -> Bool {
+    size + MemoryLayout<persona_log_capture>.stride + LogRecord.rounded(bytes) <= limit
+  }
+
   mutating func captureString(_ argument: Int, at address: UInt64, limit: Int) {
+    guard fits(limit) else { return }
     let length = persona_copy_string(body.assumingMemoryBound(to: CChar.self), address, limit)
     if length >= 0 {
       capture(argument, Int(length))
@@ -63,6 +73,7 @@ struct LogRecord {
 
   /// The strings of a NULL-terminated array, each with its NUL, as far as `limit` bytes hold them.
   mutating func captureStrings(_ argument: Int, at address: UInt64, limit: Int) {
+    guard fits(limit) else { return }
     var used = 0
     var cursor = address
     while true {
@@ -81,6 +92,7 @@ struct LogRecord {
   }
 
   mutating func captureMemory(_ argument: Int, at address: UInt64, count: Int, truncated: Bool) {
+    guard fits(count) else { return }
     let isReadable = persona_copy_in(body, address, count) == 0
     capture(argument, isReadable ? count : 0, truncated: isReadable && truncated, fault: !isReadable)
   }

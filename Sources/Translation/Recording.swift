@@ -8,7 +8,7 @@ extension Call {
   public func recordEntry() {
     thread.pointee.native_count = 0
     thread.pointee.recording = 1
-    let room = captureRoom(UInt8(PERSONA_IN.rawValue), result: 0)
+    let room = captureRoom(UInt8(PERSONA_IN.rawValue), result: 0) + nestedRoom(.in)
     guard
       var record = LogRecord(
         thread, PERSONA_LOG_ENTRY, size: MemoryLayout<persona_log_entry>.stride, room: room)
@@ -24,6 +24,7 @@ extension Call {
       }
     }
     capture(into: &record, UInt8(PERSONA_IN.rawValue), result: 0)
+    captureNested(into: &record, .in, total: UInt64.max)
     record.publish()
   }
 
@@ -35,7 +36,7 @@ extension Call {
     let succeeded = outcome == PERSONA_OUTCOME_RESULT
     let size =
       MemoryLayout<persona_log_exit>.stride + natives * MemoryLayout<persona_log_native>.stride
-    let room = succeeded ? captureRoom(UInt8(PERSONA_OUT.rawValue), result: result) : 0
+    let room = succeeded ? captureRoom(UInt8(PERSONA_OUT.rawValue), result: result) + nestedRoom(.out) : 0
     guard var record = LogRecord(thread, PERSONA_LOG_EXIT, size: size, room: room) else { return }
     let exit = record.start.assumingMemoryBound(to: persona_log_exit.self)
     exit.pointee.number = UInt32(truncatingIfNeeded: number)
@@ -48,13 +49,16 @@ extension Call {
       (record.start + MemoryLayout<persona_log_exit>.stride)
         .copyMemory(from: $0.baseAddress!, byteCount: bytes)
     }
-    if succeeded { capture(into: &record, UInt8(PERSONA_OUT.rawValue), result: result) }
+    if succeeded {
+      capture(into: &record, UInt8(PERSONA_OUT.rawValue), result: result)
+      captureNested(into: &record, .out, total: UInt64(max(result, 0)))
+    }
     record.publish()
   }
 
   // MARK: Captures
 
-  private func word(_ index: Int) -> UInt64 {
+  func word(_ index: Int) -> UInt64 {
     let word = Int(table.argument(row, index).pointee.word)
     return word < Int(PERSONA_MAX_ARGUMENTS) ? words[word] : 0
   }

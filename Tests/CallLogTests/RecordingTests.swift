@@ -165,6 +165,42 @@ import Wire
       ])
   }
 
+  @Test func vectorsAndMessages() {
+    let guest = Guest()
+    let hello = Array("hello".utf8)
+    let world = [UInt8](repeating: 120, count: 100)
+    let address: [UInt8] = [16, 2, 0, 80, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
+    hello.withUnsafeBytes { hello in
+      world.withUnsafeBytes { world in
+        address.withUnsafeBytes { address in
+          let vector: [UInt64] = [word(hello.baseAddress!), 5, word(world.baseAddress!), 100]
+          vector.withUnsafeBytes { vector in
+            let write = guest.call(29, 1, word(vector.baseAddress!), 2)
+            write.recordEntry()
+            write.recordExit(result: 105, outcome: PERSONA_OUTCOME_RESULT)
+            let read = guest.call(31, 1, word(vector.baseAddress!), 2)
+            read.recordEntry()
+            read.recordExit(result: 7, outcome: PERSONA_OUTCOME_RESULT)
+            let header: [UInt64] = [word(address.baseAddress!), 16, word(vector.baseAddress!), 1, 0, 0]
+            header.withUnsafeBytes { header in
+              let receive = guest.call(30, 1, word(header.baseAddress!), 0)
+              receive.recordEntry()
+              receive.recordExit(result: 4, outcome: PERSONA_OUTCOME_RESULT)
+            }
+          }
+        }
+      }
+    }
+    let cut = String(repeating: "x", count: 64)
+    #expect(
+      guest.lines() == [
+        #"writev(1, [{iov_base="hello", iov_len=5}, {iov_base="\#(cut)"..., iov_len=100}], 2) = 105"#,
+        #"readv(1, [{iov_base="hello", iov_len=5}, {iov_base="xx", iov_len=100}], 2) = 7"#,
+        #"recvmsg(1, {msg_name={AF_INET, 127.0.0.1:80}, msg_namelen=16, "#
+          + #"msg_iov=[{iov_base="hell", iov_len=5}], msg_iovlen=1}, 0) = 4"#,
+      ])
+  }
+
   @Test func missingCallsAndSignals() {
     let guest = Guest()
     recordMissingCall(guest.thread, number: 777, errno: 78)

@@ -53,6 +53,11 @@ enum SamplePersonality {
     struct dirent { d_reclen u16  d_namlen u16  d_name char[12] } [16 bytes]
     struct sigaction { sa_handler pointer  sa_flags i32  sa_mask u32[4] } [32 bytes]
     struct ucontext { uc_sigmask u32[4]  uc_rip u64 } [24 bytes]
+    struct iovec { iov_base pointer  iov_len size } [16 bytes]
+    struct msghdr {
+      msg_name pointer  msg_namelen u32  msg_iov pointer  msg_iovlen i32  msg_control pointer  msg_controllen u32
+      msg_flags i32
+    } [48 bytes]
     struct sockaddr { sa_len u8  sa_family u8  sa_data bytes[14] } [16 bytes]
 
       1 exit(status: int) -> never = exit_group
@@ -80,6 +85,9 @@ enum SamplePersonality {
      23 lseek(fd: fd, offset: offset, whence: whence) -> offset = lseek
      24 old = obsolete
      25 fcntl(fd: fd, cmd: fcntl_command, arg: long) -> int = handler fcntl
+     29 writev(fd: fd, iovp: in iovec[iovcnt], iovcnt: uint) -> size = writev
+     30 recvmsg(s: fd, msg: inout msghdr, flags: int) -> size = handler recvmsg
+     31 readv(fd: fd, iovp: in iovec[iovcnt], iovcnt: uint) -> size = readv
      26 select(nd: int, in: pointer, ou: pointer, ex: pointer, tv: in timespec) -> int = handler select
      27 getdirentries(fd: fd, buf: out bytes[result], count: size) -> int = handler getdirentries
      28 sigaction(sig: i32, act: in sigaction, oact: out sigaction) -> status = handler sigaction
@@ -110,11 +118,18 @@ enum SamplePersonality {
     enum option verbatim { 0x541b FIONREAD  1 SOL_SOCKET  2 SO_REUSEADDR }
 
     struct timespec { tv_sec i64  tv_nsec i64 } [16 bytes]
+    struct iovec { iov_base pointer  iov_len size } [16 bytes]
+    struct msghdr {
+      msg_name pointer  msg_namelen i32  msg_iov pointer  msg_iovlen size  msg_control pointer  msg_controllen size
+      msg_flags u32
+    } [56 bytes]
     struct stat { st_dev u64  st_mode u32  pad 4  st_rdev u64  st_size i64 } [32 bytes]
 
       0 read(fd: fd, buf: out bytes[result], count: size) -> size
       1 write(fd: fd, buf: in bytes[count], count: size) -> size
       5 fstat(fd: fd, buf: out stat) -> status
+     19 readv(fd: fd, iov: in iovec[iovcnt], iovcnt: int) -> size
+     20 writev(fd: fd, iov: in iovec[iovcnt], iovcnt: int) -> size
       8 lseek(fd: fd, offset: offset, whence: whence) -> offset
       9 mmap(addr: address, length: size, prot: int, flags: int, fd: fd, offset: offset) -> address
      16 ioctl(fd: fd, request: ulong, argp: pointer) -> int

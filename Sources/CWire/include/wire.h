@@ -448,10 +448,18 @@ struct persona_log_signal {
     uint64_t handler;     ///< address of the guest's handler
 };
 
+/// What the pointers inside a pointer argument's pointee point to, as `argument` of a capture.
+enum persona_log_nested {
+    PERSONA_NESTED_DATA = 8,      ///< the data of an iovec's first element; the next ones follow up to 11
+    PERSONA_NESTED_VECTOR = 12,   ///< a msghdr's iovecs
+    PERSONA_NESTED_ADDRESS = 13,  ///< a msghdr's socket address
+    PERSONA_NESTED_LIMIT = 16,
+};
+
 /// What a pointer argument points to: a string without its NUL, an argv's strings each with its NUL,
 /// or plain bytes.
 struct persona_log_capture {
-    uint8_t argument;     ///< index of the argument
+    uint8_t argument;     ///< index of the argument, or enum persona_log_nested
     uint8_t truncated;    ///< 1: longer in the guest
     uint8_t fault;        ///< 1: unreadable
     uint8_t reserved;
