@@ -49,7 +49,13 @@ extension Parser {
           abi.error = .negative
         }
       case .stack: abi.stackOffset = try parser.small("a stack offset", below: 256)
-      case .word: abi.word = try parser.small("the bytes of a word", below: 9)
+      case .word:
+        let token = parser.current
+        abi.word = try parser.small("the bytes of a word", below: 9)
+        guard [2, 4, 8].contains(abi.word) else {
+          abi.word = 8
+          throw parser.fail("a word is 2, 4 or 8 bytes", at: token)
+        }
       case .entry:
         abi.entryStack = try parser.register()
         if parser.accept(.padding) { abi.entryPadding = try parser.small("the padding", below: 256) }

@@ -45,15 +45,15 @@ extension Parser {
 
   private mutating func index(_ path: WritableKeyPath<Personality, NumberSet>, _ what: String) {
     var set = personality[keyPath: path]
-    let highest = set.entries.reduce(0) { max($0, Int(min($1.last, 4095))) }
+    for entry in set.entries where entry.last > 4095 {
+      report("\(what) \(entry.name) is above 4095", entry.position)
+    }
+    set.entries.removeAll { $0.last > 4095 }
+    let highest = set.entries.reduce(0) { max($0, Int($1.last)) }
     set.byNumber = [Int32](repeating: -1, count: highest + 1)
     set.byName.reserveCapacity(set.entries.count)
     for index in set.entries.indices {
       let entry = set.entries[index]
-      guard entry.last <= 4095 else {
-        report("\(what) \(entry.name) is above 4095", entry.position)
-        continue
-      }
       for number in Int(entry.value)...Int(entry.last) {
         if set.byNumber[number] >= 0 {
           twice("\(what) \(number)", entry.position, set.entries[Int(set.byNumber[number])].name)

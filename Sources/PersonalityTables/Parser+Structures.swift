@@ -106,7 +106,11 @@ extension Parser {
     var end = 0
     for position in personality.structures[index].fields.indices {
       let field = personality.structures[index].fields[position]
-      let (size, align) = measure(field, field.type, &state)
+      var (size, align) = measure(field, field.type, &state)
+      if offset + size > 1 << 15 {
+        report("the structure is longer than 32768 bytes here", field.position)
+        (size, align) = (0, 1)
+      }
       offset += field.padding
       if let fixed = field.fixedOffset {
         offset = fixed
@@ -141,7 +145,7 @@ extension Parser {
     case .text(let count), .bytes(let count): return (count, 1)
     case .array(let element, let count):
       let one = measure(field, element, &state)
-      return (one.size * count, one.alignment)
+      return (min(one.size, 1 << 20) * count, one.alignment)
     case .structure(let index):
       if state[index] == 1 {
         report("struct \(personality.structures[index].name) contains itself", field.position)

@@ -96,13 +96,16 @@ extension TableCompiler {
         }
         (first, last) = (linux.entries[index].value, linux.entries[index].last)
       }
-      if entry.last - entry.value != last &- first, entry.last != entry.value {
-        report(
-          "\(entry.name) is \(entry.last - entry.value + 1) numbers, Linux's are \(last &- first &+ 1)",
-          mapping.position)
+      let length = entry.last - entry.value
+      guard first <= last, last < 4096 else {
+        report("Linux has no \(what) \(last)", mapping.position)
         continue
       }
-      pairs(entry, first, first + (entry.last - entry.value), mapping.direction, mapping.position, linux, what, pair)
+      if length != last - first, length != 0 {
+        report("\(entry.name) is \(length + 1) numbers, Linux's are \(last - first + 1)", mapping.position)
+        continue
+      }
+      pairs(entry, first, first + length, mapping.direction, mapping.position, linux, what, pair)
     }
     // A name that Linux has too maps by itself, as far as both ranges reach.
     guard isOwn, let index = linux.byName[entry.name] else { return }
@@ -114,10 +117,6 @@ extension TableCompiler {
     _ entry: Constant, _ first: UInt64, _ last: UInt64, _ direction: Mapping.Direction, _ position: Position,
     _ linux: NumberSet, _ what: String, _ pair: (Int, Int, Mapping.Direction) -> Int?
   ) {
-    guard last < 4096, first <= last else {
-      report("Linux has no \(what) \(last)", position)
-      return
-    }
     for step in 0...Int(min(entry.last - entry.value, last - first)) {
       let native = Int(first) + step
       if let other = pair(Int(entry.value) + step, native, direction) {
