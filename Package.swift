@@ -47,6 +47,7 @@ let package = Package(
     .testTarget(
       name: "LoadPlanTests", dependencies: ["Supervisor", "BinaryImage", "CWire", "ImageFixtures"],
       swiftSettings: strict),
+    .testTarget(name: "HeaderTests", dependencies: ["PersonalityTables"], swiftSettings: strict),
     .testTarget(name: "CommandLineTests", dependencies: ["ImageFixtures"], swiftSettings: strict),
     .testTarget(
       name: "FuzzTests", dependencies: ["Supervisor", "BinaryImage", "ImageFixtures"], swiftSettings: strict),

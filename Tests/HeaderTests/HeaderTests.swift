@@ -1,0 +1,83 @@
+import Foundation
+import PersonalityTables
+import Testing
+
+/// The tables against the headers of the systems they describe.
+struct HeaderTests {
+  // MARK: FreeBSD
+
+  /// `zig cc` for FreeBSD, whose headers come with Zig.
+  static func freeBSDCompiler() throws -> [String] {
+    guard let zig = ProcessInfo.processInfo.environment["PERSONA_ZIG"], !zig.isEmpty else {
+      throw MissingCompiler(
+        description: "PERSONA_ZIG is not set: it must name the zig executable (of the PyPI package ziglang), "
+          + "whose FreeBSD headers the tables are checked against; `make test` installs it and sets it")
+    }
+    return [zig, "cc", "-target", "x86_64-freebsd"]
+  }
+
+  static func freeBSD() throws -> HeaderCheck {
+    let personality = try Tables.load("freebsd")
+    var check = HeaderCheck(prelude: FreeBSDHeaders.prelude, names: FreeBSDHeaders.names)
+    check.numbers(personality.errnos)
+    check.numbers(personality.signals)
+    check.maps(of: personality)
+    check.structures(of: personality)
+    check.requests(of: personality)
+    for entry in personality.auxv { check.constant(entry.name, UInt64(entry.type)) }
+    for control in personality.sysctls { check.sysctl(control) }
+    return check
+  }
+
+  @Test func freeBSDTablesAgreeWithItsHeaders() throws {
+    let check = try HeaderTests.freeBSD()
+    let errors = try check.errors(compiler: try HeaderTests.freeBSDCompiler())
+    #expect(errors.isEmpty, "\(errors.count) errors:\n\(errors.joined(separator: "\n"))")
+    #expect(check.staleReasons == [], "the tables do not have these any more")
+  }
+
+  @Test func freeBSDCallNumbersAreThoseOfSyscallH() throws {
+    let personality = try Tables.load("freebsd")
+    let header = try HeaderText("sys/syscall.h", compiler: try HeaderTests.freeBSDCompiler())
+    let defined = header.numbers(prefix: "SYS_").filter { $0.name != "MAXSYSCALL" }
+    try #require(defined.count > 400)
+    for (name, number) in defined {
+      let row = personality.call(number)
+      let expected = row.map { FreeBSDHeaders.renamedCalls[$0.name] ?? $0.name }
+      #expect(expected == name, "call \(number) is \(name) in sys/syscall.h")
+    }
+    let highest = try #require(defined.map(\.number).max())
+    for number in 0...highest { #expect(personality.call(number) != nil, "call \(number) has no row") }
+  }
+
+  @Test func everyFreeBSDErrnoAndSignalHasAnEntry() throws {
+    let personality = try Tables.load("freebsd")
+    let compiler = try HeaderTests.freeBSDCompiler()
+    let errnos = try HeaderText("sys/errno.h", compiler: compiler).numbers(prefix: "E")
+    try #require(errnos.count >= 97)
+    for (name, number) in errnos { #expect(personality.errnos.entry(number) != nil, "E\(name) \(number)") }
+    let signals = try HeaderText("sys/signal.h", compiler: compiler).numbers(prefix: "SIG")
+      .filter { $0.name.allSatisfy { $0.isUppercase || $0.isNumber } && $0.name != "RTMAX" }
+    try #require(signals.count >= 33)
+    for (name, number) in signals {
+      #expect(personality.signals.entry(number) != nil, "SIG\(name) \(number)")
+    }
+  }
+
+  // MARK: Linux
+
+  @Test func linuxTablesAgreeWithItsHeaders() throws {
+    let personality = try Tables.load("linux")
+    var kernel = HeaderCheck(prelude: LinuxHeaders.kernel, names: LinuxHeaders.kernelNames)
+    var library = HeaderCheck(
+      prelude: LinuxHeaders.library, names: LinuxHeaders.libraryNames, chosen: LinuxHeaders.onlyInLibrary)
+    kernel.linux(personality)
+    library.linux(personality)
+    let clang = ["clang"]
+    let errors = try kernel.errors(compiler: clang) + library.errors(compiler: clang)
+    #expect(errors.isEmpty, "\(errors.count) errors:\n\(errors.joined(separator: "\n"))")
+    #expect(kernel.staleReasons == [] && library.staleReasons == [])
+  }
+}
+
+struct MissingCompiler: Error, CustomStringConvertible { let description: String }
