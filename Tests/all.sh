@@ -24,6 +24,8 @@ step() {
 step "packages" sh Tests/deps.sh
 step "build" make all
 step "tools" sh Tests/tools.sh
+# HeaderTests checks the tables against the FreeBSD headers that Zig brings.
+export PERSONA_ZIG="${PERSONA_ZIG:-$PWD/build/tools/site/ziglang/zig}"
 step "unit tests" swift test ${SWIFT_TEST_FLAGS:-}
 step "tables" build/bin/persona check
 step "samples" sh Tests/samples.sh
