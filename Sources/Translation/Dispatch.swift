@@ -151,6 +151,9 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .keventLegacy: return keventLegacy(&call)
   case .close: return close(&call)
   case .dup2: return dup2(&call)
+  case .schedulerOf: return schedulerOf(&call)
+  case .currentCPU: return currentCPU(&call)
+  case .abortWithReason: return abortWithReason(&call)
   default: return call.foreignError(Int(call.table.header.pointee.errno_unsupported))
   }
 }
