@@ -2,6 +2,7 @@
 # make demo       set the machine up, build, run FreeBSD programs under Persona
 # make test       set the machine up, build, run every test
 # make bench      ratios against native Linux and installed peers
+# make fuzz       200,000 mutated program headers through the reader and the planner
 # make install    PREFIX=/usr/local
 
 PREFIX ?= /usr/local
@@ -18,7 +19,7 @@ TABLES := $(BUILD)/share/persona/personalities
 PERSONA := $(BUILD)/bin/persona
 
 .DEFAULT_GOAL := all
-.PHONY: all engine tables persona install clean
+.PHONY: all engine tables persona install clean fuzz
 
 all: engine tables persona
 
@@ -80,6 +81,10 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/share/persona
 	cp -R personalities $(DESTDIR)$(PREFIX)/share/persona/
 	install -m 644 docs/persona.1 $(DESTDIR)$(PREFIX)/share/man/man1/persona.1
+
+# 200,000 mutated headers through the reader and the planner; PERSONA_FUZZ_SEED varies them.
+fuzz:
+	PERSONA_FUZZ_COUNT=$${PERSONA_FUZZ_COUNT:-200000} $(SWIFT) test --filter FuzzTests
 
 clean:
 	rm -rf $(BUILD) .build

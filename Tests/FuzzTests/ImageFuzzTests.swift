@@ -19,6 +19,29 @@ struct SplitMix64: RandomNumberGenerator {
   }
 }
 
+/// An unnamed file that takes one content after the other.
+final class ScratchFile {
+  private let descriptor: Int32
+
+  struct Failure: Error {}
+
+  init() throws {
+    var path = Array("/tmp/persona-fuzz-XXXXXX".utf8CString)
+    descriptor = mkstemp(&path)
+    guard descriptor >= 0 else { throw Failure() }
+    unlink(path)
+  }
+
+  deinit {
+    close(descriptor)
+  }
+
+  func image(of bytes: [UInt8]) -> Image? {
+    guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, bytes, bytes.count, 0) == bytes.count else { return nil }
+    return try? Image(descriptor: descriptor)
+  }
+}
+
 /// Mutated headers through the reader and the planner: neither may crash or hang, whatever it reads.
 ///
 /// PERSONA_FUZZ_COUNT sets the number of files, PERSONA_FUZZ_SEED the first seed; file n uses seed + n.
@@ -49,6 +72,7 @@ struct SplitMix64: RandomNumberGenerator {
     let samples = Samples.all()
     let linker = try Image(bytes: ELFBuilder.linker().build())
     let options = LoadOptions(path: "/fuzz", release: 1, minimumAddress: 0x10000)
+    let file = try ScratchFile()
     var read = 0
     var planned = 0
     var slowest = Duration.zero
@@ -57,7 +81,8 @@ struct SplitMix64: RandomNumberGenerator {
       var random = SplitMix64(state: seed &+ index)
       let bytes = Self.mutated(samples, &random)
       let start = clock.now
-      if let image = try? Image(bytes: bytes) {
+      // Files and memory are read in different ways; both must stand it.
+      if let image = index % 8 == 0 ? file.image(of: bytes) : try? Image(bytes: bytes) {
         read += 1
         _ = image.summary
         if let plan = try? LoadPlan.make(
