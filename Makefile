@@ -21,7 +21,7 @@ PERSONA := $(BUILD)/bin/persona
 .DEFAULT_GOAL := all
 .PHONY: all engine tables persona install clean fuzz
 
-all: engine tables persona
+all: engine tables persona compiled
 
 # MARK: The engine: freestanding Embedded Swift at a fixed high address
 
@@ -74,12 +74,17 @@ persona:
 	@mkdir -p $(BUILD)/bin
 	@cmp -s .build/release/persona $(PERSONA) || cp .build/release/persona $(PERSONA)
 
+# The compiled tables, so that a start need not compile; they hold as long as the tables are the same.
+.PHONY: compiled
+compiled: persona tables
+	@$(PERSONA) check --compile >/dev/null || $(PERSONA) check
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/persona $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(PERSONA) $(DESTDIR)$(PREFIX)/bin/persona
 	install -m 755 $(ENGINE) $(DESTDIR)$(PREFIX)/lib/persona/engine
 	install -d $(DESTDIR)$(PREFIX)/share/persona
-	cp -R personalities $(DESTDIR)$(PREFIX)/share/persona/
+	cp -R $(TABLES) $(DESTDIR)$(PREFIX)/share/persona/
 	install -m 644 docs/persona.1 $(DESTDIR)$(PREFIX)/share/man/man1/persona.1
 
 # 200,000 mutated headers through the reader and the planner; PERSONA_FUZZ_SEED varies them.

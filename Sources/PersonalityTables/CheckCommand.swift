@@ -6,6 +6,8 @@ public struct CheckCommand: Sendable {
   public var folders: [String]
   /// Where personalities are looked for, and Linux's description if a folder has none beside it.
   public var directories: [String]
+  /// Leave the compiled table beside the tables (`PreparedTable`).
+  public var keepsCompiled: Bool
 
   public struct Outcome: Sendable, Equatable {
     /// Reports, then one line for each folder.
@@ -14,9 +16,10 @@ public struct CheckCommand: Sendable {
     public var status: Int32
   }
 
-  public init(folders: [String], directories: [String]) {
+  public init(folders: [String], directories: [String], keepsCompiled: Bool = false) {
     self.folders = folders
     self.directories = directories
+    self.keepsCompiled = keepsCompiled
   }
 
   public func run() -> Outcome {
@@ -47,8 +50,16 @@ public struct CheckCommand: Sendable {
         if !linux.diagnostics.isEmpty {
           outcome.text += "\(folder): Linux's own tables have \(count(linux.diagnostics.count))\n"
         }
-        checked.diagnostics += loaded.diagnostics.isEmpty || !loaded.personality.abis.isEmpty
-          ? TableCompiler.compileAllABIs(loaded.personality, linux: linux.personality).diagnostics : []
+        if loaded.diagnostics.isEmpty || !loaded.personality.abis.isEmpty {
+          let (blocks, found) = TableCompiler.compileAllABIs(loaded.personality, linux: linux.personality)
+          checked.diagnostics += found
+          if keepsCompiled, checked.diagnostics.isEmpty, let block = blocks.first,
+            let failure = PreparedTable.store(block, folder, loaded.source, linux.source)
+          {
+            outcome.text += "error: \(folder)/compiled: \(String(cString: strerror(failure)))\n"
+            outcome.status = 125
+          }
+        }
       } catch {
         outcome.text += "error: \(error)\n"
         outcome.status = 125

@@ -40,21 +40,29 @@ public struct LoadedPersonality: Sendable {
 public enum PersonalityLoader {
   /// Reads `*.table` of `folder` in alphabetical order and parses them as one text.
   public static func load(folder: String) throws(LoadError) -> LoadedPersonality {
+    LoadedPersonality(try source(folder: folder))
+  }
+
+  /// Reads the personality `name` from the first of `directories` that has a folder of this name.
+  public static func load(_ name: String, from directories: [String]) throws(LoadError) -> LoadedPersonality {
+    try load(folder: folder(name, in: directories))
+  }
+
+  static func folder(_ name: String, in directories: [String]) throws(LoadError) -> String {
+    for directory in directories {
+      let folder = directory + "/" + name
+      if access(folder, F_OK) == 0 { return folder }
+    }
+    throw .missing(folder: (directories.first.map { $0 + "/" } ?? "") + name)
+  }
+
+  static func source(folder: String) throws(LoadError) -> SourceText {
     var source = SourceText()
     for name in try tables(in: folder) {
       let path = folder.hasSuffix("/") ? folder + name : folder + "/" + name
       source.append(try contents(of: path), path: path)
     }
-    return LoadedPersonality(source)
-  }
-
-  /// Reads the personality `name` from the first of `directories` that has a folder of this name.
-  public static func load(_ name: String, from directories: [String]) throws(LoadError) -> LoadedPersonality {
-    for directory in directories {
-      let folder = directory + "/" + name
-      if access(folder, F_OK) == 0 { return try load(folder: folder) }
-    }
-    throw .missing(folder: (directories.first.map { $0 + "/" } ?? "") + name)
+    return source
   }
 
   static func hasTables(_ folder: String) -> Bool { (try? tables(in: folder)) != nil }
@@ -76,7 +84,7 @@ public enum PersonalityLoader {
     return names.sorted()
   }
 
-  private static func contents(of path: String) throws(LoadError) -> [UInt8] {
+  static func contents(of path: String) throws(LoadError) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .unreadable(path: path, errno: errno) }
     defer { close(descriptor) }

@@ -22,6 +22,14 @@ public struct SourceText: Sendable {
     files.append(File(path: path, start: start, end: bytes.count))
   }
 
+  /// The one file of that name.
+  func only(named name: String) -> SourceText? {
+    guard let file = files.first(where: { $0.path == name || $0.path.hasSuffix("/" + name) }) else { return nil }
+    var one = SourceText()
+    one.append(Array(bytes[file.start..<file.end]), path: file.path)
+    return one
+  }
+
   /// "personalities/freebsd/files.table:12:29"; lines and columns count from 1, columns in characters.
   public func place(_ position: Position) -> String {
     let (file, line, column) = locate(Int(position.offset))

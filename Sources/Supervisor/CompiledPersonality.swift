@@ -2,24 +2,34 @@ import CHost
 import Glibc
 import PersonalityTables
 
-/// A personality ready for guests: its description for the log, its compiled table in a memory file.
+/// A personality ready for guests: what the planner needs of it, its compiled table in a memory file.
 public final class CompiledPersonality {
+  /// Heading, ABIs and auxiliary vector; where the table was prepared (`PreparedTable`) nothing else.
   public let personality: Personality
-  public let linux: Personality
   /// The sealed memory file with the compiled table; owned.
   let table: Int32
   let tableSize: UInt64
+  private let directories: [String]
+  /// Both sides in full, if they had to be read.
+  private let described: (foreign: Personality, linux: Personality)?
 
-  /// Reads, checks and compiles the personality `name`; every mistake in the tables is in the error.
+  /// Takes the prepared table of the personality `name`, or else reads, checks and compiles its tables; every
+  /// mistake in them is in the error.
   public init(_ name: String, directories: [String]) throws(LaunchError) {
-    linux = try CompiledPersonality.load("linux", directories).personality
-    var personality = try CompiledPersonality.load(name, directories)
-    let (block, diagnostics) = TableCompiler.compile(personality.personality, linux: linux)
-    guard let block else {
-      personality.diagnostics = diagnostics
-      throw CompiledPersonality.broken(name, personality)
+    self.directories = directories
+    let block: [UInt8]
+    if let prepared = PreparedTable.load(name, from: directories) {
+      (personality, block, described) = (prepared.heading, prepared.block, nil)
+    } else {
+      let linux = try CompiledPersonality.load("linux", directories).personality
+      var foreign = try CompiledPersonality.load(name, directories)
+      let (compiled, diagnostics) = TableCompiler.compile(foreign.personality, linux: linux)
+      guard let compiled else {
+        foreign.diagnostics = diagnostics
+        throw CompiledPersonality.broken(name, foreign)
+      }
+      (personality, block, described) = (foreign.personality, compiled, (foreign.personality, linux))
     }
-    self.personality = personality.personality
     let file = block.withUnsafeBytes { persona_memory_file("persona-table", $0.baseAddress!, $0.count) }
     guard file >= 0 else {
       throw LaunchError(.ours, "cannot make a memory file: \(describe(-file))", remedy: "free some memory")
@@ -30,6 +40,15 @@ public final class CompiledPersonality {
 
   deinit {
     close(table)
+  }
+
+  /// The words of both sides, for the log.
+  func vocabulary() throws(LaunchError) -> (foreign: Personality, linux: Personality) {
+    if let described { return described }
+    return (
+      try CompiledPersonality.load(personality.name, directories).personality,
+      try CompiledPersonality.load("linux", directories).personality
+    )
   }
 
   private static func load(_ name: String, _ directories: [String]) throws(LaunchError) -> LoadedPersonality {

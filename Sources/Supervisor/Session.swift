@@ -43,8 +43,8 @@ final class Session {
     personalities[personality.personality.name] = personality
     if let logOutput {
       let memory = try CallLogMemory()
-      log = CallLog(
-        memory: memory.memory, foreign: personality.personality, linux: personality.linux, output: logOutput)
+      let (foreign, linux) = try personality.vocabulary()
+      log = CallLog(memory: memory.memory, foreign: foreign, linux: linux, output: logOutput)
       logMemory = memory
     } else {
       log = nil

@@ -18,9 +18,12 @@ struct Check: ParsableCommand {
       "Look for personalities in this folder before the installed ones. May be repeated.", valueName: "dir"))
   var personalities: [String] = []
 
+  @Flag(help: "Leave the compiled table of each folder in it, so that programs start faster.")
+  var compile = false
+
   func run() throws {
     let directories = personalities + [try Installation.current().personalities]
-    let outcome = CheckCommand(folders: folder, directories: directories).run()
+    let outcome = CheckCommand(folders: folder, directories: directories, keepsCompiled: compile).run()
     print(outcome.text, terminator: "")
     fflush(nil)
     if outcome.status != 0 { throw ExitCode(outcome.status) }

@@ -1,0 +1,113 @@
+import CWire
+import Glibc
+import Wire
+
+/// A compiled table that `persona check --compile` left beside the tables, so that a start need not compile.
+///
+/// It holds as long as the text of the tables, of Linux's own, and the names that Persona knows are the same.
+public struct PreparedTable: Sendable {
+  /// What abi.table says: heading, ABIs, recognition and auxiliary vector; the rest is empty.
+  public let heading: Personality
+  public let block: [UInt8]
+
+  /// "compiled" as a little-endian word.
+  private static let magic: UInt64 = 0x6465_6c69_706d_6f63
+  private static let headBytes = 16
+
+  /// The prepared table of the personality `name`; nil where there is none or the tables have changed.
+  public static func load(_ name: String, from directories: [String]) -> PreparedTable? {
+    guard let folder = try? PersonalityLoader.folder(name, in: directories),
+      let contents = try? PersonalityLoader.contents(of: file(folder)), contents.count > headBytes,
+      word(contents, 0) == magic,
+      let linux = try? PersonalityLoader.source(folder: PersonalityLoader.folder("linux", in: directories)),
+      let source = try? PersonalityLoader.source(folder: folder),
+      word(contents, 8) == stamp(source, linux),
+      let abi = source.only(named: "abi.table")
+    else { return nil }
+    let (heading, diagnostics) = Parser.parse(abi)
+    guard diagnostics.isEmpty, !heading.name.isEmpty else { return nil }
+    return PreparedTable(heading: heading, block: Array(contents[headBytes...]))
+  }
+
+  /// Keeps the block of a personality beside its tables; nil, or the errno that prevented it.
+  static func store(_ block: [UInt8], _ folder: String, _ source: SourceText, _ linux: SourceText) -> Int32? {
+    var contents: [UInt8] = []
+    contents.reserveCapacity(headBytes + block.count)
+    for value in [magic, stamp(source, linux)] {
+      withUnsafeBytes(of: value.littleEndian) { contents.append(contentsOf: $0) }
+    }
+    contents += block
+    let path = file(folder)
+    let draft = path + ".\(getpid())"
+    let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { return errno }
+    var written = 0
+    while written < contents.count {
+      let count = contents.withUnsafeBytes {
+        write(descriptor, $0.baseAddress! + written, contents.count - written)
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        let failure = errno
+        close(descriptor)
+        unlink(draft)
+        return failure
+      }
+      written += count
+    }
+    close(descriptor)
+    guard rename(draft, path) == 0 else {
+      let failure = errno
+      unlink(draft)
+      return failure
+    }
+    return nil
+  }
+
+  private static func file(_ folder: String) -> String { folder + "/compiled" }
+
+  private static func word(_ bytes: [UInt8], _ offset: Int) -> UInt64 {
+    bytes.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
+  }
+
+  /// Changes with every byte of the tables and with every name that they may use.
+  static func stamp(_ source: SourceText, _ linux: SourceText) -> UInt64 {
+    var hash = Fingerprint()
+    hash.add(UInt64(PERSONA_TABLE_VERSION))
+    for text in [source, linux] {
+      hash.add(text.bytes)
+      for file in text.files { hash.add(UInt64(file.end)) }
+    }
+    for name in HandlerName.allCases { hash.add("\(name)") }
+    for name in HostValue.allCases { hash.add("\(name)") }
+    for name in WellKnown.allCases { hash.add("\(name)") }
+    return hash.value
+  }
+}
+
+/// A 64-bit hash that is the same in every process.
+private struct Fingerprint {
+  private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
+
+  mutating func add(_ word: UInt64) {
+    value = (value ^ word) &* 0x9e37_79b9_7f4a_7c15
+    value ^= value >> 29
+  }
+
+  mutating func add(_ bytes: [UInt8]) {
+    bytes.withUnsafeBytes { buffer in
+      var offset = 0
+      while offset + 8 <= buffer.count {
+        add(buffer.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        offset += 8
+      }
+      for byte in buffer[offset...] { add(UInt64(byte)) }
+    }
+    add(UInt64(bytes.count))
+  }
+
+  mutating func add(_ text: String) {
+    for byte in text.utf8 { add(UInt64(byte)) }
+    add(0)
+  }
+}
