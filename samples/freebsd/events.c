@@ -37,6 +37,11 @@ static void reading(void) {
     expect("level: again", next(0), 1);
     SYS(read, ends[0], buffer, 16);
     expect("level: no more", next(0), 0);
+    expect("flags of what is there stay", change(ends[0], READ, ADD | CLEAR, 0, 0), 0);
+    SYS(write, ends[1], "x", 1);
+    expect("still level", next(100) + next(0), 2);
+    SYS(read, ends[0], buffer, 16);
+    change(ends[0], READ, DELETE, 0, 0);
     expect("edge", change(ends[0], READ, ADD | CLEAR, 0, 0), 0);
     SYS(write, ends[1], "x", 1);
     expect("edge: once", next(100), 1);

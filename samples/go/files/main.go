@@ -218,8 +218,6 @@ func main() {
 	_, err = handle.ReadAt(buffer, 4094)
 	show("mapped", string(buffer), err)
 	check(syscall.Munmap(memory))
-	_, err = syscall.Mmap(int(handle.Fd()), 1, 4096, syscall.PROT_READ, syscall.MAP_SHARED)
-	show("unaligned", err)
 	_, err = syscall.Mmap(-1, 0, 0, syscall.PROT_READ, syscall.MAP_PRIVATE|syscall.MAP_ANON)
 	show("empty", err)
 	private, err := syscall.Mmap(-1, 0, 1<<20, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
