@@ -38,6 +38,13 @@ extension CallWriter {
       return position == 2 && writeControl(argument: call.arguments[2], call.arguments[1], form, values)
     case .vector: return position == 1 && writeVector(call, position, values)
     case .message: return position == 1 && writeMessage(call, form.arguments[1].value, values)
+    case .cpuSet:
+      guard form.arguments[position].value.kind == .bytes,
+        let mask = call.exit[position] ?? call.entry[position], !mask.isFault
+      else { return false }
+      values.write(descriptorSet: mask.bytes)
+      return true
+    case .userMutex: return writeTimeout(call, position, values)
     case .select: return position >= 1 && position <= 3 && writeSets(call, position, values)
     case .directory: return writeDirectory(call, form, position, values)
     case .ioctl: return writeRequest(call, position)
@@ -103,10 +110,7 @@ extension CallWriter {
       vocabulary.isName(name, "F_GETFL")
       ? vocabulary.openFlags : vocabulary.isName(name, "F_GETFD") ? vocabulary.descriptorFlags : -1
     guard map >= 0 else { return false }
-    text.append(hex: UInt64(result))
-    text.append(" (")
     values.write(map, UInt64(result))
-    text.append(UInt8(ascii: ")"))
     return true
   }
 
@@ -132,6 +136,23 @@ extension CallWriter {
     let prefix = String(decoding: name.prefix(1 + (name.lastIndex(of: UInt8(ascii: "_")) ?? name.startIndex - 1) - name.startIndex), as: UTF8.self)
     guard let shape = foreign.personality.structure(named: prefix + "dirent") else { return false }
     return values.write(directory: shape, capture.bytes, truncated: capture.isTruncated)
+  }
+
+  // MARK: FreeBSD's _umtx_op
+
+  /// Where the last argument is a timeout, the one before it is its size, or NULL for a plain timespec; FreeBSD
+  /// sys/kern/kern_umtx.c, umtx_copyin_umtx_time.
+  private func writeTimeout(_ call: LoggedCall, _ position: Int, _ values: ValueWriter) -> Bool {
+    let size = call.arguments[3]
+    if position == 3, size > 0, size < 4096 {
+      text.append(decimal: size)
+      return true
+    }
+    guard position == 4, let timeout = call.entry[4], !timeout.isFault else { return false }
+    let name = timeout.bytes.count >= 24 ? "umtx_time" : "timespec"
+    guard let shape = foreign.personality.structure(named: name) else { return false }
+    values.write(structure: shape, timeout.bytes)
+    return true
   }
 
   // MARK: getsockopt, setsockopt

@@ -234,17 +234,30 @@ final class CallWriter {
     guard word >= UInt64(PERSONA_RESERVED_START), word < UInt64(PERSONA_RESERVED_END) else {
       return text.append(hex: word)
     }
-    if let index = foreign.call(Int(call.number)) {
-      let row = foreign.calls[index]
-      if position < row.operands.count, row.operands[position] >= 0,
-        row.operands[position] < row.arguments.count,
-        foreign.isEqual(row.native, linux, form.name)
-      {
-        text.append("<converted ")
-        foreign.append(row.arguments[row.operands[position]].name, to: text)
-        return text.append(UInt8(ascii: ">"))
-      }
+    if let argument = convertedArgument(call, form, position) {
+      text.append("<converted ")
+      foreign.append(argument, to: text)
+      return text.append(UInt8(ascii: ">"))
     }
     text.append("[engine]")
+  }
+
+  /// The argument whose copy the engine passes on: by the row's operands, or by its place where a handler calls
+  /// Linux's call of the same name.
+  private func convertedArgument(
+    _ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int
+  ) -> Vocabulary.Name? {
+    guard let index = foreign.call(Int(call.number)) else { return nil }
+    let row = foreign.calls[index]
+    if foreign.isEqual(row.native, linux, form.name) {
+      guard position < row.operands.count, row.operands[position] >= 0,
+        row.operands[position] < row.arguments.count
+      else { return nil }
+      return row.arguments[row.operands[position]].name
+    }
+    guard foreign.isEqual(row.name, linux, form.name), position < row.arguments.count,
+      call.arguments[position] != 0
+    else { return nil }
+    return row.arguments[position].name
   }
 }

@@ -33,7 +33,9 @@ struct ValueWriter {
     switch value.kind {
     case .decimal, .identity: text.append(decimal: signed)
     case .descriptor: signed == -100 ? text.append("AT_FDCWD") : text.append(decimal: signed)
-    case .unsigned: number >> 56 == 0 ? text.append(decimal: number) : text.append(hex: number)
+    case .unsigned:
+      // With the highest bit set it is a mask or an address rather than a count.
+      number >> UInt64(8 * value.width - 1) == 0 ? text.append(decimal: number) : text.append(hex: number)
     case .octal: text.append(octal: number)
     case .mode: write(mode: number)
     case .address: number == 0 ? text.append("NULL") : text.append(hex: number)

@@ -73,7 +73,7 @@ final class Vocabulary {
   /// Calls whose arguments say by their values what others mean.
   enum Special {
     case none, ioctl, fcntl, socketOption, socketAddress, wait, sysctl, execve, select, directory, vector,
-      message
+      message, cpuSet, userMutex
   }
 
   struct Call {
@@ -214,7 +214,7 @@ final class Vocabulary {
     let kind: Value.Kind =
       switch scalar {
       case .fd: .descriptor
-      case .uid, .gid: .identity
+      case .uid, .gid, .id: .identity
       case .dev: .device
       case .mode: .mode
       case .address, .pointer: .address
@@ -360,6 +360,8 @@ final class Vocabulary {
     case "select", "pselect": return .select
     case "readv", "writev", "preadv", "pwritev": return .vector
     case "sendmsg", "recvmsg": return .message
+    case "cpusetGetAffinity", "cpusetSetAffinity": return .cpuSet
+    case "userMutex": return .userMutex
     case "getdirentries", "getdirentriesWithBase": return .directory
     case "getsockopt", "setsockopt": return .socketOption
     case "bind", "bindat", "connect", "connectat", "accept", "accept4", "getsockname", "getpeername", "sendto",

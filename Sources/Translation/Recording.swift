@@ -97,7 +97,8 @@ extension Call {
       switch HandlerName(rawValue: row.pointee.target) {
       case .bind, .bindat, .connect, .connectat, .accept, .accept4, .getsockname, .getpeername: return 128
       case .sendto, .recvfrom: if index == 4 { return 128 }
-      case .getdirentries, .getdirentriesWithBase: return Int(PERSONA_LOG_CAPTURE_LIMIT)
+      case .getdirentries, .getdirentriesWithBase, .cpusetGetAffinity, .cpusetSetAffinity:
+        return Int(PERSONA_LOG_CAPTURE_LIMIT)
       default: break
       }
     }
@@ -140,6 +141,10 @@ extension Call {
     case .ioctl:
       guard index == 2, let request = table.request(word(1) & 0xffff_ffff) else { return 0 }
       return request.pointee.direction & direction != 0 ? Int(request.pointee.size) : 0
+    case .userMutex:
+      // FreeBSD's timeouts: a struct _umtx_time of the size in the argument before, or a timespec.
+      guard index == 4, direction == UInt8(PERSONA_IN.rawValue) else { return 0 }
+      return word(3) >= 24 && word(3) < 4096 ? 24 : 16
     case .select, .pselect:
       // Sets of descriptors in words of a long; 8192 descriptors are enough to show.
       guard index >= 1, index <= 3 else { return 0 }

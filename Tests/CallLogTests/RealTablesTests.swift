@@ -24,7 +24,7 @@ import Testing
     let file = LogFile(ring, foreign: foreign, linux: linux)
     var count = 0
     for row in foreign.calls {
-      for _ in 0..<20 {
+      for _ in 0..<5 {
         let words = (0..<8).map { _ in random.word() }
         var captures: [Int: [UInt8]] = [:]
         for index in row.arguments.indices where random.below(3) > 0 {
