@@ -168,6 +168,16 @@ extension String {
 }
 
 extension Release {
+  /// A release by the number that the system's own programs compare; nil for systems whose numbers are not known.
+  public init?(_ system: OperatingSystem, _ number: UInt32) {
+    switch system {
+    case .freebsd: self = .freebsd(number)
+    case .netbsd: self = .netbsd(number)
+    case .dragonfly: self = .dragonfly(number)
+    default: return nil
+    }
+  }
+
   /// `__FreeBSD_version` (FreeBSD Porter's Handbook): major * 100000 + minor * 1000 since 5.0.
   static func freebsd(_ number: UInt32) -> Release {
     guard number >= 500_000 else { return Release(number: number, text: "before 5.0") }

@@ -15,14 +15,18 @@ public final class CompiledPersonality {
 
   /// Takes the prepared table of the personality `name`, or else reads, checks and compiles its tables; every
   /// mistake in them is in the error.
-  public init(_ name: String, directories: [String]) throws(LaunchError) {
+  ///
+  /// - Parameter choice: the user's `--as`; its release is claimed where it is of this personality.
+  public init(_ name: String, directories: [String], choice: PersonalityChoice? = nil) throws(LaunchError) {
     self.directories = directories
     let block: [UInt8]
-    if let prepared = PreparedTable.load(name, from: directories) {
+    let claimed = choice?.name == name ? choice?.release : nil
+    if claimed == nil, let prepared = PreparedTable.load(name, from: directories) {
       (personality, block, described) = (prepared.heading, prepared.block, nil)
     } else {
       let linux = try CompiledPersonality.load("linux", directories).personality
       var foreign = try CompiledPersonality.load(name, directories)
+      if let claimed { foreign.personality.claim(claimed) }
       let (compiled, diagnostics) = TableCompiler.compile(foreign.personality, linux: linux)
       guard let compiled else {
         foreign.diagnostics = diagnostics

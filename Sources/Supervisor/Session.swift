@@ -61,7 +61,8 @@ final class Session {
   func personality(_ name: String) throws(LaunchError) -> CompiledPersonality {
     if let known = personalities[name] { return known }
     let compiled = try CompiledPersonality(
-      name, directories: configuration.personalityDirectories + [installation.personalities])
+      name, directories: configuration.personalityDirectories + [installation.personalities],
+      choice: configuration.personality)
     personalities[name] = compiled
     return compiled
   }

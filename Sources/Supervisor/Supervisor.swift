@@ -16,7 +16,8 @@ public enum Supervisor {
     // What cannot be loaded is refused before the tables are read.
     _ = try launch.plan([], LoadOptions(path: launch.program.path, minimumAddress: HostLimits.minimumAddress()))
     let personality = try CompiledPersonality(
-      name, directories: configuration.personalityDirectories + [installation.personalities])
+      name, directories: configuration.personalityDirectories + [installation.personalities],
+      choice: configuration.personality)
     let logOutput = try openLog(configuration.trace)
 
     var ends: [Int32] = [0, 0]
