@@ -26,7 +26,9 @@ struct Lexer {
   init(_ source: SourceText, symbols: Symbols) {
     self.symbols = symbols
     tokens.reserveCapacity(source.bytes.count / 4 + 16)
+    // Every index below is compared with a file's end, and that with the text's.
     let span = source.bytes.span
+    precondition(source.files.allSatisfy { $0.start >= 0 && $0.end <= span.count })
     for file in source.files { lex(span, file.start, file.end) }
   }
 
@@ -35,10 +37,11 @@ struct Lexer {
     var depth = 0
     var lineHasTokens = false
     while at < end {
-      let byte = text[at]
+      let byte = text[unchecked: at]
       switch byte {
       case 0x20, 0x09, 0x0d:
         at += 1
+        continue
       case 0x0a:
         at += 1
         if depth > 0, Lexer.startsRow(text, at, end) { depth = 0 }
@@ -47,7 +50,7 @@ struct Lexer {
         lineHasTokens = false
         continue
       case UInt8(ascii: "#"):
-        while at < end, text[at] != 0x0a { at += 1 }
+        while at < end, text[unchecked: at] != 0x0a { at += 1 }
         continue
       case UInt8(ascii: "("):
         depth += 1
@@ -66,7 +69,7 @@ struct Lexer {
       default:
         at = isWordStart(byte) ? word(text, at, end) : mark(text, at, end)
       }
-      if byte != 0x20, byte != 0x09, byte != 0x0d { lineHasTokens = true }
+      lineHasTokens = true
     }
     emit(.newline, end, 0)
     emit(.endOfFile, end, 0)
@@ -82,11 +85,13 @@ struct Lexer {
     var at = start
     var hash = Symbols.emptyHash
     while at < end {
-      let byte = text[at]
+      let byte = text[unchecked: at]
       // A dot or a percent sign belongs to a dotted name (kern.ostype, dev.cpu.0.%desc), never ends one.
-      guard isWordByte(byte) || (byte == 0x2e && at + 1 < end && isNamePart(text[at + 1]))
-        || (byte == UInt8(ascii: "%") && text[at - 1] == 0x2e)
-      else { break }
+      if !isWordByte(byte) {
+        guard (byte == 0x2e && at + 1 < end && isNamePart(text[at + 1]))
+          || (byte == UInt8(ascii: "%") && text[at - 1] == 0x2e)
+        else { break }
+      }
       hash = Symbols.hash(hash, byte)
       at += 1
     }
@@ -98,7 +103,7 @@ struct Lexer {
     var at = start + 1
     var isDotted = false
     while at < end {
-      if isWordByte(text[at]) {
+      if isWordByte(text[unchecked: at]) {
         at += 1
       } else if text[at] == 0x2e, at + 1 < end, isDigit(text[at + 1]) {
         isDotted = true

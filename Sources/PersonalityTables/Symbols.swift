@@ -58,7 +58,12 @@ struct Symbols {
   private func same(_ index: Int, _ text: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
     let first = index == 0 ? 0 : Int(ends[index - 1])
     guard Int(ends[index]) - first == end - start else { return false }
-    for step in 0..<(end - start) where bytes[first + step] != text[start + step] { return false }
+    let mine = bytes.span
+    var step = 0
+    while step < end - start {
+      if mine[unchecked: first + step] != text[unchecked: start + step] { return false }
+      step += 1
+    }
     return true
   }
 

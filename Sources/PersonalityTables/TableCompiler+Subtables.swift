@@ -140,10 +140,11 @@ extension TableCompiler {
 
   // MARK: sysctl
 
+  /// Sorted by name; names are ASCII, so that Swift's order is the bytes'.
   mutating func compileSysctls() {
     var hosts: [String: UInt16] = [:]
     for value in HostValue.allCases { hosts["\(value)"] = value.rawValue }
-    for entry in personality.sysctls.sorted(by: { Array($0.name.utf8).lexicographicallyPrecedes($1.name.utf8) }) {
+    for entry in personality.sysctls.sorted(by: { $0.name < $1.name }) {
       var wire = persona_sysctl()
       wire.name = string(entry.name)
       wire.depth = UInt8(truncatingIfNeeded: entry.mib.count)

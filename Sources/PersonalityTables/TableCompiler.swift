@@ -85,7 +85,7 @@ public struct TableCompiler {
     return diagnostics
   }
 
-  private mutating func compileAll() {
+  mutating func compileAll() {
     compileNumbers()
     compileMaps()
     compileStructures()
