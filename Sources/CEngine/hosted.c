@@ -68,6 +68,8 @@ void persona_lock(uint32_t *lock) {
 void persona_unlock(uint32_t *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
 
 static __thread struct persona_thread *current;
+static struct persona_thread *all;  // never freed: a test process keeps its threads
+static uint32_t all_lock;
 
 struct persona_thread *persona_current(void) {
     if (!current) {
@@ -76,8 +78,20 @@ struct persona_thread *persona_current(void) {
         current->process = calloc(1, sizeof *current->process);
         current->process->pid = getpid();
         current->tid = (int32_t)syscall(SYS_gettid);
+        persona_lock(&all_lock);
+        current->next = all;
+        all = current;
+        persona_unlock(&all_lock);
     }
     return current;
+}
+
+struct persona_thread *persona_find_thread(int32_t tid) {
+    persona_lock(&all_lock);
+    struct persona_thread *thread = all;
+    while (thread && thread->tid != tid) thread = thread->next;
+    persona_unlock(&all_lock);
+    return thread;
 }
 
 // A test process neither forks guests nor takes their signals.

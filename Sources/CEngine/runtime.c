@@ -226,5 +226,15 @@ struct persona_thread *persona_thread_block(void) {
     return thread;
 }
 
+struct persona_thread *persona_find_thread(int32_t tid) {
+    persona_lock(&block_lock);
+    struct persona_thread *thread = blocks;
+    while (thread && !(thread->tid == tid && __atomic_load_n(&thread->alive, __ATOMIC_ACQUIRE))) {
+        thread = thread->next;
+    }
+    persona_unlock(&block_lock);
+    return thread;
+}
+
 void persona_lock_blocks(void) { persona_lock(&block_lock); }
 void persona_unlock_blocks(void) { persona_unlock(&block_lock); }

@@ -31,6 +31,8 @@ public func onSignal(
     deliver(report, thread, context)
     return
   }
+  let process = thread.pointee.process!
+  signalSeen(process, Table(UnsafeRawPointer(process.pointee.table)).foreignSignal(report.signal))
   guard inEngine else {
     thread.pointee.restart = 0
     deliver(report, thread, context)
@@ -90,7 +92,8 @@ private func deliver(
   let suspended = thread.pointee.has_saved_mask != 0
   guard foreign != 0, action.handler > 1 else {
     if suspended { endSuspension(thread, context) }
-    if foreign == 0 || action.handler == 0 { actByDefault(report, thread, context) }
+    let isIgnored = table.signalDefault(foreign) == Int(PERSONA_DEFAULT_IGNORE.rawValue)
+    if foreign == 0 || (action.handler == 0 && !isIgnored) { actByDefault(report, thread, context) }
     return
   }
   if thread.pointee.restart != 0 {
@@ -213,9 +216,11 @@ public func installAction(
   let table = Table(UnsafeRawPointer(process.pointee.table))
   let action = persona_actions(process)![Int(foreign)]
   var kernel = engineAction()
-  if action.handler == 0 {
+  let ignored = table.signalDefault(Int(foreign)) == Int(PERSONA_DEFAULT_IGNORE.rawValue)
+  if isSignalWatched(process, Int(foreign)), action.handler == 1 || (action.handler == 0 && ignored) {
+    // Nobody but EVFILT_SIGNAL wants it.
+  } else if action.handler == 0 {
     kernel = KernelAction()
-    let ignored = table.signalDefault(Int(foreign)) == Int(PERSONA_DEFAULT_IGNORE.rawValue)
     if ignored && !isIgnoredByLinux(native) { kernel.handler = 1 }
   } else if action.handler == 1 {
     kernel = KernelAction(handler: 1)

@@ -154,6 +154,12 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .schedulerOf: return schedulerOf(&call)
   case .currentCPU: return currentCPU(&call)
   case .abortWithReason: return abortWithReason(&call)
+  case .poll: return poll(&call)
+  case .ppoll: return ppoll(&call)
+  case .select: return select(&call)
+  case .pselect: return pselect(&call)
+  case .threadSuspend: return threadSuspend(&call)
+  case .threadWake: return threadWake(&call)
   default: return call.foreignError(Int(call.table.header.pointee.errno_unsupported))
   }
 }

@@ -50,6 +50,7 @@ struct persona_process {
     uint32_t reserved;
     void *event_queues;           ///< Handlers/Events: the process's kqueues
     uint64_t signal_counts[PERSONA_SIGNALS]; ///< deliveries seen, for EVFILT_SIGNAL
+    uint64_t signals_watched[3];  ///< bit n is foreign signal n: caught even where the guest ignores it
 };
 
 #define PERSONA_THREAD_BYTES (256 * 1024)   /* a thread block: state, scratch, guard page, stack */
@@ -127,6 +128,9 @@ static inline void persona_count(uint64_t *counter) { __atomic_fetch_add(counter
 
 /// The block of the thread that runs on this stack.
 struct persona_thread *persona_current(void);
+
+/// The block of the process's living thread with this id; NULL when there is none.
+struct persona_thread *persona_find_thread(int32_t tid);
 
 // MARK: - Doors to the process itself. Linux's convention; only the engine has them.
 

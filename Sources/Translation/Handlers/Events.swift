@@ -115,24 +115,38 @@ extension Call {
     if let limit, !limit.isZero { end = now(LinuxClock.monotonic) + limit }
     while true {
       let found = waitOnce(descriptor, ready, count, remaining)
-      if found == Int(PERSONA_RESTART) || found == error(EINTR) { return error(EINTR) }
-      if found < 0 { return found == error(EINVAL) ? error(EBADF) : found }
+      let isInterrupted = found == Int(PERSONA_RESTART) || found == error(EINTR)
+      if found < 0, !isInterrupted { return found == error(EINVAL) ? error(EBADF) : found }
       lockEvents()
       guard let queue = queue(descriptor) else {
         unlockEvents()
         return error(EBADF)
       }
+      if isInterrupted, queue.pointee.hasSignals { activateSignals(queue) }
       let filled = collect(queue, ready, found, told, count, eventSize)
       unlockEvents()
       if filled > 0 {
         return copyOut(address(3), told, filled * eventSize) ? filled : error(EFAULT)
       }
+      if isInterrupted { return interruption }
       guard let limit else { continue }
       if limit.isZero || found == 0 { return 0 }
       let current = now(LinuxClock.monotonic)
       if end <= current { return 0 }
       remaining = end - current
     }
+  }
+
+  /// A signal ends the wait unless the guest ignores it and only EVFILT_SIGNAL had wanted it.
+  private var interruption: Int {
+    guard thread.pointee.pending != 0 else { return error(EINTR) }
+    let native = withUnsafeBytes(of: &thread.pointee.pending_info) { $0.load(as: Int32.self) }
+    let foreign = table.foreignSignal(Int(native))
+    guard isSignalWatched(process, foreign) else { return error(EINTR) }
+    let handler = withUnsafeBytes(of: &process.pointee.actions) {
+      $0.load(fromByteOffset: MemoryLayout<persona_action>.stride * foreign, as: UInt64.self)
+    }
+    return handler > 1 ? error(EINTR) : Int(PERSONA_RESTART)
   }
 
   /// One kernel call.
@@ -157,7 +171,7 @@ extension Call {
     _ told: UnsafeMutableRawPointer, _ capacity: Int, _ eventSize: Int
   ) -> Int {
     var output = EventOutput(memory: told, capacity: capacity, eventSize: eventSize)
-    for index in 0..<found {
+    for index in 0..<max(found, 0) {
       let entry = ready + 12 * index
       let mask = entry.loadUnaligned(as: UInt32.self)
       let descriptor = entry.loadUnaligned(fromByteOffset: 4, as: Int32.self)

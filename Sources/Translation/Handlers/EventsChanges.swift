@@ -64,6 +64,7 @@ extension Call {
         knote.pointee.askedData = change.data
         return startTimer(knote)
       }
+    case EventFilter.signal: knote.pointee.askedFlags = change.fflags
     default:
       knote.pointee.askedFlags = change.fflags
       knote.pointee.askedData = change.data

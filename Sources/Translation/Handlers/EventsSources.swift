@@ -105,7 +105,8 @@ extension Call {
 
   // MARK: EVFILT_SIGNAL
 
-  /// filt_sigattach: counts deliveries from now on, whatever the signal's action is.
+  /// filt_sigattach: counts deliveries from now on, whatever the signal's action is. A blocked signal is not
+  /// delivered, but a signalfd tells when it becomes pending; it is never read.
   func attachSignal(_ queue: QueuePointer, _ knote: KnotePointer) -> Int {
     guard let events else { return error(EINVAL) }
     knote.pointee.event.flags |= EventFlag.clear
@@ -120,9 +121,26 @@ extension Call {
       if result < 0 { return result }
       queue.pointee.hasSignals = true
     }
-    let signal = Int(truncatingIfNeeded: knote.pointee.event.ident)
+    let result = prepareWake(queue)
+    if result < 0 { return result }
+    knote.pointee.askedData = 0
+    guard knote.pointee.event.ident < UInt64(PERSONA_SIGNALS) else { return 0 }
+    let signal = Int(knote.pointee.event.ident)
     knote.pointee.state = signalCount(signal)
-    return 0
+    let native = table.nativeSignal(signal)
+    guard native > 0 else { return 0 }
+    withUnsafeMutableBytes(of: &process.pointee.signals_watched) {
+      let word = $0.load(fromByteOffset: signal / 64 * 8, as: UInt64.self)
+      $0.storeBytes(of: word | 1 << UInt64(signal % 64), toByteOffset: signal / 64 * 8, as: UInt64.self)
+    }
+    withUnsafeMutablePointer(to: &process.pointee.action_lock) { persona_lock($0) }
+    _ = persona_install_action(thread, Int32(signal), Int32(native))
+    withUnsafeMutablePointer(to: &process.pointee.action_lock) { persona_unlock($0) }
+    var mask: UInt64 = 1 << UInt64(native - 1)
+    let pending = withUnsafePointer(to: &mask) {
+      hostNow(__NR_signalfd4, -1, Int(bitPattern: $0), 8, 0o2004000)
+    }
+    return attachHelper(queue, knote, hidden(pending), isSecondName: true)
   }
 
   private func signalCount(_ signal: Int) -> UInt64 {
@@ -134,8 +152,14 @@ extension Call {
 
   func countSignals(_ knote: KnotePointer) -> Bool {
     let count = signalCount(Int(truncatingIfNeeded: knote.pointee.event.ident))
-    knote.pointee.event.data = Int64(bitPattern: count &- knote.pointee.state)
+    knote.pointee.event.data = Int64(bitPattern: count &- knote.pointee.state) &+ knote.pointee.askedData
     return knote.pointee.event.data != 0
+  }
+
+  /// What was told of is not told again; `askedData` counts signals that became pending.
+  func forgetSignals(_ knote: KnotePointer, told: Int64) {
+    knote.pointee.state &+= UInt64(bitPattern: told &- knote.pointee.askedData)
+    knote.pointee.askedData = 0
   }
 
   /// Some signal was delivered: looks which of the queue's knotes wait for it.
@@ -147,6 +171,14 @@ extension Call {
         if knote.pointee.event.filter == EventFilter.signal, countSignals(knote) { activate(queue, knote) }
       }
     }
+  }
+}
+
+/// Whether some EVFILT_SIGNAL knote of the process ever asked for this signal.
+public func isSignalWatched(_ process: UnsafeMutablePointer<persona_process>, _ foreign: Int) -> Bool {
+  guard foreign > 0, foreign < Int(PERSONA_SIGNALS) else { return false }
+  return withUnsafeBytes(of: &process.pointee.signals_watched) {
+    $0.load(fromByteOffset: foreign / 64 * 8, as: UInt64.self) >> UInt64(foreign % 64) & 1 != 0
   }
 }
 

@@ -78,6 +78,9 @@ extension Call {
     case EventFilter.timer: isPending = countExpirations(watch, knote)
     case EventFilter.process, EventFilter.processDescriptor: isPending = noteExit(watch, knote)
     case EventFilter.vnode: isPending = noteChanges(watch, knote)
+    case EventFilter.signal:
+      knote.pointee.askedData &+= 1
+      isPending = countSignals(knote)
     default:
       if knote.pointee.isFile {
         drainInotify(watch) { _ in }
@@ -126,7 +129,7 @@ extension Call {
       knote.pointee.event.data = 0
       knote.pointee.event.fflags = 0
       if event.filter == EventFilter.user { knote.pointee.state = 0 }
-      if event.filter == EventFilter.signal { knote.pointee.state &+= UInt64(bitPattern: event.data) }
+      if event.filter == EventFilter.signal { forgetSignals(knote, told: event.data) }
     }
     if flags & EventFlag.dispatch != 0 {
       knote.pointee.isDisabled = true

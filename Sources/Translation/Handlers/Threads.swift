@@ -24,6 +24,7 @@ func threadNew(_ call: inout Call) -> Int {
 
 /// thr_exit(2): the last thread does not exit, the process does.
 func threadExit(_ call: inout Call) -> Int {
+  call.releaseRobustMutexes()
   persona_end_thread(call.thread, call.words[0])
   return Int(PERSONA_JUMP)
 }
