@@ -197,7 +197,7 @@ static void sample(long argc, char **argv, char **environment) {
     absolute.limit.sec -= 1;
     expect("wait until the past", umtx(&word, WAIT_UINT_PRIVATE, 5, (void *)sizeof absolute, &absolute), -ETIMEDOUT);
     expect("wait without memory", umtx((void *)64, WAIT_UINT, 5, 0, 0), -EFAULT);
-    expect("no such operation", umtx(&word, 99, 0, 0, 0), -EOPNOTSUPP);
+    expect("no such operation", umtx(&word, 99, 0, 0, 0), -EINVAL);
     mutex.owner = 0;
     expect("trylock", umtx(&mutex, MUTEX_TRYLOCK, 0, 0, 0), 0);
     holds("owner", (mutex.owner & 0x7fffffff) == (uint32_t)self());
