@@ -39,7 +39,9 @@ final class CallWriter {
   /// Writes the arguments and notes their `ranges`; one that the call does not look at has an empty one.
   func writeArguments(_ call: LoggedCall, separator: StaticString) {
     ranges.removeAll(keepingCapacity: true)
-    guard call.hasEntry, let index = foreign.call(Int(call.number)) else { return text.append("...") }
+    guard let index = foreign.call(Int(call.number)) else { return text.append("...") }
+    // A child begins with the end of its parent's fork, of which nothing is missing.
+    guard call.hasEntry || foreign.calls[index].arguments.isEmpty else { return text.append("...") }
     let count = min(foreign.calls[index].arguments.count, 8)
     for position in 0..<count {
       if isLeftOut(foreign, foreign.calls[index], position, { call.arguments[$0] }) {
@@ -77,7 +79,11 @@ final class CallWriter {
         }
         write(after, argument.value, isArray: argument.isArray)
       } else if before == nil {
-        write(address: word)
+        if case .result(0, _) = call.end, argument.isCountedByResult, word != 0 {
+          text.append(argument.value.kind == .bytes || argument.value.kind == .text ? "\"\"" : "[]")
+        } else {
+          write(address: word)
+        }
       }
     }
   }

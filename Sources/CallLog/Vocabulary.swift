@@ -66,6 +66,8 @@ final class Vocabulary {
     var direction = Direction.in
     /// More than one element may be there.
     var isArray = false
+    /// The call's result tells how many elements the call has written.
+    var isCountedByResult = false
     /// A whole environment: only its length is shown.
     var isEnvironment = false
   }
@@ -290,7 +292,7 @@ final class Vocabulary {
     case .pointer(let direction, let pointee, let count):
       return Argument(
         name: name, form: .pointer, value: self.pointee(Vocabulary.isSignal(argument) ? .scalar(.signal) : pointee),
-        direction: direction, isArray: count != .one)
+        direction: direction, isArray: count != .one, isCountedByResult: count == .result)
     }
   }
 

@@ -1,3 +1,8 @@
+import enum CallLog.LogFormat
+
+/// How the call log is written: `text`, `json` or `summary`.
+public typealias TraceFormat = LogFormat
+
 /// What the user asked `persona run` to do.
 public struct RunConfiguration: Sendable, Equatable {
   public enum TraceDestination: Sendable, Equatable {
@@ -11,6 +16,7 @@ public struct RunConfiguration: Sendable, Equatable {
   public var arguments: [String]
   /// Where the call log goes; nil when calls are not logged.
   public var trace: TraceDestination?
+  public var traceFormat = TraceFormat.text
   /// The personality that the user insists on, in place of what the file says.
   public var personality: PersonalityChoice?
   /// The shadow root: absolute paths are looked up there first.

@@ -44,7 +44,9 @@ final class Session {
     if let logOutput {
       let memory = try CallLogMemory()
       let (foreign, linux) = try personality.vocabulary()
-      log = CallLog(memory: memory.memory, foreign: foreign, linux: linux, output: logOutput)
+      log = CallLog(
+        memory: memory.memory, foreign: foreign, linux: linux, output: logOutput,
+        format: configuration.traceFormat)
       logMemory = memory
     } else {
       log = nil

@@ -20,13 +20,18 @@ struct RunArguments: ParsableArguments {
       "Use the personalities in this folder before the installed ones. May be repeated.", valueName: "dir"))
   var personalities: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Write the call log as text, as json (one object a line), or as a summary at the end.", valueName: "format"))
+  var traceFormat: String?
+
   @Argument(
     parsing: .captureForPassthrough,
     help: ArgumentHelp("The program and its arguments; options end here.", valueName: "program"))
   var command: [String] = []
 
   /// The options that take their value from the next argument.
-  private static let valued: Set<String> = ["--as", "--root", "--personalities"]
+  private static let valued: Set<String> = ["--as", "--root", "--personalities", "--trace-format"]
 
   /// Rewrites `--trace=FILE` before the program's name as `--trace-output=FILE`, since an option whose value may be
   /// left out must not take the program for it.
@@ -53,6 +58,9 @@ struct RunArguments: ParsableArguments {
       throw ValidationError(
         "'\(personality)' is no personality: write NAME or NAME:RELEASE, such as freebsd:14.1")
     }
+    if let traceFormat, TraceFormat(rawValue: traceFormat) == nil {
+      throw ValidationError("'\(traceFormat)' is no format of the call log: text, json or summary")
+    }
     for folder in [root].compactMap({ $0 }) + personalities {
       guard RunArguments.isDirectory(folder) else {
         throw ValidationError("'\(folder)' is not a directory")
@@ -68,10 +76,15 @@ struct RunArguments: ParsableArguments {
   private var words: ArraySlice<String> { command.first == "--" ? command.dropFirst() : command[...] }
 
   func configuration(trace: RunConfiguration.TraceDestination?) -> RunConfiguration {
-    RunConfiguration(
+    var result = RunConfiguration(
       program: words.first ?? "", arguments: Array(words.dropFirst()), trace: trace,
       personality: personality.flatMap { PersonalityChoice($0) }, root: root,
       personalityDirectories: personalities)
+    if let format = traceFormat.flatMap({ TraceFormat(rawValue: $0) }) {
+      result.traceFormat = format
+      if trace == nil { result.trace = .standardError }
+    }
+    return result
   }
 }
 
@@ -79,8 +92,8 @@ struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Run a program.",
     usage: """
-      persona run [--trace[=<file>]] [--as <name[:release]>] [--root <dir>] [--personalities <dir>] \
-      [--] <program> [<argument> ...]
+      persona run [--trace[=<file>]] [--trace-format <format>] [--as <name[:release]>] \
+      [--root <dir>] [--personalities <dir>] [--] <program> [<argument> ...]
       """)
 
   @Flag(help: "Log every call to standard error; --trace=FILE logs to a file.")
@@ -102,8 +115,8 @@ struct Trace: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Run a program and log its calls: the same as run --trace.",
     usage: """
-      persona trace [--output <file>] [--as <name[:release]>] [--root <dir>] [--personalities <dir>] \
-      [--] <program> [<argument> ...]
+      persona trace [--output <file>] [--trace-format <format>] [--as <name[:release]>] \
+      [--root <dir>] [--personalities <dir>] [--] <program> [<argument> ...]
       """)
 
   @Option(

@@ -213,6 +213,8 @@ import Testing
         .entry(1, [0]))
         == [#"[100] execve("/bin/ls", ["ls", "-l"], [/* 2 variables */]) = 0"#, "[100] exit(0) = ?"])
     #expect(lines(.exit(3, 5)) == ["[100] read(...) = 5"])
+    #expect(lines(.exit(2, 0)) == ["[100] fork() = 0"])
+    #expect(line(3, [0, path, 9], 0) == #"[100] read(0, "", 9) = 0"#)
   }
 
   @Test func endedProcessesAreWrittenAtOnce() {

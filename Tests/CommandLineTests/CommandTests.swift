@@ -25,6 +25,7 @@ import Testing
     (["run", "--bogus", "true"], "unknown option '--bogus'"),
     (["run", "--as", "free bsd", "true"], "'free bsd' is no personality: write NAME or NAME:RELEASE, such as freebsd:14.1"),
     (["run", "--root", "/no/such/folder", "true"], "'/no/such/folder' is not a directory"),
+    (["trace", "--trace-format", "xml", "true"], "'xml' is no format of the call log: text, json or summary"),
     (["trace", "--root"], "Missing value for '--root <dir>'"),
   ])
   func refusesWrongUsage(arguments: [String], message: String) throws {
