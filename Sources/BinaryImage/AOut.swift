@@ -1,6 +1,7 @@
 extension Image {
-  /// Recognises the i386 a.out dialects: OMAGIC 0407, NMAGIC 0410, ZMAGIC 0413, QMAGIC 0314, in a_magic (386BSD),
-  /// a_midmag in network order (NetBSD sys/sys/exec_aout.h) or a_info with a machine type (Linux uapi/linux/a.out.h).
+  /// Recognises the i386 a.out dialects: OMAGIC 0407, NMAGIC 0410, ZMAGIC 0413, QMAGIC 0314, in a_magic
+  /// (386BSD), a_midmag in network order (NetBSD sys/sys/exec_aout.h) or a_info with a machine type (Linux
+  /// uapi/linux/a.out.h).
   init?(aout bytes: ImageBytes) throws(ImageError) {
     guard bytes.count >= 32 else { return nil }
     let magics: [UInt16] = [0o407, 0o410, 0o413, 0o314]

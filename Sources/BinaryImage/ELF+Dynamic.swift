@@ -39,7 +39,8 @@ struct DynamicSection {
     guard let strings, let table = DynamicSection.fileOffset(strings, headers) else { return }
     func name(_ index: UInt64) throws(ImageError) -> String {
       guard index < stringsSize, file.bytes.holds(table, index),
-        let text = try file.bytes.text(table + index, limit: min(stringsSize - index, DynamicSection.nameLimit))
+        let text = try file.bytes.text(
+          table + index, limit: min(stringsSize - index, DynamicSection.nameLimit))
       else {
         throw ImageError(
           .corrupt, offset: segment.offset,

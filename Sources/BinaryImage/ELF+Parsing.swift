@@ -56,7 +56,8 @@ struct ELFHeader {
       throw ImageError(.corrupt, offset: 4, cause: "corrupt: ELF class \(ident[4]) is neither 32 nor 64 bits")
     }
     guard ident[5] == 1 || ident[5] == 2 else {
-      throw ImageError(.corrupt, offset: 5, cause: "corrupt: byte order \(ident[5]) is neither little nor big endian")
+      throw ImageError(
+        .corrupt, offset: 5, cause: "corrupt: byte order \(ident[5]) is neither little nor big endian")
     }
     guard ident[6] == 1 else {
       throw ImageError(.corrupt, offset: 6, cause: "corrupt: ELF version \(ident[6]) does not exist")
@@ -89,7 +90,8 @@ struct ELFHeader {
     var sectionCount = UInt64(try half(tail + 8))
 
     guard headerSize >= (is64 ? 64 : 52) else {
-      throw ImageError(.corrupt, offset: tail, cause: "corrupt: e_ehsize \(headerSize) is less than an ELF header")
+      throw ImageError(
+        .corrupt, offset: tail, cause: "corrupt: e_ehsize \(headerSize) is less than an ELF header")
     }
     // The first section header holds counts that do not fit into the ELF header.
     let sectionSize: UInt64 = is64 ? 64 : 40
@@ -118,11 +120,14 @@ struct ELFHeader {
       }
       guard programCount <= ELFFile.programHeaderLimit else {
         throw ImageError(
-          .corrupt, offset: tail + 4, cause: "corrupt: \(programCount) program headers are more than any system loads")
+          .corrupt, offset: tail + 4,
+          cause: "corrupt: \(programCount) program headers are more than any system loads")
       }
       try bytes.require(programHeaderOffset, programCount * size, "the program header table")
     }
-    if hasSections, sectionCount <= ELFFile.sectionLimit, bytes.holds(sectionOffset, sectionCount * sectionSize) {
+    if hasSections, sectionCount <= ELFFile.sectionLimit,
+      bytes.holds(sectionOffset, sectionCount * sectionSize)
+    {
       try bytes.require(sectionOffset, sectionCount * sectionSize, "the section headers")
       self.sectionCount = sectionCount
     } else {
@@ -200,7 +205,9 @@ final class ELFFile {
 
   /// Every note in the PT_NOTE segments, or in SHT_NOTE sections when there is no such segment.
   func notes(_ headers: [ProgramHeader]) -> [ELFNote] {
-    var places = headers.filter { $0.type == ProgramHeader.note }.map { ($0.offset, $0.fileSize, $0.alignment) }
+    var places = headers.filter { $0.type == ProgramHeader.note }.map {
+      ($0.offset, $0.fileSize, $0.alignment)
+    }
     if places.isEmpty {
       places = sections().filter { $0.header.sh_type == SHT_NOTE }.map {
         ($0.header.sh_offset, $0.header.sh_size, $0.header.sh_addralign)
@@ -247,7 +254,8 @@ final class ELFFile {
     guard elf_getshdrstrndx(handle, &nameIndex) == 0 else { return [] }
     var names = GElf_Shdr()
     guard let nameSection = elf_getscn(handle, nameIndex), gelf_getshdr(nameSection, &names) != nil,
-      names.sh_type == SHT_STRTAB, (try? bytes.require(names.sh_offset, names.sh_size, "section names")) != nil
+      names.sh_type == SHT_STRTAB,
+      (try? bytes.require(names.sh_offset, names.sh_size, "section names")) != nil
     else { return [] }
     var found: [Section] = []
     var section = elf_nextscn(handle, nil)

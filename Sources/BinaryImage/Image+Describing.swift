@@ -8,7 +8,8 @@ extension ImageFormat {
       "a \(isPlus ? "PE32+" : "PE32") program for \(ImageFormat.peMachineName(machine))"
     case .dos: "an MS-DOS program"
     case .coff386: "an i386 COFF program"
-    case .xout(let cpu): "an x.out program for \(cpu == 0x4a ? "386" : cpu == 0x44 ? "8086 or 286" : "processor \(cpu)")"
+    case .xout(let cpu):
+      "an x.out program for \(cpu == 0x4a ? "386" : cpu == 0x44 ? "8086 or 286" : "processor \(cpu)")"
     case .aout(let variant, let magic):
       "an i386 a.out program (\(ImageFormat.aoutName(magic))"
         + (variant == .linux ? ", Linux)" : variant == .classic ? ")" : ", NetBSD header)")

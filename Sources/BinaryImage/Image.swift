@@ -11,7 +11,8 @@ public struct Image: Sendable, Equatable {
   public var elf: ELFDetails?
 
   public init(
-    format: ImageFormat, origin: Origin = Origin(), fileSize: UInt64, entry: UInt64 = 0, elf: ELFDetails? = nil
+    format: ImageFormat, origin: Origin = Origin(), fileSize: UInt64, entry: UInt64 = 0,
+    elf: ELFDetails? = nil
   ) {
     self.format = format
     self.origin = origin
@@ -25,7 +26,8 @@ public struct Image: Sendable, Equatable {
 public enum ImageFormat: Sendable, Equatable {
   /// ELF; `machine` is e_machine (SysV gABI).
   case elf(ELFClass, machine: UInt16)
-  /// PE32 (`isPlus` false) or PE32+; `machine` is IMAGE_FILE_HEADER.Machine (Microsoft PE/COFF specification).
+  /// PE32 (`isPlus` false) or PE32+; `machine` is IMAGE_FILE_HEADER.Machine (Microsoft PE/COFF
+  /// specification).
   case pe(isPlus: Bool, machine: UInt16)
   /// An MS-DOS or 16-bit Windows program: "MZ" without a PE header.
   case dos

@@ -19,7 +19,8 @@ final class ImageBytes {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw ImageBytes.unreadable(errno) }
     guard status.st_size >= 0, UInt64(status.st_size) <= ImageBytes.sizeLimit else {
-      throw ImageError(.corrupt, offset: 0, cause: "larger than any program", remedy: "name an executable file")
+      throw ImageError(
+        .corrupt, offset: 0, cause: "larger than any program", remedy: "name an executable file")
     }
     let count = UInt64(status.st_size)
     let length = Int((count + 2 * ImageBytes.pageSize) / ImageBytes.pageSize * ImageBytes.pageSize)
@@ -31,7 +32,9 @@ final class ImageBytes {
 
   init(copying bytes: [UInt8]) {
     let length = (bytes.count + 8191) / 4096 * 4096
-    guard let memory = try? ImageBytes.reserve(length) else { fatalError("out of memory for \(length) bytes") }
+    guard let memory = try? ImageBytes.reserve(length) else {
+      fatalError("out of memory for \(length) bytes")
+    }
     base = memory
     bytes.withUnsafeBytes { source in
       if let start = source.baseAddress { memory.copyMemory(from: start, byteCount: source.count) }

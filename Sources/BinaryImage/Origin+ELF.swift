@@ -27,7 +27,9 @@ extension Origin {
   }
 
   private mutating func add(_ system: OperatingSystem, _ text: String, conclusive: Bool = true) {
-    guard evidence.count < 32, !evidence.contains(where: { $0.system == system && $0.text == text }) else { return }
+    guard evidence.count < 32, !evidence.contains(where: { $0.system == system && $0.text == text }) else {
+      return
+    }
     evidence.append(Evidence(system, text, isConclusive: conclusive))
   }
 
@@ -168,7 +170,8 @@ extension String {
 }
 
 extension Release {
-  /// A release by the number that the system's own programs compare; nil for systems whose numbers are not known.
+  /// A release by the number that the system's own programs compare; nil for systems whose numbers are not
+  /// known.
   public init?(_ system: OperatingSystem, _ number: UInt32) {
     switch system {
     case .freebsd: self = .freebsd(number)

@@ -27,6 +27,7 @@ extension Image {
       ? try bytes.load(start + 48, as: UInt64.self, "the image base")
       : UInt64(try bytes.load(start + 52, as: UInt32.self, "the image base"))
     self.init(
-      format: .pe(isPlus: isPlus, machine: machine), origin: origin, fileSize: bytes.count, entry: base &+ entry)
+      format: .pe(isPlus: isPlus, machine: machine), origin: origin, fileSize: bytes.count,
+      entry: base &+ entry)
   }
 }

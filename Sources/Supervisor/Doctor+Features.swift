@@ -3,7 +3,8 @@ import CHost
 import Glibc
 
 extension DoctorReport {
-  /// The kernel features that are tried, the needed ones first. Releases: man pages of Linux, and its Kconfig.
+  /// The kernel features that are tried, the needed ones first. Releases: man pages of Linux, and its
+  /// Kconfig.
   static let features: [(persona_feature, Requirement)] = [
     (
       PERSONA_FEATURE_USER_DISPATCH,
@@ -43,7 +44,9 @@ extension DoctorReport {
       Requirement(
         name: "FSGSBASE instructions", weight: .needed,
         loss: "the engine cannot set a thread's TLS base without extra calls",
-        remedy: "use Linux 5.9 or later without nofsgsbase, on an Intel Ivy Bridge, AMD Excavator or later processor")
+        remedy:
+          "use Linux 5.9 or later without nofsgsbase, on an Intel Ivy Bridge, AMD Excavator or later"
+      )
     ),
     (
       PERSONA_FEATURE_SYNC_WAKEUP,
@@ -55,7 +58,8 @@ extension DoctorReport {
       PERSONA_FEATURE_OPENAT2,
       Requirement(
         name: "openat2 with RESOLVE_IN_ROOT", weight: .useful,
-        loss: "--root does not work", remedy: "use Linux 5.6 or later; in a container, allow the openat2 call")
+        loss: "--root does not work", remedy: "use Linux 5.6 or later; in a container, allow the openat2 call"
+      )
     ),
     (
       PERSONA_FEATURE_PIDFD,
@@ -80,7 +84,8 @@ extension DoctorReport {
       Requirement(
         name: "user namespaces", weight: .useful,
         loss: "chroot, jails and mounts of a guest need root",
-        remedy: "as root: sysctl user.max_user_namespaces=10000, kernel.unprivileged_userns_clone=1 (Debian), "
+        remedy:
+          "as root: sysctl user.max_user_namespaces=10000, kernel.unprivileged_userns_clone=1 (Debian), "
           + "kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu)")
     ),
     (
@@ -94,7 +99,9 @@ extension DoctorReport {
   mutating func addKernel() {
     var name = utsname()
     uname(&name)
-    let release = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    let release = withUnsafeBytes(of: &name.release) {
+      String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+    }
     let numbers = release.split(whereSeparator: { $0 == "." || $0 == "-" }).prefix(2).map { Int($0) ?? 0 }
     let isRecent = numbers.count == 2 && (numbers[0], numbers[1]) >= (5, 11)
     add(
@@ -111,7 +118,8 @@ extension DoctorReport {
       remedy: "as root: sysctl vm.mmap_min_addr=0")
     let value = HostLimits.minimumAddress()
     add(
-      requirement, missing: value <= 0x10000 ? nil : "nothing can be mapped below \(value)", detail: "\(value)")
+      requirement, missing: value <= 0x10000 ? nil : "nothing can be mapped below \(value)",
+      detail: "\(value)")
   }
 
   mutating func addBinfmt() {
@@ -119,7 +127,8 @@ extension DoctorReport {
     let isKnown = contents(of: "/proc/filesystems").contains("binfmt_misc")
     add(
       Requirement(
-        name: "binfmt_misc", weight: .useful, loss: "foreign programs cannot be started by name alone; persona run works",
+        name: "binfmt_misc", weight: .useful,
+        loss: "foreign programs cannot be started by name alone; persona run works",
         remedy: "as root: mount -t binfmt_misc none /proc/sys/fs/binfmt_misc"),
       missing: status == "enabled" ? nil : isKnown ? "not mounted or disabled" : "not in this kernel")
   }
@@ -143,7 +152,9 @@ extension DoctorReport {
     add(
       Requirement(
         name: "Persona's engine", weight: .needed, loss: "no program can be started",
-        remedy: "build or install Persona again; the engine belongs into ../lib/persona beside the executable's folder"),
+        remedy:
+          "build or install Persona again; the engine belongs into ../lib/persona beside its bin folder"
+      ),
       missing: reason, detail: path)
   }
 
@@ -153,8 +164,10 @@ extension DoctorReport {
     add(
       Requirement(
         name: "personalities", weight: .needed, loss: "no foreign call can be translated",
-        remedy: "build or install Persona again; they belong into ../share/persona beside the executable's folder"),
-      missing: names.isEmpty || !hasLinux ? "\(installation.personalities): none or no description of Linux" : nil,
+        remedy:
+          "build or install Persona again; they belong into ../share/persona beside its bin folder"),
+      missing: names.isEmpty || !hasLinux
+        ? "\(installation.personalities): none or no description of Linux" : nil,
       detail: names.joined(separator: " "))
   }
 }

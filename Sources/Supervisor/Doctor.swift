@@ -60,7 +60,7 @@ public struct DoctorReport: Sendable {
       missing.isEmpty
       ? "Everything that Persona uses is there.\n"
       : isHealthy
-        ? "FreeBSD programs run here; \(missing.count) optional \(missing.count == 1 ? "feature is" : "features are") missing.\n"
+        ? "FreeBSD programs run here; optional features that are missing: \(missing.count).\n"
         : "Programs cannot be run here until what is needed is there.\n"
     return text
   }

@@ -16,7 +16,8 @@ public struct Installation: Sendable {
         .ours, "cannot read /proc/self/exe: \(describe(errno))", remedy: "mount a proc file system on /proc")
     }
     let parts = executable.utf8.split(separator: 47).dropLast(2)
-    return Installation(prefix: "/" + parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/"))
+    return Installation(
+      prefix: "/" + parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/"))
   }
 
   /// The engine that every guest is started with.

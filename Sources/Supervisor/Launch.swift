@@ -41,7 +41,8 @@ public struct Launch: ~Copyable {
         guard acceptsUnmarked || recognition != .native(isStated: false) else {
           throw LaunchError(
             .cannotRun, file: file.path, "carries no mark of its system",
-            remedy: "if it is not for Linux, name the system with --as, one of: " + available.joined(separator: ", "))
+            remedy: "if it is not for Linux, name the system with --as, one of: "
+              + available.joined(separator: ", "))
         }
         let linker = recognition.isForeign ? try Launch.linker(of: file, root: root) : nil
         self.recognition = recognition
@@ -51,7 +52,8 @@ public struct Launch: ~Copyable {
         return
       }
       let scriptPath = arguments.first.map { $0.utf8.contains(47) ? $0 : file.path } ?? file.path
-      arguments = [script.interpreter] + (script.argument.map { [$0] } ?? []) + [scriptPath]
+      arguments =
+        [script.interpreter] + (script.argument.map { [$0] } ?? []) + [scriptPath]
         + arguments.dropFirst()
       file = try Launch.interpreter(script.interpreter, of: file.path, root: root)
     }
@@ -70,12 +72,15 @@ public struct Launch: ~Copyable {
       throw LaunchError(
         .cannotRun, file: script, "its interpreter \(path) does not exist",
         remedy: root == nil
-          ? "give the folder that holds the foreign system's files with --root" : "put it under the --root folder")
+          ? "give the folder that holds the foreign system's files with --root"
+          : "put it under the --root folder")
     }
   }
 
   /// Opens the run-time linker, after checking that the program itself can be loaded at all.
-  private static func linker(of file: borrowing ProgramFile, root: String?) throws(LaunchError) -> ProgramFile? {
+  private static func linker(of file: borrowing ProgramFile, root: String?) throws(LaunchError)
+    -> ProgramFile?
+  {
     do {
       _ = try PlacedImage(file.image, index: 0)
     } catch {
@@ -85,7 +90,8 @@ public struct Launch: ~Copyable {
       let libraries = file.image.elf?.neededLibraries ?? []
       guard libraries.isEmpty || file.image.elf?.kind == .sharedObject else {
         throw LaunchError(
-          .cannotRun, file: file.path, "needs \(libraries.joined(separator: ", ")) but names no run-time linker",
+          .cannotRun, file: file.path,
+          "needs \(libraries.joined(separator: ", ")) but names no run-time linker",
           remedy: "link it again without -nostdlib, or statically")
       }
       return nil

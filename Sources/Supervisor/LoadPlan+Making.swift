@@ -23,7 +23,8 @@ extension LoadPlan {
     program: Image, interpreter: Image? = nil, auxiliary: [AuxiliaryRule], options: LoadOptions
   ) throws(LoadPlanError) -> LoadPlan {
     var placed = try PlacedImage(program, index: 0)
-    // FreeBSD moves a position-independent program only if its first segment lies at 0 (sys/kern/imgact_elf.c).
+    // FreeBSD moves a position-independent program only if its first segment lies at 0
+    // (sys/kern/imgact_elf.c).
     let isMovable = program.elf?.isRelocatable == true && placed.segments.map(\.address).min() == 0
     let base = isMovable ? PlacedImage.programBase.rounded(up: placed.alignment) : 0
     try placed.place(at: base, minimumAddress: options.minimumAddress, beside: [])
@@ -50,7 +51,8 @@ extension LoadPlan {
     return plan
   }
 
-  /// Puts the run-time linker after the room for the program's data, as FreeBSD does, or where there is place.
+  /// Puts the run-time linker after the room for the program's data, as FreeBSD does, or where there is
+  /// place.
   private static func placeLinker(
     _ interpreter: Image, after program: PlacedImage, _ options: LoadOptions
   ) throws(LoadPlanError) -> PlacedImage {
@@ -79,7 +81,8 @@ extension LoadPlan {
       }
     }
     throw failure
-      ?? LoadPlanError(.addressTaken, "there is no room for its run-time linker", remedy: "link it statically")
+      ?? LoadPlanError(
+        .addressTaken, "there is no room for its run-time linker", remedy: "link it statically")
   }
 
   private static func value(

@@ -31,8 +31,8 @@ struct PlacedImage {
   static let pageSize: UInt64 = 4096
   /// One past the last page that a program may use (x86-64 with 47 bits, Linux TASK_SIZE_MAX).
   static let addressLimit: UInt64 = 0x7fff_ffff_f000
-  /// FreeBSD's default limit of a data segment (sys/amd64/include/vmparam.h, MAXDSIZ); also how much room is left
-  /// for it before the run-time linker (sys/kern/imgact_elf.c).
+  /// FreeBSD's default limit of a data segment (sys/amd64/include/vmparam.h, MAXDSIZ); also how much room is
+  /// left for it before the run-time linker (sys/kern/imgact_elf.c).
   static let dataLimit: UInt64 = 32 << 30
   /// Where FreeBSD puts a position-independent program (sys/amd64/include/elf.h, ET_DYN_LOAD_ADDR).
   static let programBase: UInt64 = 0x0102_1000
@@ -50,7 +50,8 @@ struct PlacedImage {
   /// The largest alignment that a segment asks for.
   private(set) var alignment: UInt64 = PlacedImage.pageSize
 
-  /// Computes page-aligned segments relative to `bias` 0 and checks everything that does not depend on the place.
+  /// Computes page-aligned segments relative to `bias` 0 and checks everything that does not depend on the
+  /// place.
   init(_ image: Image, index: UInt32) throws(LoadPlanError) {
     let elf = try PlacedImage.loadable(image)
     let loads = elf.programHeaders.filter { $0.type == ProgramHeader.load && $0.memorySize > 0 }
@@ -142,13 +143,15 @@ struct PlacedImage {
     let start = header.address / pageSize * pageSize
     let inPage = header.address - start
     var segment = LoadPlan.Segment(
-      address: start, length: (end - start + pageSize - 1) / pageSize * pageSize, fileOffset: 0, fileLength: 0,
+      address: start, length: (end - start + pageSize - 1) / pageSize * pageSize, fileOffset: 0,
+      fileLength: 0,
       protection: protection(header.flags), image: index)
     if header.fileSize > 0 {
       guard header.offset <= fileSize, header.fileSize <= fileSize - header.offset else {
         throw LoadPlanError(
           .badSegment,
-          "truncated: \(what) needs \(header.fileSize) bytes from byte \(header.offset), the file has \(fileSize)",
+          "truncated: \(what) needs \(header.fileSize) bytes from byte \(header.offset), "
+            + "the file has \(fileSize)",
           remedy: remedy)
       }
       guard header.offset % pageSize == inPage else {
@@ -189,7 +192,8 @@ struct PlacedImage {
     for index in segments.indices {
       let (address, overflow) = segments[index].address.addingReportingOverflow(bias)
       let segment = segments[index]
-      guard !overflow, address <= PlacedImage.addressLimit, segment.length <= PlacedImage.addressLimit - address
+      guard !overflow, address <= PlacedImage.addressLimit,
+        segment.length <= PlacedImage.addressLimit - address
       else {
         throw LoadPlanError(
           .badSegment, "its segments end beyond the address space", remedy: "get a fresh copy of the file")
@@ -197,7 +201,8 @@ struct PlacedImage {
       guard address >= minimumAddress else {
         throw LoadPlanError(
           .addressTaken,
-          "it must be loaded at \(hexadecimal(address)), below vm.mmap_min_addr (\(hexadecimal(minimumAddress)))",
+          "it must be loaded at \(hexadecimal(address)), "
+            + "below vm.mmap_min_addr (\(hexadecimal(minimumAddress)))",
           remedy: "lower it as root: sysctl vm.mmap_min_addr=\(address)")
       }
       guard
@@ -209,7 +214,8 @@ struct PlacedImage {
       }
       if let other = others.first(where: { $0.address < address + segment.length && address < $0.end }) {
         throw LoadPlanError(
-          .addressTaken, "its segment at \(hexadecimal(address)) overlaps the one at \(hexadecimal(other.address))",
+          .addressTaken,
+          "its segment at \(hexadecimal(address)) overlaps the one at \(hexadecimal(other.address))",
           remedy: "link one of them for another address")
       }
       segments[index].address = address

@@ -2,7 +2,8 @@ import BinaryImage
 import PersonalityTables
 
 extension Personality {
-  /// Lets the system claim another release: the number that programs compare, and wherever its variables name it.
+  /// Lets the system claim another release: the number that programs compare, and wherever its variables name
+  /// it.
   mutating func claim(_ wanted: UInt32) {
     guard let system = OperatingSystem(rawValue: name) else {
       release = wanted

@@ -49,7 +49,8 @@ public struct ProgramFile: ~Copyable {
       LaunchError(.notFound, file: shown, "no such file", remedy: "check the path")
     case EACCES:
       LaunchError(
-        .cannotRun, file: shown, "permission denied", remedy: "check the permissions of the file and its folders")
+        .cannotRun, file: shown, "permission denied",
+        remedy: "check the permissions of the file and its folders")
     case ELOOP:
       LaunchError(.cannotRun, file: shown, "too many symbolic links", remedy: "check where they lead")
     default:
@@ -57,7 +58,8 @@ public struct ProgramFile: ~Copyable {
     }
   }
 
-  private static func checkExecutable(_ hostPath: String, _ shown: String, _ status: stat) throws(LaunchError) {
+  private static func checkExecutable(_ hostPath: String, _ shown: String, _ status: stat) throws(LaunchError)
+  {
     switch status.st_mode & S_IFMT {
     case S_IFREG: break
     case S_IFDIR:
@@ -85,7 +87,9 @@ public struct ProgramFile: ~Copyable {
 extension ProgramFile {
   /// Finds a program as execvp(3) does: a name with a slash is a path, any other is searched in `searchPath`.
   /// Absolute paths are looked up under `root` first.
-  public static func find(_ name: String, searchPath: String?, root: String?) throws(LaunchError) -> ProgramFile {
+  public static func find(_ name: String, searchPath: String?, root: String?) throws(LaunchError)
+    -> ProgramFile
+  {
     guard !name.isEmpty else {
       throw LaunchError(.notFound, "the program's name is empty", remedy: "name a program")
     }
@@ -103,9 +107,11 @@ extension ProgramFile {
       }
     }
     if let refused {
-      throw LaunchError(.cannotRun, file: refused, "is not executable", remedy: "chmod +x it, if it is meant to be run")
+      throw LaunchError(
+        .cannotRun, file: refused, "is not executable", remedy: "chmod +x it, if it is meant to be run")
     }
-    throw LaunchError(.notFound, file: name, "no such program in PATH", remedy: "give its path, such as ./\(name)")
+    throw LaunchError(
+      .notFound, file: name, "no such program in PATH", remedy: "give its path, such as ./\(name)")
   }
 
   /// Opens a path, under `root` first when it is absolute.

@@ -69,7 +69,8 @@ public struct PersonalityChoice: Sendable, Equatable {
     }
   }
 
-  /// The systems' own encodings of a release: `__FreeBSD_version`, `__NetBSD_Version__`, `__DragonFly_version`.
+  /// The systems' own encodings of a release: `__FreeBSD_version`, `__NetBSD_Version__`,
+  /// `__DragonFly_version`.
   private static func release(_ name: String, _ major: UInt32, _ minor: UInt32) -> UInt32 {
     switch name {
     case "freebsd": major * 100_000 + minor * 1000

@@ -7,7 +7,8 @@ struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Check personality tables and report every error.",
     discussion: """
-      Exit status: 0 when all tables are right, 1 when an error was reported, 125 when a folder could not be read.
+      Exit status: 0 when all tables are right, 1 when an error was reported, 125 when a folder could not be \
+      read.
       """)
 
   @Argument(help: ArgumentHelp("Folders of one personality each; all installed ones when none is given."))

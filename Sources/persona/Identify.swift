@@ -6,9 +6,9 @@ struct Identify: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Tell which system and processor files were built for.",
     discussion: """
-      One line for each file: its name, the system with its release when the file states it, the format, and how \
-      it is linked. Exit status: 0 when every file is a program of a known format, 1 when one is not or cannot be \
-      read.
+      One line for each file: its name, the system with its release when the file states it, the format, \
+      and how it is linked. Exit status: 0 when every file is a program of a known format, 1 when one is not \
+      or cannot be read.
       """)
 
   @Flag(name: .shortAndLong, help: "Also tell the evidence, the segments and the libraries.")
@@ -54,7 +54,8 @@ struct Identify: ParsableCommand {
 
   private func describe(_ image: Image) {
     for evidence in image.origin.evidence {
-      print("  \(evidence.isConclusive ? "states" : "hints at") \(evidence.system.displayName): \(evidence.text)")
+      print(
+        "  \(evidence.isConclusive ? "states" : "hints at") \(evidence.system.displayName): \(evidence.text)")
     }
     guard let elf = image.elf else { return }
     print("  entry \(hexadecimal(image.entry))")

@@ -33,8 +33,8 @@ struct RunArguments: ParsableArguments {
   /// The options that take their value from the next argument.
   private static let valued: Set<String> = ["--as", "--root", "--personalities", "--trace-format"]
 
-  /// Rewrites `--trace=FILE` before the program's name as `--trace-output=FILE`, since an option whose value may be
-  /// left out must not take the program for it.
+  /// Rewrites `--trace=FILE` before the program's name as `--trace-output=FILE`, since an option whose value
+  /// may be left out must not take the program for it.
   static func spelledOut(_ arguments: [String]) -> [String] {
     guard arguments.first == "run" else { return arguments }
     var result = arguments

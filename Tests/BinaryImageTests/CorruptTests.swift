@@ -23,10 +23,12 @@ import Testing
     let bytes = ELFBuilder.program().build()
     #expect(
       message(Array(bytes.prefix(10)))
-        == "truncated: the ELF identification needs 16 bytes, the file has 10 (at byte 0); get a fresh copy of the file")
+        == "truncated: the ELF identification needs 16 bytes, the file has 10 (at byte 0); get a fresh copy of the file"
+    )
     #expect(
       message(Array(bytes.prefix(40)))
-        == "truncated: the ELF header needs 64 bytes, the file has 40 (at byte 0); get a fresh copy of the file")
+        == "truncated: the ELF header needs 64 bytes, the file has 40 (at byte 0); get a fresh copy of the file"
+    )
     #expect(
       message(Array(bytes.prefix(100)))
         == "truncated: the program header table needs 168 bytes, the file has 100 (at byte 64); "
@@ -35,13 +37,16 @@ import Testing
 
   @Test func refusesWrongIdentification() {
     #expect(message(changed(4, [7])).hasPrefix("corrupt: ELF class 7 is neither 32 nor 64 bits (at byte 4)"))
-    #expect(message(changed(5, [0])).hasPrefix("corrupt: byte order 0 is neither little nor big endian (at byte 5)"))
+    #expect(
+      message(changed(5, [0])).hasPrefix("corrupt: byte order 0 is neither little nor big endian (at byte 5)")
+    )
     #expect(message(changed(6, [9])).hasPrefix("corrupt: ELF version 9 does not exist (at byte 6)"))
   }
 
   @Test func refusesWrongTables() {
     #expect(message(changed(54, [32, 0])).hasPrefix("corrupt: e_phentsize is 32, not 56 (at byte 54)"))
-    #expect(message(changed(52, [1, 0])).hasPrefix("corrupt: e_ehsize 1 is less than an ELF header (at byte 52)"))
+    #expect(
+      message(changed(52, [1, 0])).hasPrefix("corrupt: e_ehsize 1 is less than an ELF header (at byte 52)"))
     #expect(message(changed(56, [0xff, 0xf0])).contains("program headers are more than any system loads"))
     let farAway = changed(32, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])
     #expect(message(farAway).hasPrefix("truncated: the program header table needs 168 bytes"))
@@ -50,7 +55,8 @@ import Testing
   @Test func refusesAnInterpreterOutsideTheFile() {
     var builder = ELFBuilder.program()
     builder.segments.append(.init(3, offset: 0x10_0000, fileSize: 20))
-    #expect(message(builder.build()).hasPrefix("truncated: the run-time linker's path (PT_INTERP) needs 20 bytes"))
+    #expect(
+      message(builder.build()).hasPrefix("truncated: the run-time linker's path (PT_INTERP) needs 20 bytes"))
     builder.segments[3] = .init(3, content: Array("/libexec/ld-elf.so.1".utf8))
     #expect(message(builder.build()).hasPrefix("corrupt: PT_INTERP holds no path of 1 to 4095 bytes"))
   }

@@ -45,14 +45,17 @@ import Testing
     #expect(elf.threadLocalStorage?.memorySize == 64)
   }
 
-  @Test(arguments: [
-    ("FreeBSD", [1_400_097], OperatingSystem.freebsd, "14.0"),
-    ("NetBSD", [1_000_000_000], .netbsd, "10.0"),
-    ("NetBSD", [999_000_300], .netbsd, "9.99.3"),
-    ("DragonFly", [600_400], .dragonfly, "6.4"),
-    ("GNU", [0, 3, 2, 0], .linux, "3.2.0"),
-  ] as [(String, [UInt32], OperatingSystem, String)])
-  func tellsTheReleaseByTheNote(owner: String, words: [UInt32], system: OperatingSystem, release: String) throws {
+  @Test(
+    arguments: [
+      ("FreeBSD", [1_400_097], OperatingSystem.freebsd, "14.0"),
+      ("NetBSD", [1_000_000_000], .netbsd, "10.0"),
+      ("NetBSD", [999_000_300], .netbsd, "9.99.3"),
+      ("DragonFly", [600_400], .dragonfly, "6.4"),
+      ("GNU", [0, 3, 2, 0], .linux, "3.2.0"),
+    ] as [(String, [UInt32], OperatingSystem, String)])
+  func tellsTheReleaseByTheNote(owner: String, words: [UInt32], system: OperatingSystem, release: String)
+    throws
+  {
     var builder = ELFBuilder.program(osABI: 0)
     builder.addNote(owner, 1, words)
     let origin = try read(builder).origin

@@ -27,10 +27,11 @@ import Testing
     #expect(image.origin.system == .netbsd)
   }
 
-  @Test(arguments: [
-    ("#!/bin/sh\n", "/bin/sh", nil), ("#! /usr/bin/env  python3 -u \necho", "/usr/bin/env", "python3 -u"),
-    ("#!/bin/sh", "/bin/sh", nil), ("#!/bin/sh -e\r\n", "/bin/sh", "-e"),
-  ] as [(String, String, String?)])
+  @Test(
+    arguments: [
+      ("#!/bin/sh\n", "/bin/sh", nil), ("#! /usr/bin/env  python3 -u \necho", "/usr/bin/env", "python3 -u"),
+      ("#!/bin/sh", "/bin/sh", nil), ("#!/bin/sh -e\r\n", "/bin/sh", "-e"),
+    ] as [(String, String, String?)])
   func readsTheFirstLineOfAScript(text: String, interpreter: String, argument: String?) throws {
     let image = try Image(bytes: Array(text.utf8))
     #expect(image.format == .script(Script(interpreter: interpreter, argument: argument)))

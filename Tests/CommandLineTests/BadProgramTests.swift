@@ -20,7 +20,9 @@ import Testing
   }
 
   @Test func missingName() throws {
-    try check("no-such-program-anywhere", 127, "no such program in PATH; give its path, such as ./no-such-program-anywhere")
+    try check(
+      "no-such-program-anywhere", 127,
+      "no such program in PATH; give its path, such as ./no-such-program-anywhere")
   }
 
   @Test func directory() throws {
@@ -70,13 +72,15 @@ import Testing
     builder.machine = 183
     try check(
       try folder.file("arm", builder.build()), 126,
-      "is an ELF file for aarch64 (64 bits); this version runs programs for amd64 only; get that build of the program")
+      "is an ELF file for aarch64 (64 bits); this version runs programs for amd64 only; get that build of the program"
+    )
   }
 
   @Test func libraryAndObject() throws {
     var builder = ELFBuilder.program()
     builder.type = 1
-    try check(try folder.file("object.o", builder.build()), 126, "is an object file, not a program; link it first")
+    try check(
+      try folder.file("object.o", builder.build()), 126, "is an object file, not a program; link it first")
     builder = .linker()
     builder.entry = 0
     try check(
@@ -88,7 +92,8 @@ import Testing
     let path = try folder.file("unknown", ELFBuilder.program(osABI: 97).build())
     try check(
       path, 126,
-      "is an ELF file for amd64 (64 bits) of an unknown system (OSABI 97); name the system with --as, one of: freebsd")
+      "is an ELF file for amd64 (64 bits) of an unknown system (OSABI 97); name the system with --as, one of: freebsd"
+    )
   }
 
   @Test func unmarkedProgram() throws {
@@ -105,7 +110,8 @@ import Testing
   }
 
   @Test func dynamicProgramWithoutLinker() throws {
-    let path = try folder.file("dynamic", ELFBuilder.dynamicProgram(interpreter: "/libexec/none/ld-elf.so.1").build())
+    let path = try folder.file(
+      "dynamic", ELFBuilder.dynamicProgram(interpreter: "/libexec/none/ld-elf.so.1").build())
     try check(
       path, 126,
       "needs its run-time linker /libexec/none/ld-elf.so.1; "
@@ -117,7 +123,8 @@ import Testing
   }
 
   @Test func brokenLinker() throws {
-    let path = try folder.file("dynamic", ELFBuilder.dynamicProgram(interpreter: "/libexec/none/ld-elf.so.1").build())
+    let path = try folder.file(
+      "dynamic", ELFBuilder.dynamicProgram(interpreter: "/libexec/none/ld-elf.so.1").build())
     _ = try folder.file("libexec/none/ld-elf.so.1", Array(ELFBuilder.linker().build().prefix(0x1800)))
     try check(
       path, 126,

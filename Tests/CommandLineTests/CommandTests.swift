@@ -23,7 +23,10 @@ import Testing
     (["run", "--"], "no program is named"),
     (["run", ""], "the program's name is empty"),
     (["run", "--bogus", "true"], "unknown option '--bogus'"),
-    (["run", "--as", "free bsd", "true"], "'free bsd' is no personality: write NAME or NAME:RELEASE, such as freebsd:14.1"),
+    (
+      ["run", "--as", "free bsd", "true"],
+      "'free bsd' is no personality: write NAME or NAME:RELEASE, such as freebsd:14.1"
+    ),
     (["run", "--root", "/no/such/folder", "true"], "'/no/such/folder' is not a directory"),
     (["trace", "--trace-format", "xml", "true"], "'xml' is no format of the call log: text, json or summary"),
     (["trace", "--root"], "Missing value for '--root <dir>'"),
@@ -36,13 +39,17 @@ import Testing
 
   @Test func refusesUnknownPersonalities() throws {
     let outcome = try Executable.run("run", "--as", "beos:5", "/bin/true")
-    #expect(outcome == .init(status: 125, output: "", errors: "persona: there is no personality 'beos'; there are: freebsd\n"))
+    #expect(
+      outcome
+        == .init(
+          status: 125, output: "", errors: "persona: there is no personality 'beos'; there are: freebsd\n"))
   }
 
   /// Options of the program are the program's own, also those that Persona has too.
   @Test func leavesTheProgramsOptionsAlone() throws {
     for options in [[], ["--"], ["--trace"], ["--as", "freebsd", "--"], ["--as=freebsd"]] {
-      let outcome = try Executable.run(["run"] + options + ["/no/such/program", "--help", "--trace=x", "--", "-v"])
+      let outcome = try Executable.run(
+        ["run"] + options + ["/no/such/program", "--help", "--trace=x", "--", "-v"])
       #expect(outcome.status == 127)
       #expect(outcome.errors == "persona: /no/such/program: no such file; check the path\n")
     }
@@ -53,9 +60,13 @@ import Testing
     _ = try folder.file("first/tool", Array("x".utf8), mode: 0o644)
     let path = try folder.file("second/tool", [])
     let outcome = try Executable.run(
-      ["run", "tool"], environment: ["PATH": "\(folder.path)/none:\(folder.path)/first:\(folder.path)/second"])
+      ["run", "tool"], environment: ["PATH": "\(folder.path)/none:\(folder.path)/first:\(folder.path)/second"]
+    )
     #expect(
-      outcome == .init(status: 126, output: "", errors: "persona: \(path): is empty; persona identify tells what a file is\n"))
+      outcome
+        == .init(
+          status: 126, output: "",
+          errors: "persona: \(path): is empty; persona identify tells what a file is\n"))
     let refused = try Executable.run(["run", "tool"], environment: ["PATH": "\(folder.path)/first"])
     #expect(refused.status == 126)
     #expect(refused.errors.contains("first/tool: is not executable"))
@@ -70,7 +81,8 @@ import Testing
       outcome
         == .init(
           status: 0,
-          output: "\(program): FreeBSD 13.2, ELF64 amd64, executable, dynamic, run-time linker /libexec/ld-elf.so.1\n",
+          output:
+            "\(program): FreeBSD 13.2, ELF64 amd64, executable, dynamic, run-time linker /libexec/ld-elf.so.1\n",
           errors: ""))
     let mixed = try Executable.run("identify", text, folder.path, folder.path + "/none")
     #expect(mixed.status == 1)
@@ -90,7 +102,8 @@ import Testing
     #expect(outcome.output.contains("  states FreeBSD: note \"FreeBSD\" 1302001\n"))
     #expect(outcome.output.contains("  states FreeBSD: OSABI 9 (FreeBSD)\n"))
     #expect(
-      outcome.output.contains("  segment LOAD r-x address 0x201000 memory 2048 file 0x1000+2048 align 0x1000\n"))
+      outcome.output.contains(
+        "  segment LOAD r-x address 0x201000 memory 2048 file 0x1000+2048 align 0x1000\n"))
     #expect(outcome.output.contains("  needs libc.so.7\n"))
   }
 

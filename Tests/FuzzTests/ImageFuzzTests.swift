@@ -37,7 +37,9 @@ final class ScratchFile {
   }
 
   func image(of bytes: [UInt8]) -> Image? {
-    guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, bytes, bytes.count, 0) == bytes.count else { return nil }
+    guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, bytes, bytes.count, 0) == bytes.count else {
+      return nil
+    }
     return try? Image(descriptor: descriptor)
   }
 }
@@ -53,7 +55,8 @@ final class ScratchFile {
   ]
 
   private static let values: [UInt64] = [
-    0, 1, 2, 3, 0x7f, 0xff, 0x100, 0xfff, 0x1000, 0x7fff, 0x8000, 0xfffe, 0xffff, 0x10000, 0x7fff_ffff, 0x8000_0000,
+    0, 1, 2, 3, 0x7f, 0xff, 0x100, 0xfff, 0x1000, 0x7fff, 0x8000, 0xfffe, 0xffff, 0x10000, 0x7fff_ffff,
+    0x8000_0000,
     0xffff_ffff, 0x6000_0000_0000, 0x7fff_ffff_f000, 0x8000_0000_0000, .max >> 1, 1 << 63, .max - 0xfff, .max,
   ]
 
@@ -134,7 +137,8 @@ final class ScratchFile {
         let size = [2, 4, 8, 8][Int(random.next() % 4)]
         let at = offset / size * size
         let value =
-          random.next() % 3 == 0 ? random.next() >> (random.next() % 64)
+          random.next() % 3 == 0
+          ? random.next() >> (random.next() % 64)
           : values[Int(random.next() % UInt64(values.count))] &+ random.next() % 3 &- 1
         for index in 0..<size where at + index < bytes.count {
           bytes[at + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))

@@ -125,7 +125,9 @@ public struct ELFBuilder: Sendable {
     }
     let sectionTable = placed.isEmpty ? 0 : UInt64(start + body.count)
 
-    var bytes: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, is64 ? 2 : 1, isBigEndian ? 2 : 1, 1, osABI, 0, 0, 0, 0, 0, 0, 0, 0]
+    var bytes: [UInt8] = [
+      0x7f, 0x45, 0x4c, 0x46, is64 ? 2 : 1, isBigEndian ? 2 : 1, 1, osABI, 0, 0, 0, 0, 0, 0, 0, 0,
+    ]
     put(&bytes, type)
     put(&bytes, machine)
     put(&bytes, UInt32(1))
@@ -189,10 +191,12 @@ extension ELFBuilder {
     entry(5, 0x204_000)
     entry(10, UInt64(strings.count))
     entry(0, 0)
-    builder.segments.append(Segment(1, flags: 4, offset: 0x3000, address: 0x204_000, content: strings, alignment: 4096))
+    builder.segments.append(
+      Segment(1, flags: 4, offset: 0x3000, address: 0x204_000, content: strings, alignment: 4096))
     // The bss of `program` would reach into it.
     builder.segments[2].memorySize = 0x200
-    builder.segments.append(Segment(2, flags: 6, offset: 0x3800, address: 0x204_800, content: entries, alignment: 8))
+    builder.segments.append(
+      Segment(2, flags: 6, offset: 0x3800, address: 0x204_800, content: entries, alignment: 8))
     return builder
   }
 

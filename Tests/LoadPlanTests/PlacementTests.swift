@@ -33,8 +33,10 @@ import Testing
     #expect(
       plan.segments == [
         .init(address: 0x200000, length: 0x1000, fileOffset: 0, fileLength: 0x1000, protection: 1, image: 0),
-        .init(address: 0x201000, length: 0x1000, fileOffset: 0x1000, fileLength: 0x1000, protection: 5, image: 0),
-        .init(address: 0x203000, length: 0x4000, fileOffset: 0x2000, fileLength: 0x110, protection: 3, image: 0),
+        .init(
+          address: 0x201000, length: 0x1000, fileOffset: 0x1000, fileLength: 0x1000, protection: 5, image: 0),
+        .init(
+          address: 0x203000, length: 0x4000, fileOffset: 0x2000, fileLength: 0x110, protection: 3, image: 0),
       ])
     #expect(plan.entry == 0x201000)
     #expect(plan.brk == 0x207000)
@@ -57,7 +59,8 @@ import Testing
     #expect(plan.segments.last?.image == 1)
     #expect(
       plan.auxiliary.map(\.value) == [
-        .literal(0x200040), .literal(56), .literal(7), .literal(base), .literal(0x201000), .literal(1_400_097),
+        .literal(0x200040), .literal(56), .literal(7), .literal(base), .literal(0x201000),
+        .literal(1_400_097),
         .path, .literal(7),
       ])
   }
@@ -103,7 +106,8 @@ import Testing
     builder.segments[2].fileSize = 0x2000
     builder.segments[2].memorySize = 0x3000
     #expect(
-      cause(builder) == "truncated: the segment at 0x203010 needs 8192 bytes from byte 8208, the file has 8464")
+      cause(builder)
+        == "truncated: the segment at 0x203010 needs 8192 bytes from byte 8208, the file has 8464")
     builder.segments = (0..<202).map {
       .init(1, flags: 5, offset: 0, address: 0x200000 + UInt64($0) * 0x1000, memorySize: 0x1000)
     }
@@ -149,7 +153,8 @@ import Testing
       #expect(Int(head.size) == bytes.count)
       #expect(head.segment_count == 3)
       let segment = raw.loadUnaligned(
-        fromByteOffset: Int(head.segments) + 2 * MemoryLayout<persona_segment>.stride, as: persona_segment.self)
+        fromByteOffset: Int(head.segments) + 2 * MemoryLayout<persona_segment>.stride,
+        as: persona_segment.self)
       #expect(segment.address == 0x203000 && segment.file_length == 0x110)
       let auxv = raw.loadUnaligned(fromByteOffset: Int(head.auxv), as: persona_auxv.self)
       #expect(auxv.source == PERSONA_AUXV_STRING.rawValue && auxv.value == UInt64(head.path))
