@@ -24,7 +24,8 @@ let package = Package(
     .target(name: "Wire", dependencies: ["CWire"], swiftSettings: strict),
     .target(name: "Translation", dependencies: ["CWire", "CEngine", "Wire"], swiftSettings: strict),
     .target(name: "PersonalityTables", dependencies: ["CWire", "Wire"], swiftSettings: strict),
-    .target(name: "BinaryImage", dependencies: ["CElf"], swiftSettings: strict),
+    .target(
+      name: "BinaryImage", dependencies: ["CElf"], swiftSettings: strict + [.strictMemorySafety()]),
     .target(
       name: "CallLog", dependencies: ["CWire", "Wire", "PersonalityTables"], swiftSettings: strict),
     .target(

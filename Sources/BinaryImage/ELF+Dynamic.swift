@@ -17,7 +17,7 @@ struct DynamicSection {
     let length = min(segment.fileSize, UInt64(DynamicSection.entryLimit) * entrySize) / entrySize * entrySize
     guard length > 0 else { return }
     try file.bytes.require(segment.offset, length, "the dynamic section")
-    guard let data = file.chunk(segment.offset, length, ELF_T_DYN) else { return }
+    guard let data = unsafe file.chunk(segment.offset, length, ELF_T_DYN) else { return }
     var needed: [UInt64] = []
     var runPath: UInt64?
     var oldPath: UInt64?
@@ -25,14 +25,14 @@ struct DynamicSection {
     var stringsSize: UInt64 = 0
     for index in 0..<Int32(length / entrySize) {
       var entry = GElf_Dyn()
-      guard gelf_getdyn(data, index, &entry) != nil, entry.d_tag != DT_NULL else { break }
+      guard unsafe gelf_getdyn(data, index, &entry) != nil, entry.d_tag != DT_NULL else { break }
       switch entry.d_tag {
-      case Int64(DT_NEEDED): needed.append(entry.d_un.d_val)
-      case Int64(DT_RUNPATH): runPath = entry.d_un.d_val
-      case Int64(DT_RPATH): oldPath = entry.d_un.d_val
-      case Int64(DT_STRTAB): strings = entry.d_un.d_ptr
-      case Int64(DT_STRSZ): stringsSize = entry.d_un.d_val
-      case Int64(DT_FLAGS_1): isProgram = entry.d_un.d_val & UInt64(DF_1_PIE) != 0
+      case Int64(DT_NEEDED): unsafe needed.append(entry.d_un.d_val)
+      case Int64(DT_RUNPATH): runPath = unsafe entry.d_un.d_val
+      case Int64(DT_RPATH): oldPath = unsafe entry.d_un.d_val
+      case Int64(DT_STRTAB): strings = unsafe entry.d_un.d_ptr
+      case Int64(DT_STRSZ): stringsSize = unsafe entry.d_un.d_val
+      case Int64(DT_FLAGS_1): isProgram = unsafe entry.d_un.d_val & UInt64(DF_1_PIE) != 0
       default: break
       }
     }

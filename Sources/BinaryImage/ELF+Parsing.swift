@@ -138,7 +138,9 @@ struct ELFHeader {
 }
 
 /// An ELF file opened by libelf over checked memory.
-final class ELFFile {
+///
+/// Safe: `handle` lives as long as the object, and libelf is only led to parts that `ImageBytes` has checked.
+@safe final class ELFFile {
   static let programHeaderLimit: UInt64 = 4096
   static let sectionLimit: UInt64 = 1 << 20
   /// Bytes of a note segment, of `.comment` or of a path that are looked at.
@@ -152,18 +154,19 @@ final class ELFFile {
     self.bytes = bytes
     self.header = header
     _ = elf_version(UInt32(EV_CURRENT))
-    guard let handle = elf_memory(bytes.base.assumingMemoryBound(to: CChar.self), Int(bytes.count)) else {
+    guard let handle = unsafe elf_memory(bytes.base.assumingMemoryBound(to: CChar.self), Int(bytes.count))
+    else {
       throw ELFFile.failure("the ELF header")
     }
-    self.handle = handle
+    unsafe self.handle = unsafe handle
   }
 
   deinit {
-    _ = elf_end(handle)
+    _ = unsafe elf_end(handle)
   }
 
   private static func failure(_ what: String) -> ImageError {
-    let reason = elf_errmsg(-1).map { String(cString: $0) } ?? "unknown reason"
+    let reason = unsafe elf_errmsg(-1).map { unsafe String(cString: $0) } ?? "unknown reason"
     return ImageError(.corrupt, offset: 0, cause: "corrupt: libelf refuses \(what): \(reason)")
   }
 
@@ -172,7 +175,7 @@ final class ELFFile {
     headers.reserveCapacity(Int(header.programHeaderCount))
     for index in 0..<Int32(header.programHeaderCount) {
       var entry = GElf_Phdr()
-      guard gelf_getphdr(handle, index, &entry) != nil else {
+      guard unsafe gelf_getphdr(handle, index, &entry) != nil else {
         throw ELFFile.failure("program header \(index)")
       }
       headers.append(
@@ -200,7 +203,7 @@ final class ELFFile {
   /// Bytes of a part of the file, as libelf presents them: in host byte order for the given type.
   func chunk(_ offset: UInt64, _ length: UInt64, _ type: Elf_Type) -> UnsafeMutablePointer<Elf_Data>? {
     guard length > 0, (try? bytes.require(offset, length, "a segment")) != nil else { return nil }
-    return elf_getdata_rawchunk(handle, Int64(offset), Int(length), type)
+    return unsafe elf_getdata_rawchunk(handle, Int64(offset), Int(length), type)
   }
 
   /// Every note in the PT_NOTE segments, or in SHT_NOTE sections when there is no such segment.
@@ -216,19 +219,19 @@ final class ELFFile {
     var notes: [ELFNote] = []
     for (offset, size, alignment) in places.prefix(64) {
       let type = alignment == 8 ? ELF_T_NHDR8 : ELF_T_NHDR
-      guard let data = chunk(offset, min(size, ELFFile.textLimit), type) else { continue }
+      guard let data = unsafe chunk(offset, min(size, ELFFile.textLimit), type) else { continue }
       var position = 0
       while notes.count < 256 {
         var entry = GElf_Nhdr()
         var nameOffset = 0
         var contentOffset = 0
-        let next = gelf_getnote(data, position, &entry, &nameOffset, &contentOffset)
-        guard next > position, let buffer = data.pointee.d_buf else { break }
-        let raw = UnsafeRawBufferPointer(start: buffer, count: data.pointee.d_size)
+        let next = unsafe gelf_getnote(data, position, &entry, &nameOffset, &contentOffset)
+        guard next > position, let buffer = unsafe data.pointee.d_buf else { break }
+        let raw = unsafe UnsafeRawBufferPointer(start: buffer, count: data.pointee.d_size)
         if nameOffset + Int(entry.n_namesz) <= raw.count, contentOffset + Int(entry.n_descsz) <= raw.count {
-          let name = raw[nameOffset..<nameOffset + Int(entry.n_namesz)].prefix { $0 != 0 }
-          let content = raw[contentOffset..<contentOffset + Int(entry.n_descsz)].prefix(64)
-          notes.append(
+          let name = unsafe raw[nameOffset..<nameOffset + Int(entry.n_namesz)].prefix { $0 != 0 }
+          let content = unsafe raw[contentOffset..<contentOffset + Int(entry.n_descsz)].prefix(64)
+          unsafe notes.append(
             ELFNote(
               owner: String(decoding: name, as: UTF8.self), type: entry.n_type, content: [UInt8](content),
               isBigEndian: header.isBigEndian))
@@ -251,22 +254,23 @@ final class ELFFile {
   private func readSections() -> [Section] {
     guard header.sectionCount > 0 else { return [] }
     var nameIndex = 0
-    guard elf_getshdrstrndx(handle, &nameIndex) == 0 else { return [] }
+    guard unsafe elf_getshdrstrndx(handle, &nameIndex) == 0 else { return [] }
     var names = GElf_Shdr()
-    guard let nameSection = elf_getscn(handle, nameIndex), gelf_getshdr(nameSection, &names) != nil,
+    guard let nameSection = unsafe elf_getscn(handle, nameIndex),
+      unsafe gelf_getshdr(nameSection, &names) != nil,
       names.sh_type == SHT_STRTAB,
       (try? bytes.require(names.sh_offset, names.sh_size, "section names")) != nil
     else { return [] }
     var found: [Section] = []
-    var section = elf_nextscn(handle, nil)
-    while let current = section, found.count < 65536 {
+    var section = unsafe elf_nextscn(handle, nil)
+    while let current = unsafe section, found.count < 65536 {
       var entry = GElf_Shdr()
-      if gelf_getshdr(current, &entry) != nil, UInt64(entry.sh_name) < names.sh_size {
+      if unsafe gelf_getshdr(current, &entry) != nil, UInt64(entry.sh_name) < names.sh_size {
         let limit = min(names.sh_size - UInt64(entry.sh_name), 64)
         let name = try? bytes.text(names.sh_offset + UInt64(entry.sh_name), limit: limit)
         found.append(Section(name: name ?? "", header: entry))
       }
-      section = elf_nextscn(handle, current)
+      unsafe section = unsafe elf_nextscn(handle, current)
     }
     return found
   }

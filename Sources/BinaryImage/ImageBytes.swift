@@ -4,7 +4,9 @@ import Glibc
 ///
 /// Nothing is mapped from the file itself, so that a file which shrinks meanwhile cannot fault, and a large
 /// file costs only the pages that its headers lie in.
-final class ImageBytes {
+///
+/// Safe: whatever leaves it has been checked against `count`, and the memory lives as long as the object.
+@safe final class ImageBytes {
   let base: UnsafeMutableRawPointer
   let count: UInt64
   private let descriptor: Int32
@@ -17,14 +19,14 @@ final class ImageBytes {
 
   init(descriptor: Int32) throws(ImageError) {
     var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw ImageBytes.unreadable(errno) }
+    guard unsafe fstat(descriptor, &status) == 0 else { throw ImageBytes.unreadable(errno) }
     guard status.st_size >= 0, UInt64(status.st_size) <= ImageBytes.sizeLimit else {
       throw ImageError(
         .corrupt, offset: 0, cause: "larger than any program", remedy: "name an executable file")
     }
     let count = UInt64(status.st_size)
     let length = Int((count + 2 * ImageBytes.pageSize) / ImageBytes.pageSize * ImageBytes.pageSize)
-    base = try ImageBytes.reserve(length)
+    unsafe base = try unsafe ImageBytes.reserve(length)
     self.count = count
     self.descriptor = descriptor
     mappedLength = length
@@ -32,12 +34,12 @@ final class ImageBytes {
 
   init(copying bytes: [UInt8]) {
     let length = (bytes.count + 8191) / 4096 * 4096
-    guard let memory = try? ImageBytes.reserve(length) else {
+    guard let memory = try? unsafe ImageBytes.reserve(length) else {
       fatalError("out of memory for \(length) bytes")
     }
-    base = memory
-    bytes.withUnsafeBytes { source in
-      if let start = source.baseAddress { memory.copyMemory(from: start, byteCount: source.count) }
+    unsafe base = unsafe memory
+    unsafe bytes.withUnsafeBytes { source in
+      if let start = source.baseAddress { unsafe memory.copyMemory(from: start, byteCount: source.count) }
     }
     count = UInt64(bytes.count)
     descriptor = -1
@@ -45,19 +47,19 @@ final class ImageBytes {
   }
 
   deinit {
-    munmap(base, mappedLength)
+    unsafe munmap(base, mappedLength)
   }
 
   private static func reserve(_ length: Int) throws(ImageError) -> UnsafeMutableRawPointer {
-    let memory = mmap(
+    let memory = unsafe mmap(
       nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-    guard let memory, memory != MAP_FAILED else { throw unreadable(errno) }
-    return memory
+    guard let memory = unsafe memory, unsafe memory != MAP_FAILED else { throw unreadable(errno) }
+    return unsafe memory
   }
 
   private static func unreadable(_ code: Int32) -> ImageError {
     ImageError(
-      .unreadable(code), offset: 0, cause: "cannot be read: \(String(cString: strerror(code)))",
+      .unreadable(code), offset: 0, cause: unsafe "cannot be read: \(String(cString: strerror(code)))",
       remedy: code == EISDIR ? "name a file in it" : "check the file's permissions and its file system")
   }
 
@@ -81,7 +83,7 @@ final class ImageBytes {
     let end = min(pages.upperBound * ImageBytes.pageSize, count)
     var position = pages.lowerBound * ImageBytes.pageSize
     while position < end {
-      let got = pread(descriptor, base + Int(position), Int(end - position), Int(position))
+      let got = unsafe pread(descriptor, base + Int(position), Int(end - position), Int(position))
       if got < 0 {
         if errno == EINTR { continue }
         throw ImageBytes.unreadable(errno)
@@ -100,7 +102,7 @@ final class ImageBytes {
     _ offset: UInt64, as type: Value.Type, bigEndian: Bool = false, _ what: String
   ) throws(ImageError) -> Value {
     try require(offset, UInt64(MemoryLayout<Value>.size), what)
-    let value = base.loadUnaligned(fromByteOffset: Int(offset), as: Value.self)
+    let value = unsafe base.loadUnaligned(fromByteOffset: Int(offset), as: Value.self)
     return bigEndian ? Value(bigEndian: value) : Value(littleEndian: value)
   }
 
@@ -109,7 +111,7 @@ final class ImageBytes {
     guard offset < count else { return [] }
     let length = min(limit, count - offset)
     try require(offset, length, "the text")
-    return [UInt8](UnsafeRawBufferPointer(start: base + Int(offset), count: Int(length)))
+    return unsafe [UInt8](UnsafeRawBufferPointer(start: base + Int(offset), count: Int(length)))
   }
 
   /// The NUL-terminated text at `offset`, or nil if no NUL is among the first `limit` bytes.
