@@ -208,8 +208,14 @@ func ioctlDeviceName(_ call: inout Call) -> Int {
   }
   guard call.copyIn(request, call.address(2), 16) else { return call.error(EFAULT) }
   let room = Int(request.load(as: Int32.self))
-  writeDescriptorPath(Int(call.int32(0)), to: link)
-  let length = call.hostNow(__NR_readlinkat, Int(AT_FDCWD), link.word, name.word, 255)
+  // Of a master, the name is its slave's (kern/tty_pts.c, ptsdev_ioctl); TIOCGPTN.
+  var length = call.hostNow(__NR_ioctl, call[0], 0x8004_5430, link.word)
+  if length >= 0 {
+    length = writeSlavePath(Int(link.load(as: UInt32.self)), to: name)
+  } else {
+    writeDescriptorPath(Int(call.int32(0)), to: link)
+    length = call.hostNow(__NR_readlinkat, Int(AT_FDCWD), link.word, name.word, 255)
+  }
   if length < 0 { return length == call.error(ENOENT) ? call.error(EBADF) : length }
   name.storeBytes(of: 0, toByteOffset: length, as: UInt8.self)
   let prefix: StaticString = "/dev/"
@@ -223,4 +229,21 @@ func ioctlDeviceName(_ call: inout Call) -> Int {
   if told > room { return call.error(EINVAL) }
   let buffer = request.load(fromByteOffset: 8, as: UInt64.self)
   return call.copyOut(buffer, name + prefix.utf8CodeUnitCount, told) ? 0 : call.error(EFAULT)
+}
+
+/// Writes /dev/pts/NUMBER: its length.
+private func writeSlavePath(_ number: Int, to place: UnsafeMutableRawPointer) -> Int {
+  let prefix: StaticString = "/dev/pts/"
+  var length = prefix.utf8CodeUnitCount
+  for index in 0..<length {
+    place.storeBytes(of: prefix.utf8Start[index], toByteOffset: index, as: UInt8.self)
+  }
+  var unit = 1
+  while number / unit >= 10 { unit *= 10 }
+  while unit > 0 {
+    place.storeBytes(of: UInt8(48 + number / unit % 10), toByteOffset: length, as: UInt8.self)
+    length += 1
+    unit /= 10
+  }
+  return length
 }
