@@ -59,9 +59,13 @@ static void sample(long argc, char **argv, char **environment) {
     }
     expect("killed by its own fault", status_of(child) & 0x7f, SIGSEGV);
 
+    int gate[2];
+    SYS(pipe2, gate, 0);
     child = SYS0(fork);
     if (child == 0) {
         SYS(kill, SYS0(getpid), SIGSTOP);
+        char go;
+        SYS(read, gate[0], &go, 1); // ends only after its parent has seen it go on
         leave(2);
     }
     int status = 0;
@@ -71,6 +75,9 @@ static void sample(long argc, char **argv, char **environment) {
     SYS(kill, child, SIGCONT);
     holds("continued child", SYS(wait4, child, &status, 4, 0) == child);
     expect("continued", status, SIGCONT);
+    SYS(write, gate[1], "g", 1);
+    SYS(close, gate[0]);
+    SYS(close, gate[1]);
     siginfo info;
     long usage[36];
     memset(&info, 0, sizeof info);
