@@ -29,6 +29,7 @@ import Testing
     ),
     (["run", "--root", "/no/such/folder", "true"], "'/no/such/folder' is not a directory"),
     (["trace", "--trace-format", "xml", "true"], "'xml' is no format of the call log: text, json or summary"),
+    (["run", "--trace-format", "xml", "true"], "'xml' is no format of the call log: text, json or summary"),
     (["trace", "--root"], "Missing value for '--root <dir>'"),
   ])
   func refusesWrongUsage(arguments: [String], message: String) throws {
@@ -43,6 +44,28 @@ import Testing
       outcome
         == .init(
           status: 125, output: "", errors: "persona: there is no personality 'beos'; there are: freebsd\n"))
+  }
+
+  @Test func refusesABrokenTable() throws {
+    let folder = try Folder()
+    let table = try folder.file(
+      "freebsd/abi.table",
+      Array(
+        """
+        personality freebsd "FreeBSD" version 14.0 release 1400097
+        abi amd64 { trap syscall  number rax  args rdi rsi  result rax  error carry }
+        3 read(fd: fd, buf: out byts[result]) -> size = read
+
+        """.utf8))
+    let program = try folder.file("program", ELFBuilder.program().build())
+    let outcome = try Executable.run("run", "--personalities", folder.path, program)
+    #expect(outcome.status == 125)
+    #expect(outcome.errors.hasPrefix("persona: the personality 'freebsd' has mistakes:\n"))
+    #expect(outcome.errors.contains("\(table):3:25: error: "))
+    #expect(outcome.errors.hasSuffix("mend the tables; 'persona check' shows the same\n"))
+    let check = try Executable.run("check", folder.path + "/freebsd")
+    #expect(check.status == 1)
+    #expect(check.output.contains("\(table):3:25: error: "))
   }
 
   /// Options of the program are the program's own, also those that Persona has too.
