@@ -103,6 +103,8 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .closeRange: return closeRange(&call)
   case .specialDescriptor: return specialDescriptor(&call)
   case .punchHole: return punchHole(&call)
+  case .makeDirectory: return makeDirectory(&call)
+  case .renameFile: return renameFile(&call)
   case .ioctl: return ioctl(&call)
   case .ioctlCloseOnExec: return ioctlCloseOnExec(&call)
   case .ioctlKeepOnExec: return ioctlKeepOnExec(&call)

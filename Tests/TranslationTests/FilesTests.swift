@@ -122,7 +122,9 @@ import Testing
     #expect(guest("getfsstat", all.word, 2344 * count, 2).result > 0)
     #expect(all.text(1320).hasPrefix("/"))
     #expect(guest("getfsstat", 0, 0, 9) == guest.errno("EINVAL"))
-    let old = Memory(472)
+    let old = Memory(472 * count)
+    #expect(guest("freebsd11_getfsstat", old.word, 472 * count, 2).result > 0)
+    #expect(old.get(0, as: UInt32.self) == 0x2003_0518)
     #expect(guest("freebsd11_statfs", Memory("/proc").word, old.word) == .value(0))
     #expect(old.text(384) == "/proc")
   }
@@ -134,5 +136,43 @@ import Testing
     #expect(guest("__realpathat", -100, directory("other").word, buffer.word, 1024, 0) == .value(0))
     #expect(buffer.text(0).hasSuffix("/real"))
     #expect(guest("__realpathat", -100, directory("other").word, buffer.word, 4, 0) == guest.errno("ENOMEM"))
+  }
+}
+
+/// A closing slash follows a symbolic link (TRAILINGSLASH of kern/vfs_lookup.c).
+@Suite struct FilesNamesTests {
+  let guest = Guest.freeBSD
+  let directory = TemporaryDirectory()
+
+  private func link(_ target: String, _ name: String) {
+    #expect(guest("symlink", Memory(target).word, directory(name).word) == .value(0))
+  }
+
+  private func exists(_ name: String) -> Bool {
+    guest("access", directory(name).word, 0) == .value(0)
+  }
+
+  @Test func directories() {
+    link("new", "link")
+    link("link", "further")
+    #expect(guest("mkdir", directory("further/").word, 0o700) == .value(0))
+    #expect(exists("new"))
+    #expect(guest("mkdir", directory("link/").word, 0o700) == guest.errno("EEXIST"))
+    #expect(guest("unlink", directory("link/").word) == guest.errno("EPERM"))
+    #expect(guest("rmdir", directory("link").word) == guest.errno("ENOTDIR"))
+    #expect(guest("rmdir", directory("link//").word) == .value(0))
+    #expect(!exists("new"))
+    #expect(guest("rmdir", directory("link/").word) == guest.errno("ENOENT"))
+  }
+
+  @Test func renaming() {
+    #expect(guest("mkdir", directory("old").word, 0o700) == .value(0))
+    link("old", "from")
+    link(directory.path + "/new", "to")
+    #expect(guest("rename", directory("from/").word, directory("to/").word) == .value(0))
+    #expect(exists("new"))
+    #expect(!exists("old"))
+    _ = guest("close", guest("open", directory("file").word, 0x201, 0o600).result)
+    #expect(guest("rename", directory("file/").word, directory("x").word) == guest.errno("ENOTDIR"))
   }
 }

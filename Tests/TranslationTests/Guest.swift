@@ -37,7 +37,7 @@ struct Guest: @unchecked Sendable {
     let linux = try! PersonalityLoader.load("linux", from: [directory])
     let freeBSD = try! PersonalityLoader.load("freebsd", from: [directory])
     let compiled = TableCompiler.compile(freeBSD.personality, linux: linux.personality)
-    guard let block = compiled.block else {
+    guard let block = compiled.block, freeBSD.diagnostics.isEmpty, linux.diagnostics.isEmpty else {
       fatalError(freeBSD.report + compiled.diagnostics.map { $0.text(in: freeBSD.source) }.joined(separator: "\n"))
     }
     // The table is read by address for as long as the process lives.

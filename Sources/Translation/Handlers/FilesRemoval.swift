@@ -2,15 +2,7 @@ import CEngine
 import CWire
 import Wire
 
-// unlinkat(2), funlinkat(2), __realpathat(2), close_range(2), __specialfd(2) and fspacectl(2).
-
-/// unlinkFile(dirfd, path, flag): a directory is EPERM for unlink(2) there, EISDIR here.
-func unlinkFile(_ call: inout Call) -> Int { unlink(call, call[2]) }
-
-private func unlink(_ call: Call, _ flags: Int) -> Int {
-  let result = call.hostNow(__NR_unlinkat, call[0], call[1], flags)
-  return result == call.error(EISDIR) ? call.error(EPERM) : result
-}
+// funlinkat(2), __realpathat(2), close_range(2), __specialfd(2) and fspacectl(2).
 
 /// FD_NONE of sys/fcntl.h.
 private let noDescriptor: Int32 = -200
