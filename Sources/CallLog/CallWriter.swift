@@ -80,7 +80,8 @@ final class CallWriter {
         write(after, argument.value, isArray: argument.isArray)
       } else if before == nil {
         if case .result(0, _) = call.end, argument.isCountedByResult, word != 0 {
-          text.append(argument.value.kind == .bytes || argument.value.kind == .text ? "\"\"" : "[]")
+          let isText = argument.value.kind == .bytes || argument.value.kind == .text
+          text.append(isText && form.special != .directory ? "\"\"" : "[]")
         } else {
           write(address: word)
         }

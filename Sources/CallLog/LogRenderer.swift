@@ -28,9 +28,10 @@ final class LogRenderer {
     let head = view.head
     switch UInt32(head.kind) {
     case PERSONA_LOG_ENTRY.rawValue:
-      if let earlier = pending.removeValue(forKey: head.tid) { abandon(earlier, isFollowed: true) }
+      if let earlier = pending.removeValue(forKey: head.tid) { abandon(earlier) }
       if pending.count >= LogRenderer.mostPending { abandon { _ in true } }
-      pending[head.tid] = Array(bytes)
+      let call = LoggedCall(entry: view)
+      if neverReturns(call.number) { write(call) } else { pending[head.tid] = Array(bytes) }
     case PERSONA_LOG_EXIT.rawValue: renderExit(view, head.tid)
     default: renderSignal(view)
     }
@@ -48,18 +49,22 @@ final class LogRenderer {
         return true
       }
       if isWritten { return }
-      abandon(entry, isFollowed: false)
+      abandon(entry)
     }
     write(LoggedCall(orphan: view))
   }
 
-  /// Writes a call that never returned. A call that replaced the program shows by what its thread does next
-  /// that it succeeded.
-  private func abandon(_ entry: [UInt8], isFollowed: Bool) {
+  private func neverReturns(_ number: UInt32) -> Bool {
+    guard let index = foreign.call(Int(number)), case .never = foreign.calls[index].result else { return false }
+    return true
+  }
+
+  /// Writes a call that never returned. One that replaces the program would have returned had it failed.
+  private func abandon(_ entry: [UInt8]) {
     entry.withUnsafeBytes { bytes in
       guard let view = RecordView(bytes) else { return }
       var call = LoggedCall(entry: view)
-      if isFollowed, let index = foreign.call(Int(call.number)), foreign.calls[index].special == .execve {
+      if let index = foreign.call(Int(call.number)), foreign.calls[index].special == .execve {
         call.end = .result(0, second: 0)
       }
       write(call)
@@ -75,7 +80,7 @@ final class LogRenderer {
     }
     ended.sort { $0 < $1 }
     for (_, tid) in ended {
-      if let entry = pending.removeValue(forKey: tid) { abandon(entry, isFollowed: false) }
+      if let entry = pending.removeValue(forKey: tid) { abandon(entry) }
     }
   }
 

@@ -30,7 +30,11 @@ extension ValueWriter {
         text.append("...")
         break
       }
-      write(field, bytes)
+      if vocabulary.isName(field.name, "si_code") {
+        write(code: bytes, field, shape, memory)
+      } else {
+        write(field, bytes)
+      }
       written += 1
     }
     text.append(UInt8(ascii: "}"))
@@ -45,6 +49,22 @@ extension ValueWriter {
     let width = max(field.value.width, 1)
     let used = min((end + width - 1) / width * width, bytes.count)
     write(array: UnsafeRawBufferPointer(rebasing: bytes[0..<used]), field.value, truncated: used < bytes.count)
+  }
+
+  /// siginfo's si_code, whose names go by si_signo.
+  private func write(
+    code bytes: UnsafeRawBufferPointer, _ codeField: Vocabulary.Field, _ shape: Vocabulary.Shape,
+    _ memory: UnsafeRawBufferPointer
+  ) {
+    let code = ValueWriter.load(bytes, codeField.value.width) ?? 0
+    let signal = field(shape, "si_signo", memory).flatMap { ValueWriter.load($0.1, $0.0.value.width) } ?? 0
+    let own = vocabulary.signalCodeMaps[Int(truncatingIfNeeded: signal)] ?? -1
+    guard let name = enumName(own, code, width: 4) ?? enumName(vocabulary.signalCodes, code, width: 4) else {
+      return write(codeField, bytes)
+    }
+    vocabulary.append(codeField.name, to: text)
+    text.append(UInt8(ascii: "="))
+    vocabulary.append(name, to: text)
   }
 
   private func field(

@@ -220,11 +220,11 @@ import Testing
   @Test func endedProcessesAreWrittenAtOnce() {
     let ring = Ring()
     ring.append(.entry(3, [0, path, 1], pid: 5, tid: 6, time: 2))
-    ring.append(.entry(1, [3], pid: 5, tid: 5, time: 1))
-    ring.append(.entry(1, [4], pid: 7, tid: 7, time: 0))
+    ring.append(.entry(22, [3, 0], pid: 5, tid: 5, time: 1))
+    ring.append(.entry(22, [4, 0], pid: 7, tid: 7, time: 0))
     let file = LogFile(ring)
     file.log.processEnded(5)
-    #expect(file.text == "[5] exit(3) = ?\n[5/6] read(0, 0x201000, 1) = ?\n")
+    #expect(file.text == "[5] kill(3, 0) = ?\n[5/6] read(0, 0x201000, 1) = ?\n")
   }
 
   @Test func signals() {
@@ -239,7 +239,7 @@ import Testing
   @Test func threadsAreMergedByTime() {
     #expect(
       lines(
-        .entry(1, [2], tid: 102, time: 3), .entry(22, [1, 0], tid: 101, time: 0), .exit(22, 0, tid: 101, time: 4),
+        .entry(1, [2], tid: 102, time: 5), .entry(22, [1, 0], tid: 101, time: 0), .exit(22, 0, tid: 101, time: 4),
         .entry(22, [2, 0], time: 1), .exit(22, 0, time: 2)
       ) == ["[100] kill(2, 0) = 0", "[100/101] kill(1, 0) = 0", "[100/102] exit(2) = ?"])
   }
