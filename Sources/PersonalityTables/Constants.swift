@@ -101,7 +101,9 @@ public struct ConstantMap: Sendable {
     }
     for isWide in [true, false] {
       for entry in entries where entry.mask == 0 && entry.value != 0 {
-        guard (entry.value & (entry.value &- 1) != 0) == isWide, rest & entry.value == entry.value else { continue }
+        guard (entry.value & (entry.value &- 1) != 0) == isWide, rest & entry.value == entry.value else {
+          continue
+        }
         decoded.names.append(entry.name)
         rest &= ~entry.value
       }

@@ -77,7 +77,8 @@ struct Lexer {
 
   private mutating func emit(_ kind: Token.Kind, _ start: Int, _ length: Int, _ symbol: UInt32 = 0) {
     tokens.append(
-      Token(kind: kind, start: UInt32(truncatingIfNeeded: start), length: UInt32(truncatingIfNeeded: length),
+      Token(
+        kind: kind, start: UInt32(truncatingIfNeeded: start), length: UInt32(truncatingIfNeeded: length),
         symbol: symbol))
   }
 
@@ -88,8 +89,9 @@ struct Lexer {
       let byte = text[unchecked: at]
       // A dot or a percent sign belongs to a dotted name (kern.ostype, dev.cpu.0.%desc), never ends one.
       if !isWordByte(byte) {
-        guard (byte == 0x2e && at + 1 < end && isNamePart(text[at + 1]))
-          || (byte == UInt8(ascii: "%") && text[at - 1] == 0x2e)
+        guard
+          (byte == 0x2e && at + 1 < end && isNamePart(text[at + 1]))
+            || (byte == UInt8(ascii: "%") && text[at - 1] == 0x2e)
         else { break }
       }
       hash = Symbols.hash(hash, byte)
@@ -172,6 +174,10 @@ struct Lexer {
 }
 
 @inline(__always) private func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
-@inline(__always) private func isWordStart(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 || byte == 0x5f }
+@inline(__always) private func isWordStart(_ byte: UInt8) -> Bool {
+  (byte | 0x20) &- 0x61 < 26 || byte == 0x5f
+}
 @inline(__always) private func isWordByte(_ byte: UInt8) -> Bool { isWordStart(byte) || isDigit(byte) }
-@inline(__always) private func isNamePart(_ byte: UInt8) -> Bool { isWordByte(byte) || byte == UInt8(ascii: "%") }
+@inline(__always) private func isNamePart(_ byte: UInt8) -> Bool {
+  isWordByte(byte) || byte == UInt8(ascii: "%")
+}

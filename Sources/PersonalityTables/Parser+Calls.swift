@@ -57,7 +57,9 @@ extension Parser {
       guard case .pointer(let direction, let pointee, _) = list[count.index].type else { continue }
       let name = text(count.token)
       guard let index = list.firstIndex(where: { $0.name == name }) else {
-        report("no argument named '\(name)'", count.token.position, didYouMean(name, list.map(\.name) + ["result"]))
+        report(
+          "no argument named '\(name)'", count.token.position, didYouMean(name, list.map(\.name) + ["result"])
+        )
         continue
       }
       list[count.index].type = .pointer(
@@ -134,7 +136,8 @@ extension Parser {
     guard accept(.colon) else { return width }
     let token = try word("a width")
     guard let scalar = symbols.scalar(token.symbol) else {
-      throw fail("no integer type named '\(text(token))'", at: token, words: ["u8", "u16", "u32", "u64", "int"])
+      throw fail(
+        "no integer type named '\(text(token))'", at: token, words: ["u8", "u16", "u32", "u64", "int"])
     }
     return scalar.width(word: word)
   }

@@ -129,7 +129,8 @@ extension Parser {
       try parser.expect(.equals, "'='")
       entries.append(
         AuxiliaryEntry(
-          type: type, name: parser.text(token), source: try parser.auxiliarySource(), position: token.position))
+          type: type, name: parser.text(token), source: try parser.auxiliarySource(), position: token.position
+        ))
     }
   }
 

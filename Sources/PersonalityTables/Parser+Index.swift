@@ -7,7 +7,8 @@ extension Parser {
     for (position, request) in personality.ioctls.enumerated() {
       if let first = personality.ioctlByNumber.updateValue(position, forKey: request.number) {
         personality.ioctlByNumber[request.number] = first
-        twice("ioctl 0x\(String(request.number, radix: 16))", request.position, personality.ioctls[first].name)
+        twice(
+          "ioctl 0x\(String(request.number, radix: 16))", request.position, personality.ioctls[first].name)
       }
     }
     for level in personality.socketLevels {
@@ -86,7 +87,9 @@ extension Parser {
       for other in map.entries[..<index] {
         let claimed: UInt64
         if entry.mask != 0, entry.mask == other.mask {
-          if entry.value == other.value, !personality.isLinux { twice("value \(entry.value) of its mask", entry.position, other.name) }
+          if entry.value == other.value, !personality.isLinux {
+            twice("value \(entry.value) of its mask", entry.position, other.name)
+          }
           continue
         }
         let (mine, its) = (bits(entry), bits(other))

@@ -145,7 +145,9 @@ extension Parser {
         continue
       }
       let (product, overflow) = numbers[numbers.count - 1].multipliedReportingOverflow(by: 10)
-      guard byte &- 0x30 < 10, !overflow else { throw fail("'\(text(token))' are no sysctl numbers", at: token) }
+      guard byte &- 0x30 < 10, !overflow else {
+        throw fail("'\(text(token))' are no sysctl numbers", at: token)
+      }
       numbers[numbers.count - 1] = product &+ UInt32(byte - 0x30)
     }
     if numbers.count > 8 { report("more than 8 numbers", token.position) }

@@ -161,7 +161,8 @@ struct Parser {
     case .structure(let index):
       personality.structureByName[name] = index
       personality.structures.append(
-        Structure(name: name, position: token.position, nativePosition: token.position,
+        Structure(
+          name: name, position: token.position, nativePosition: token.position,
           sizePosition: token.position))
     }
   }

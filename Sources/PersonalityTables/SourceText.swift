@@ -24,7 +24,9 @@ public struct SourceText: Sendable {
 
   /// The one file of that name.
   func only(named name: String) -> SourceText? {
-    guard let file = files.first(where: { $0.path == name || $0.path.hasSuffix("/" + name) }) else { return nil }
+    guard let file = files.first(where: { $0.path == name || $0.path.hasSuffix("/" + name) }) else {
+      return nil
+    }
     var one = SourceText()
     one.append(Array(bytes[file.start..<file.end]), path: file.path)
     return one

@@ -82,7 +82,8 @@ enum Keyword: UInt32, CaseIterable {
   // declarations
   case personality, abi, elf, auxv, errno, signal, flags, `enum`, `struct`, ioctl, sockopt, sysctl
   // heading and ABI
-  case version, release, trap, syscall, int, lcall, number, args, stack, result, error, carry, negative, entry,
+  case version, release, trap, syscall, int, lcall, number, args, stack, result, error, carry, negative,
+    entry,
     padding, word, osabi, note, interpreter
   // constants
   case mask, `else`, verbatim, ignore, reject

@@ -58,7 +58,9 @@ extension TableCompiler {
     wire.stack_offset = UInt8(abi.stackOffset)
     wire.word = UInt8(abi.word)
     withUnsafeMutableBytes(of: &wire.arguments) { registers in
-      for (index, register) in abi.arguments.prefix(registers.count).enumerated() { registers[index] = register }
+      for (index, register) in abi.arguments.prefix(registers.count).enumerated() {
+        registers[index] = register
+      }
     }
     wire.entry_stack = abi.entryStack
     wire.entry_padding = UInt8(abi.entryPadding)

@@ -47,7 +47,8 @@ extension TableCompiler {
       wire.kind = UInt8(PERSONA_CALL_TRANSLATE.rawValue)
       guard let call = native.call(name) else {
         report(
-          "Linux has no call named '\(name)'", row.actionPosition, didYouMean(name, native.calls.keys.sorted()))
+          "Linux has no call named '\(name)'", row.actionPosition,
+          didYouMean(name, native.calls.keys.sorted()))
         return wire
       }
       wire.target = UInt16(truncatingIfNeeded: call.number)

@@ -39,7 +39,8 @@ extension TableCompiler {
 
   private mutating func compileEnumeration(_ map: ConstantMap) {
     for entry in map.entries {
-      let effects = map.isVerbatim
+      let effects =
+        map.isVerbatim
         ? [Effect(action: PERSONA_MAP_BOTH.rawValue, native: entry.value)] : self.effects(entry, map)
       for effect in effects {
         append(entry, effect, foreignMask: .max, nativeMask: .max)
@@ -82,7 +83,9 @@ extension TableCompiler {
       if mask & ~identity == 0 { continue }
       for var effect in effects {
         var nativeMask = effect.native
-        if entry.mask != 0 { nativeMask = self.nativeMask(of: entry, resolved.map { ($0.entry, $0.effects) }) }
+        if entry.mask != 0 {
+          nativeMask = self.nativeMask(of: entry, resolved.map { ($0.entry, $0.effects) })
+        }
         if nativeMask == 0, effect.action == PERSONA_MAP_BOTH.rawValue {
           effect.action = PERSONA_MAP_TO_NATIVE.rawValue
         }
@@ -104,7 +107,9 @@ extension TableCompiler {
       let isSame =
         entry.mask == 0 && effects.count == 1 && effects[0].action == PERSONA_MAP_BOTH.rawValue
         && effects[0].native == entry.value
-      if isSame { identity |= entry.value } else {
+      if isSame {
+        identity |= entry.value
+      } else {
         taken |= entry.mask != 0 ? entry.mask : entry.value
         for effect in effects { taken |= effect.native }
         if entry.mask != 0 { taken |= nativeMask(of: entry, entries) }
@@ -188,7 +193,9 @@ extension TableCompiler {
     switch mapping.target {
     case .number(let value): effects.append(Effect(action: action, native: value))
     case .name(let name):
-      if let value = constant(name, mapping.position) { effects.append(Effect(action: action, native: value)) }
+      if let value = constant(name, mapping.position) {
+        effects.append(Effect(action: action, native: value))
+      }
     case .none: break
     case .range: report("a range stands only for signals", mapping.position)
     }
@@ -197,7 +204,8 @@ extension TableCompiler {
   /// Linux's constant of that name; reported where it has none.
   mutating func constant(_ name: String, _ position: Position) -> UInt64? {
     if let value = native.constant(name) { return value }
-    report("Linux has no constant named '\(name)'", position, didYouMean(name, native.constants.keys.sorted()))
+    report(
+      "Linux has no constant named '\(name)'", position, didYouMean(name, native.constants.keys.sorted()))
     return nil
   }
 }

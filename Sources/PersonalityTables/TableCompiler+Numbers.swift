@@ -26,14 +26,17 @@ extension TableCompiler {
     } else if let first = personality.errnos.entries.first {
       let lost = linux.entries.filter { toForeign[Int($0.value)] == 0 }.map(\.name)
       if !lost.isEmpty {
+        let more = lost.count > 4 ? " and \(lost.count - 4) more" : ""
+        let arrive = lost.count == 1 ? "arrives" : "arrive"
         report(
-          "Linux's \(lost.prefix(4).joined(separator: ", "))\(lost.count > 4 ? " and \(lost.count - 4) more" : "")"
-            + " arrive\(lost.count == 1 ? "s" : "") as nothing", first.position,
+          "Linux's \(lost.prefix(4).joined(separator: ", "))\(more) \(arrive) as nothing", first.position,
           "say '<- \(lost[0])' behind an errno, or 'else ERRNO'")
       }
     }
     if personality.errnoNumber("ENOSYS") == nil, !personality.isLinux {
-      report("no errno named 'ENOSYS': it answers unsupported calls", personality.errnos.entries.first?.position ?? abi.position)
+      report(
+        "no errno named 'ENOSYS': it answers unsupported calls",
+        personality.errnos.entries.first?.position ?? abi.position)
     }
     errnoToForeign = toForeign
     errnoToNative = toNative
@@ -53,7 +56,9 @@ extension TableCompiler {
         for number in entry.value...entry.last { defaults[Int(number)] = action.wire }
       }
       link(entry, linux, "signal") { foreign, native, direction in
-        if direction != .toForeign, foreign < toNative.count { toNative[foreign] = UInt8(truncatingIfNeeded: native) }
+        if direction != .toForeign, foreign < toNative.count {
+          toNative[foreign] = UInt8(truncatingIfNeeded: native)
+        }
         if direction != .toNative, native < toForeign.count {
           if toForeign[native] != 0 { return Int(toForeign[native]) }
           toForeign[native] = UInt8(truncatingIfNeeded: foreign)
@@ -66,8 +71,9 @@ extension TableCompiler {
     signalDefault = defaults
   }
 
-  /// Calls `pair` with each (foreign, Linux) pair that an entry stands for; it answers the foreign number that
-  /// Linux's already arrives as, which is reported.
+  /// Calls `pair` with each (foreign, Linux) pair that an entry stands for.
+  ///
+  /// It answers the foreign number that Linux's already arrives as, which is reported.
   private mutating func link(
     _ entry: Constant, _ linux: NumberSet, _ what: String,
     _ pair: (Int, Int, Mapping.Direction) -> Int?

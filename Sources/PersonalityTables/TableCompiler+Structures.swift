@@ -4,7 +4,9 @@ extension TableCompiler {
   /// Linux's structure that a foreign one converts to.
   func nativeStructure(_ index: Int) -> Structure? {
     let structure = personality.structures[index]
-    return native.linux.structure(named: structure.native ?? structure.name).map { native.linux.structures[$0] }
+    return native.linux.structure(named: structure.native ?? structure.name).map {
+      native.linux.structures[$0]
+    }
   }
 
   /// Whether a structure's bytes are the same on both sides.

@@ -20,7 +20,9 @@ extension TableCompiler {
       case .pointer(let direction, let pointee, let count)?:
         wire.direction = direction.rawValue
         describe(pointee, &wire)
-        if case .constant(let number) = count { wire.size = UInt16(truncatingIfNeeded: number * size(pointee)) }
+        if case .constant(let number) = count {
+          wire.size = UInt16(truncatingIfNeeded: number * size(pointee))
+        }
       default: break
       }
       resolve(request.action, request.name, request.actionPosition, &wire) { $0.native.ioctls[$1] }

@@ -74,13 +74,15 @@ public struct TableCompiler {
       for entry in map.entries {
         if let value = values.updateValue(entry.value, forKey: entry.name), value != entry.value {
           diagnostics.append(
-            Diagnostic(position: entry.position, message: "'\(entry.name)' is also \(Int64(bitPattern: value))"))
+            Diagnostic(
+              position: entry.position, message: "'\(entry.name)' is also \(Int64(bitPattern: value))"))
         }
       }
     }
     for call in linux.calls where call.arguments.count > 6 {
       diagnostics.append(
-        Diagnostic(position: call.arguments[6].position, message: "a call of Linux has six arguments at most"))
+        Diagnostic(position: call.arguments[6].position, message: "a call of Linux has six arguments at most")
+      )
     }
     return diagnostics
   }

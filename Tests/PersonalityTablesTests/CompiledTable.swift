@@ -32,23 +32,28 @@ struct CompiledTable {
 
   func arguments(_ number: Int) -> [persona_argument] {
     let row = call(number)
-    return Array(pool(header.arguments, as: persona_argument.self)[Int(row.arguments)...].prefix(Int(row.argument_count)))
+    return Array(
+      pool(header.arguments, as: persona_argument.self)[Int(row.arguments)...].prefix(Int(row.argument_count))
+    )
   }
 
   func operands(_ number: Int) -> [persona_operand] {
     let row = call(number)
-    return Array(pool(header.operands, as: persona_operand.self)[Int(row.operands)...].prefix(Int(row.operand_count)))
+    return Array(
+      pool(header.operands, as: persona_operand.self)[Int(row.operands)...].prefix(Int(row.operand_count)))
   }
 
   func map(_ index: Int) -> (persona_map, [persona_map_entry]) {
     let map = pool(header.maps, as: persona_map.self)[index]
-    let entries = pool(header.map_entries, as: persona_map_entry.self)[Int(map.first)...].prefix(Int(map.count))
+    let entries = pool(header.map_entries, as: persona_map_entry.self)[Int(map.first)...].prefix(
+      Int(map.count))
     return (map, Array(entries))
   }
 
   func structure(_ index: Int) -> (persona_struct, [persona_field]) {
     let structure = pool(header.structs, as: persona_struct.self)[index]
-    let fields = pool(header.fields, as: persona_field.self)[Int(structure.first)...].prefix(Int(structure.count))
+    let fields = pool(header.fields, as: persona_field.self)[Int(structure.first)...].prefix(
+      Int(structure.count))
     return (structure, Array(fields))
   }
 }

@@ -26,7 +26,8 @@ struct CompilerTests {
 
   @Test func numbersGoBothWays() throws {
     let table = try #require(
-      CompiledTable("signal { 1 SIGHUP terminate 29 SIGINFO ignore = SIGPWR 65...67 SIGRTMIN core = 36...38 }"))
+      CompiledTable(
+        "signal { 1 SIGHUP terminate 29 SIGINFO ignore = SIGPWR 65...67 SIGRTMIN core = 36...38 }"))
     let toForeign = table.pool(table.header.errno_to_foreign, as: UInt16.self)
     let toNative = table.pool(table.header.errno_to_native, as: UInt16.self)
     #expect(toForeign[11] == 35 && toNative[35] == 11)
@@ -58,7 +59,8 @@ struct CompilerTests {
     #expect(operands[1...].map(\.argument) == [0, 1, 2])
     let arguments = table.arguments(5)
     #expect(arguments[0].conversion == UInt8(PERSONA_CONVERT_PATH.rawValue))
-    #expect(arguments[1].conversion == UInt8(PERSONA_CONVERT_FLAGS.rawValue) && arguments[1].element_size == 4)
+    #expect(
+      arguments[1].conversion == UInt8(PERSONA_CONVERT_FLAGS.rawValue) && arguments[1].element_size == 4)
     #expect(arguments[2].conversion == UInt8(PERSONA_CONVERT_ZERO32.rawValue) && arguments[2].word == 2)
     #expect(table.call(4).kind == UInt8(PERSONA_CALL_MISSING.rawValue))
   }
@@ -81,7 +83,8 @@ struct CompilerTests {
     #expect(table.arguments(3)[1].direction == UInt8(PERSONA_OUT.rawValue))
     let handled = table.operands(4)
     #expect(table.call(4).target == HandlerName.mmap.rawValue)
-    #expect(handled.count == 3 && handled[0].argument == 1 && handled[1].argument == 0 && handled[2].constant == 3)
+    #expect(
+      handled.count == 3 && handled[0].argument == 1 && handled[1].argument == 0 && handled[2].constant == 3)
     let pointee = table.arguments(6)[2]
     #expect(pointee.count_kind == UInt8(PERSONA_COUNT_POINTEE.rawValue) && pointee.count == 1)
     #expect(pointee.element_size == 2)
@@ -130,7 +133,10 @@ struct CompilerTests {
 
   @Test func aFlagWithoutEffectDoesNotComeBack() throws {
     let table = try #require(CompiledTable("flags f { 0x40 F_ODD = 0 0x10 F_APP = O_APPEND }"))
-    #expect(table.map(0).1.map(\.action) == [UInt16(PERSONA_MAP_TO_NATIVE.rawValue), UInt16(PERSONA_MAP_BOTH.rawValue)])
+    #expect(
+      table.map(0).1.map(\.action) == [
+        UInt16(PERSONA_MAP_TO_NATIVE.rawValue), UInt16(PERSONA_MAP_BOTH.rawValue),
+      ])
   }
 
   @Test func aNegativeValueIsFoundInAnInt() throws {
@@ -171,7 +177,9 @@ struct CompilerTests {
       try #require(fields.first { table.string($0.name) == name })
     }
     let mode = try field("st_mode")
-    #expect(mode.foreign_offset == 24 && mode.foreign_width == 2 && mode.native_offset == 24 && mode.native_width == 4)
+    #expect(
+      mode.foreign_offset == 24 && mode.foreign_width == 2 && mode.native_offset == 24
+        && mode.native_width == 4)
     #expect(try field("st_uid").foreign_offset == 28)
     #expect(try field("st_gen").native_width == 0)
     let seconds = try field("tv_sec")
@@ -179,7 +187,9 @@ struct CompilerTests {
     let size = try field("st_size")
     #expect(size.foreign_width == 4 && size.native_width == 8 && size.is_signed == 1)
     let rows = table.structure(2).1[0]
-    #expect(rows.conversion == UInt8(PERSONA_CONVERT_FLAGS.rawValue) && rows.parameter == 0 && rows.foreign_width == 2)
+    #expect(
+      rows.conversion == UInt8(PERSONA_CONVERT_FLAGS.rawValue) && rows.parameter == 0
+        && rows.foreign_width == 2)
     #expect(table.structure(2).0.foreign_size == 8)
     let argument = table.arguments(6)[1]
     #expect(argument.conversion == UInt8(PERSONA_CONVERT_STRUCT.rawValue) && argument.parameter == 1)
@@ -210,7 +220,9 @@ struct CompilerTests {
         """))
     let requests = table.pool(table.header.requests, as: persona_request.self)
     #expect(requests.map(\.key) == [0x2000_6601, 0x4004_667f, 0x4008_7468, 0x8004_667b])
-    #expect(requests[0].kind == UInt8(PERSONA_CALL_HANDLER.rawValue) && requests[0].target == HandlerName.ioctl.rawValue)
+    #expect(
+      requests[0].kind == UInt8(PERSONA_CALL_HANDLER.rawValue)
+        && requests[0].target == HandlerName.ioctl.rawValue)
     #expect(requests[1].native == 0x541b && requests[1].size == 4 && requests[1].direction == 2)
     #expect(requests[2].conversion == UInt8(PERSONA_CONVERT_STRUCT.rawValue) && requests[2].size == 8)
     #expect(requests[3].error == 87)

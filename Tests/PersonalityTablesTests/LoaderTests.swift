@@ -26,7 +26,9 @@ struct LoaderTests {
 
     deinit {
       for folder in ["/tiny", "/linux", ""] {
-        for name in ["a.table", "b.table", "abi.table", "compiled", "no.txt"] { unlink(path + folder + "/" + name) }
+        for name in ["a.table", "b.table", "abi.table", "compiled", "no.txt"] {
+          unlink(path + folder + "/" + name)
+        }
         rmdir(path + folder)
       }
     }
@@ -103,7 +105,9 @@ struct LoaderTests {
     let broken = command.run()
     #expect(broken.status == 1)
     #expect(broken.text.contains("tiny/b.table:1:22: error: Linux has no call named 'getppid'\n"))
-    #expect(CheckCommand(folders: ["/nonexistent"], directories: []).run() == .init(
-      text: "error: /nonexistent: no such folder of tables\n", status: 125))
+    #expect(
+      CheckCommand(folders: ["/nonexistent"], directories: []).run()
+        == .init(
+          text: "error: /nonexistent: no such folder of tables\n", status: 125))
   }
 }
