@@ -72,7 +72,7 @@ $(TABLES)/.stamp: $(shell find personalities -type f)
 persona:
 	$(SWIFT) build -c release --product persona --static-swift-stdlib -Xswiftc -static-executable -Xlinker -s
 	@mkdir -p $(BUILD)/bin
-	@cmp -s .build/release/persona $(PERSONA) || cp .build/release/persona $(PERSONA)
+	@cmp -s .build/release/persona $(PERSONA) || (cp .build/release/persona $(PERSONA).new && mv $(PERSONA).new $(PERSONA))
 
 # The compiled tables, so that a start need not compile; they hold as long as the tables are the same.
 .PHONY: compiled
