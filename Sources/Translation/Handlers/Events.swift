@@ -26,6 +26,7 @@ func kqueue(_ call: inout Call) -> Int {
   queue.pointee.descriptor = Int32(descriptor)
   queue.pointee.alias = -1
   queue.pointee.wake = -1
+  queue.pointee.writers = -1
   queue.pointee.next = call.events!.pointee.queues
   call.events!.pointee.queues = queue
   return descriptor
@@ -69,10 +70,7 @@ extension Call {
       index += 1
       if change.filter == 0 { continue }
       change.flags &= ~EventFlag.system
-      var next = ForeignEvent()
-      let isFollowed =
-        index < changes && readEvent(&next, address(1) &+ UInt64(index * eventSize), eventSize)
-      let result = register(queue, change, followedBy: isFollowed ? next : nil)
+      let result = register(queue, change)
       guard result < 0 || change.flags & EventFlag.receipt != 0 else { continue }
       if told >= capacity {
         if result < 0 { refusal = result }
@@ -171,19 +169,35 @@ extension Call {
     _ told: UnsafeMutableRawPointer, _ capacity: Int, _ eventSize: Int
   ) -> Int {
     var output = EventOutput(memory: told, capacity: capacity, eventSize: eventSize)
-    for index in 0..<max(found, 0) {
+    let canWrite = tell(queue, ready, max(found, 0), &output)
+    if canWrite, !output.isFull {
+      let writable = hostNow(
+        __NR_epoll_pwait, Int(queue.pointee.writers), ready.word, capacity - output.count, 0)
+      _ = tell(queue, ready, max(writable, 0), &output)
+    }
+    tellActive(queue, &output)
+    return output.count
+  }
+
+  /// Tells what epoll found; whether the writers' set is among it.
+  private func tell(
+    _ queue: QueuePointer, _ ready: UnsafeMutableRawPointer, _ found: Int, _ output: inout EventOutput
+  ) -> Bool {
+    var canWrite = false
+    for index in 0..<found {
       let entry = ready + 12 * index
       let mask = entry.loadUnaligned(as: UInt32.self)
       let descriptor = entry.loadUnaligned(fromByteOffset: 4, as: Int32.self)
       let serial = entry.loadUnaligned(fromByteOffset: 8, as: UInt32.self)
-      if serial == WatchSerial.signals { activateSignals(queue) }
-      guard serial >= WatchSerial.first, let watch = watch(queue, descriptor),
-        watch.pointee.serial == serial
-      else { continue }
-      tell(queue, watch, mask, &output)
+      switch serial {
+      case WatchSerial.wake: break
+      case WatchSerial.signals: activateSignals(queue)
+      case WatchSerial.writers: canWrite = true
+      default:
+        if let watch = watch(queue, descriptor, serial) { tell(queue, watch, mask, &output) }
+      }
     }
-    tellActive(queue, &output)
-    return output.count
+    return canWrite
   }
 }
 

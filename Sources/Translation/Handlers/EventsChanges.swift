@@ -3,9 +3,8 @@ import CWire
 
 // What an entry of kevent(2)'s change list does (kqueue_register), under `event_lock`.
 extension Call {
-  /// 0 or -errno. `next` is the change behind it, so that a READ and a WRITE knote of one new descriptor
-  /// cost one epoll_ctl.
-  func register(_ queue: QueuePointer, _ change: ForeignEvent, followedBy next: ForeignEvent?) -> Int {
+  /// 0 or -errno.
+  func register(_ queue: QueuePointer, _ change: ForeignEvent) -> Int {
     guard change.filter < 0, change.filter >= -15 else { return error(EINVAL) }
     guard let knote = knote(queue, change.ident, change.filter) else {
       if change.flags & EventFlag.add == 0 {
@@ -15,7 +14,7 @@ extension Call {
         }
         return error(ENOENT)
       }
-      return attach(queue, change, next)
+      return attach(queue, change)
     }
     if change.flags & EventFlag.delete != 0 {
       drop(queue, knote)
@@ -91,13 +90,13 @@ extension Call {
 
   // MARK: New knotes
 
-  private func attach(_ queue: QueuePointer, _ change: ForeignEvent, _ next: ForeignEvent?) -> Int {
+  private func attach(_ queue: QueuePointer, _ change: ForeignEvent) -> Int {
     guard let knote = newKnote(queue, change) else { return error(ENOMEM) }
     knote.pointee.isDisabled =
       change.flags & EventFlag.disable != 0 && change.flags & EventFlag.enable == 0
     let result: Int
     switch change.filter {
-    case EventFilter.read, EventFilter.write: result = attachDescriptor(queue, knote, next)
+    case EventFilter.read, EventFilter.write: result = attachDescriptor(queue, knote)
     case EventFilter.timer: result = attachTimer(queue, knote)
     case EventFilter.user: result = prepareWake(queue)
     case EventFilter.signal: result = attachSignal(queue, knote)
@@ -113,29 +112,17 @@ extension Call {
   }
 
   /// EVFILT_READ and EVFILT_WRITE.
-  private func attachDescriptor(_ queue: QueuePointer, _ knote: KnotePointer, _ next: ForeignEvent?) -> Int {
+  private func attachDescriptor(_ queue: QueuePointer, _ knote: KnotePointer) -> Int {
     guard knote.pointee.event.ident <= UInt64(Int32.max) else { return error(EBADF) }
     let descriptor = Int32(knote.pointee.event.ident)
-    let isRead = knote.pointee.event.filter == EventFilter.read
-    let known = watch(queue, descriptor)
-    if let known {
-      let other = isRead ? known.pointee.write : known.pointee.read
-      if let other, (other.pointee.event.flags ^ knote.pointee.event.flags) & EventFlag.clear != 0 {
-        return attachSecondName(queue, knote, descriptor)
-      }
+    let isWriter = knote.pointee.event.filter == EventFilter.write
+    if isWriter {
+      let result = prepareWriters(queue)
+      if result < 0 { return result }
     }
-    guard let watch = known ?? newWatch(queue, descriptor) else { return error(ENOMEM) }
-    knote.pointee.watch = watch
-    if isRead { watch.pointee.read = knote } else { watch.pointee.write = knote }
-    var extra: UInt32 = 0
-    if known == nil, !knote.pointee.isDisabled, let next, next.ident == knote.pointee.event.ident,
-      next.flags & (EventFlag.add | EventFlag.disable | EventFlag.delete) == EventFlag.add,
-      (next.flags ^ knote.pointee.event.flags) & EventFlag.clear == 0
-    {
-      if isRead, next.filter == EventFilter.write { extra = Readiness.output }
-      if !isRead, next.filter == EventFilter.read { extra = Readiness.input | Readiness.readHangUp }
-    }
-    let result = synchronize(queue, watch, adding: extra)
+    guard let watch = newWatch(queue, knote, descriptor) else { return error(ENOMEM) }
+    watch.pointee.isWriter = isWriter
+    let result = synchronize(queue, watch)
     if result == error(EPERM) { return attachRegularFile(queue, knote) }
     if result == 0, watch.pointee.mask == 0 {  // disabled: nothing has looked at the descriptor yet
       return min(hostNow(__NR_fcntl, Int(descriptor), 1), 0)
@@ -155,13 +142,12 @@ extension Call {
     _ queue: QueuePointer, _ knote: KnotePointer, _ descriptor: Int, isSecondName: Bool = false
   ) -> Int {
     if descriptor < 0 { return descriptor }
-    guard let watch = newWatch(queue, Int32(descriptor)) else {
+    guard let watch = newWatch(queue, knote, Int32(descriptor)) else {
       _ = hostNow(__NR_close, descriptor)
       return error(ENOMEM)
     }
-    watch.pointee.owner = knote
+    watch.pointee.isHelper = true
     watch.pointee.isSecondName = isSecondName
-    knote.pointee.watch = watch
     return synchronize(queue, watch)
   }
 
@@ -171,8 +157,6 @@ extension Call {
     let descriptor = Int32(knote.pointee.event.ident)
     if let watch = knote.pointee.watch {
       knote.pointee.watch = nil
-      if watch.pointee.read == knote { watch.pointee.read = nil }
-      if watch.pointee.write == knote { watch.pointee.write = nil }
       discard(queue, watch)
     }
     guard let status = fileStatus(descriptor) else { return error(EBADF) }

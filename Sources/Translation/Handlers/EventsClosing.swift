@@ -36,11 +36,12 @@ public func eventQueuesAfterFork(
     closeNow(queue.pointee.descriptor)
     closeNow(queue.pointee.alias)
     closeNow(queue.pointee.wake)
+    closeNow(queue.pointee.writers)
     for slot in 0..<64 {
       var watch = queue.pointee.watches[slot]
       while let current = watch {
         watch = current.pointee.next
-        if current.pointee.owner != nil { closeNow(current.pointee.descriptor) }
+        if current.pointee.isHelper { closeNow(current.pointee.descriptor) }
         if !sharesMemory { persona_release(UnsafeMutableRawPointer(current)) }
       }
       var knote = queue.pointee.knotes[slot]
@@ -90,6 +91,7 @@ extension Call {
       while let knote = queue.pointee.knotes[slot] { drop(queue, knote) }
     }
     closeOne(queue.pointee.wake)
+    closeOne(queue.pointee.writers)
     guard let events else { return }
     if events.pointee.queues == queue {
       events.pointee.queues = queue.pointee.next
@@ -116,11 +118,12 @@ extension Call {
     while let queue = candidate {
       candidate = queue.pointee.next
       consider(queue.pointee.wake)
+      consider(queue.pointee.writers)
       for slot in 0..<64 {
         var watch = queue.pointee.watches[slot]
         while let current = watch {
           watch = current.pointee.next
-          if current.pointee.owner != nil { consider(current.pointee.descriptor) }
+          if current.pointee.isHelper { consider(current.pointee.descriptor) }
         }
       }
     }

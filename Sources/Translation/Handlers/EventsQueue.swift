@@ -81,8 +81,8 @@ struct Knote {
   var links: UInt64
 }
 
-/// A descriptor in a queue's epoll set: the guest's own, for its READ and WRITE knotes, or one of the
-/// engine's (a timer, an inotify, a pid, a second name of the guest's) for one knote.
+/// A descriptor in one of a queue's epoll sets, for one knote: the guest's own, or one of the engine's (a
+/// timer, an inotify, a pid, a second name of the guest's).
 struct Watch {
   var next: WatchPointer?
   var descriptor: Int32
@@ -90,14 +90,15 @@ struct Watch {
   var serial: UInt32
   /// What epoll was asked for; 0 while the descriptor is not in the set.
   var mask: UInt32
-  /// The guest's descriptor under a number of the engine's, where READ and WRITE want different edges.
+  var knote: KnotePointer
+  /// The engine's own, to be closed with the watch.
+  var isHelper: Bool
+  /// A helper that is another name of the guest's descriptor.
   var isSecondName: Bool
+  /// In the set of the writers.
+  var isWriter: Bool
   /// A socket that cannot tell anything yet, or not enough, is watched for changes only.
   var isParked: Bool
-  var read: KnotePointer?
-  var write: KnotePointer?
-  /// The knote of an engine's descriptor.
-  var owner: KnotePointer?
 }
 
 struct EventQueue {
@@ -107,6 +108,9 @@ struct EventQueue {
   var alias: Int32
   /// An eventfd in the set: written to when `firstActive` is to be looked at. -1 until needed.
   var wake: Int32
+  /// An epoll set within the set, of what EVFILT_WRITE waits for: what comes in is then no edge for what can
+  /// go out. -1 until needed.
+  var writers: Int32
   var hasSignals: Bool
   var knoteCount: Int
   var firstActive: KnotePointer?
@@ -137,7 +141,8 @@ enum Readiness {
 enum WatchSerial {
   static let wake: UInt32 = 0
   static let signals: UInt32 = 1
-  static let first: UInt32 = 2
+  static let writers: UInt32 = 2
+  static let first: UInt32 = 3
 }
 
 extension Call {
@@ -192,23 +197,28 @@ extension Call {
 
   /// epoll_ctl: 1 adds, 2 removes, 3 changes.
   func control(
-    _ queue: QueuePointer, _ operation: Int, _ descriptor: Int32, _ mask: UInt32, _ serial: UInt32
+    _ set: Int32, _ operation: Int, _ descriptor: Int32, _ mask: UInt32, _ serial: UInt32
   ) -> Int {
     var event: InlineArray<3, UInt32> = [mask, UInt32(bitPattern: descriptor), serial]
     return withUnsafeMutablePointer(to: &event) {
       hostNow(
-        __NR_epoll_ctl, Int(queue.pointee.descriptor), operation, Int(descriptor), Int(bitPattern: $0))
+        __NR_epoll_ctl, Int(set), operation, Int(descriptor), Int(bitPattern: $0))
     }
   }
 
-  /// Makes epoll's view of a watch what its knotes need; 0 or -errno.
-  func synchronize(_ queue: QueuePointer, _ watch: WatchPointer, adding extra: UInt32 = 0) -> Int {
-    let wanted = wantedMask(watch) | extra
+  private func set(_ queue: QueuePointer, _ watch: WatchPointer) -> Int32 {
+    watch.pointee.isWriter ? queue.pointee.writers : queue.pointee.descriptor
+  }
+
+  /// Makes epoll's view of a watch what its knote needs; 0 or -errno.
+  func synchronize(_ queue: QueuePointer, _ watch: WatchPointer) -> Int {
+    let wanted = wantedMask(watch)
+    let set = set(queue, watch)
     if wanted == watch.pointee.mask { return 0 }
     let operation = wanted == 0 ? 2 : watch.pointee.mask == 0 ? 1 : 3
-    var result = control(queue, operation, watch.pointee.descriptor, wanted, watch.pointee.serial)
+    var result = control(set, operation, watch.pointee.descriptor, wanted, watch.pointee.serial)
     if operation == 3, result == error(ENOENT) {  // closed behind our back and opened anew
-      result = control(queue, 1, watch.pointee.descriptor, wanted, watch.pointee.serial)
+      result = control(set, 1, watch.pointee.descriptor, wanted, watch.pointee.serial)
     }
     if operation == 2 { result = 0 }
     if result == 0 { watch.pointee.mask = wanted }
@@ -216,25 +226,14 @@ extension Call {
   }
 
   private func wantedMask(_ watch: WatchPointer) -> UInt32 {
-    var mask: UInt32 = 0
-    var isEdge = true
-    if let knote = watch.pointee.read, !knote.pointee.isDisabled {
-      mask |= Readiness.input | Readiness.readHangUp
-      if knote.pointee.event.flags & EventFlag.clear == 0 { isEdge = false }
-    }
-    if let knote = watch.pointee.write, !knote.pointee.isDisabled {
-      mask |= Readiness.output
-      if knote.pointee.event.flags & EventFlag.clear == 0 { isEdge = false }
-    }
-    if let knote = watch.pointee.owner, !knote.pointee.isDisabled {
-      mask |= Readiness.input
-      if watch.pointee.isSecondName {
-        if knote.pointee.event.filter == EventFilter.write { mask = Readiness.output }
-        if knote.pointee.event.filter == EventFilter.read { mask |= Readiness.readHangUp }
-      }
-      isEdge = watch.pointee.isSecondName && knote.pointee.event.flags & EventFlag.clear != 0
-    }
-    return mask == 0 ? 0 : isEdge || watch.pointee.isParked ? mask | Readiness.edge : mask
+    let knote = watch.pointee.knote
+    if knote.pointee.isDisabled { return 0 }
+    if watch.pointee.isHelper, !watch.pointee.isSecondName { return Readiness.input }
+    var mask = Readiness.input
+    if knote.pointee.event.filter == EventFilter.read { mask |= Readiness.readHangUp }
+    if knote.pointee.event.filter == EventFilter.write { mask = Readiness.output }
+    let isEdge = knote.pointee.event.flags & EventFlag.clear != 0 || watch.pointee.isParked
+    return isEdge ? mask | Readiness.edge : mask
   }
 
   // MARK: Finding
@@ -253,10 +252,10 @@ extension Call {
     return nil
   }
 
-  func watch(_ queue: QueuePointer, _ descriptor: Int32) -> WatchPointer? {
+  func watch(_ queue: QueuePointer, _ descriptor: Int32, _ serial: UInt32) -> WatchPointer? {
     var candidate = queue.pointee.watches[Int(descriptor) & 63]
     while let watch = candidate {
-      if watch.pointee.descriptor == descriptor { return watch }
+      if watch.pointee.serial == serial { return watch }
       candidate = watch.pointee.next
     }
     return nil
@@ -281,10 +280,12 @@ extension Call {
     return knote
   }
 
-  func newWatch(_ queue: QueuePointer, _ descriptor: Int32) -> WatchPointer? {
+  func newWatch(_ queue: QueuePointer, _ knote: KnotePointer, _ descriptor: Int32) -> WatchPointer? {
     guard let events, let memory = persona_allocate(MemoryLayout<Watch>.stride) else { return nil }
     let watch = memory.bindMemory(to: Watch.self, capacity: 1)
     watch.pointee.descriptor = descriptor
+    watch.pointee.knote = knote
+    knote.pointee.watch = watch
     events.pointee.serial = max(events.pointee.serial &+ 1, WatchSerial.first)
     watch.pointee.serial = events.pointee.serial
     let slot = Int(descriptor) & 63
@@ -293,7 +294,7 @@ extension Call {
     return watch
   }
 
-  /// Forgets a knote and, when it was the last of its watch, the watch.
+  /// Forgets a knote and its watch.
   func drop(_ queue: QueuePointer, _ knote: KnotePointer) {
     deactivate(queue, knote)
     let slot = slot(knote.pointee.event.ident, knote.pointee.event.filter)
@@ -305,32 +306,19 @@ extension Call {
       before?.pointee.next = knote.pointee.next
     }
     queue.pointee.knoteCount -= 1
-    if let watch = knote.pointee.watch {
-      if watch.pointee.read == knote { watch.pointee.read = nil }
-      if watch.pointee.write == knote { watch.pointee.write = nil }
-      let isHelper = watch.pointee.owner == knote
-      if isHelper { watch.pointee.owner = nil }
-      if watch.pointee.read == nil, watch.pointee.write == nil {
-        remove(queue, watch)
-        if isHelper { _ = hostNow(__NR_close, Int(watch.pointee.descriptor)) }
-        persona_release(UnsafeMutableRawPointer(watch))
-      } else {
-        _ = synchronize(queue, watch)
-      }
-    }
+    if let watch = knote.pointee.watch { discard(queue, watch) }
     persona_release(UnsafeMutableRawPointer(knote))
   }
 
-  /// Forgets a watch that has no knote.
   func discard(_ queue: QueuePointer, _ watch: WatchPointer) {
-    guard watch.pointee.read == nil, watch.pointee.write == nil, watch.pointee.owner == nil else { return }
     remove(queue, watch)
+    if watch.pointee.isHelper { _ = hostNow(__NR_close, Int(watch.pointee.descriptor)) }
     persona_release(UnsafeMutableRawPointer(watch))
   }
 
   private func remove(_ queue: QueuePointer, _ watch: WatchPointer) {
     if watch.pointee.mask != 0 {
-      _ = control(queue, 2, watch.pointee.descriptor, 0, 0)
+      _ = control(set(queue, watch), 2, watch.pointee.descriptor, 0, 0)
     }
     let slot = Int(watch.pointee.descriptor) & 63
     if queue.pointee.watches[slot] == watch {
@@ -390,12 +378,26 @@ extension Call {
     let descriptor = newEventDescriptor()
     if descriptor < 0 { return descriptor }
     let result = control(
-      queue, 1, Int32(descriptor), Readiness.input | Readiness.edge, WatchSerial.wake)
+      queue.pointee.descriptor, 1, Int32(descriptor), Readiness.input | Readiness.edge, WatchSerial.wake)
     if result < 0 {
       _ = hostNow(__NR_close, descriptor)
       return result
     }
     queue.pointee.wake = Int32(descriptor)
+    return 0
+  }
+
+  func prepareWriters(_ queue: QueuePointer) -> Int {
+    if queue.pointee.writers >= 0 { return 0 }
+    let descriptor = hidden(hostNow(__NR_epoll_create1, 0o2000000))
+    if descriptor < 0 { return descriptor }
+    let result = control(
+      queue.pointee.descriptor, 1, Int32(descriptor), Readiness.input, WatchSerial.writers)
+    if result < 0 {
+      _ = hostNow(__NR_close, descriptor)
+      return result
+    }
+    queue.pointee.writers = Int32(descriptor)
     return 0
   }
 }

@@ -117,7 +117,7 @@ extension Call {
     }
     if !queue.pointee.hasSignals {
       let result = control(
-        queue, 1, events.pointee.signals, Readiness.input | Readiness.edge, WatchSerial.signals)
+        queue.pointee.descriptor, 1, events.pointee.signals, Readiness.input | Readiness.edge, WatchSerial.signals)
       if result < 0 { return result }
       queue.pointee.hasSignals = true
     }

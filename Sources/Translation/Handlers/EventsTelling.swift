@@ -27,7 +27,7 @@ extension Call {
   /// Whether epoll tells again and again while the knote's condition holds.
   func isTold(byEpoll knote: KnotePointer) -> Bool {
     guard let watch = knote.pointee.watch else { return false }
-    return !knote.pointee.isFile && (watch.pointee.owner == nil || watch.pointee.isSecondName)
+    return !watch.pointee.isHelper || watch.pointee.isSecondName
   }
 
   /// Whether the condition holds, by what the engine knows or a look at the descriptor.
@@ -51,27 +51,7 @@ extension Call {
   // MARK: From epoll
 
   func tell(_ queue: QueuePointer, _ watch: WatchPointer, _ mask: UInt32, _ output: inout EventOutput) {
-    if let owner = watch.pointee.owner {
-      tellOwner(queue, watch, owner, mask, &output)
-      return
-    }
-    let reader = watch.pointee.read
-    let writer = watch.pointee.write
-    let mayRead = reader != nil && !reader!.pointee.isDisabled && lookAt(reader!, mask)
-    let mayWrite = writer != nil && !writer!.pointee.isDisabled && lookAt(writer!, mask)
-    if watch.pointee.isParked == (mayRead || mayWrite) {
-      // Nothing to tell although epoll sees something, or no longer so.
-      watch.pointee.isParked.toggle()
-      _ = synchronize(queue, watch)
-    }
-    if mayRead { deliver(queue, reader!, &output) }
-    if mayWrite { deliver(queue, writer!, &output) }
-  }
-
-  private func tellOwner(
-    _ queue: QueuePointer, _ watch: WatchPointer, _ knote: KnotePointer, _ mask: UInt32,
-    _ output: inout EventOutput
-  ) {
+    let knote = watch.pointee.knote
     if knote.pointee.isDisabled { return }
     let isPending: Bool
     switch knote.pointee.event.filter {
@@ -87,6 +67,11 @@ extension Call {
         isPending = lookAtFile(knote)
       } else {
         isPending = lookAt(knote, mask)
+        if watch.pointee.isParked == isPending {
+          // Nothing to tell although epoll sees something, or no longer so.
+          watch.pointee.isParked.toggle()
+          _ = synchronize(queue, watch)
+        }
       }
     }
     if isPending, !knote.pointee.isActive { deliver(queue, knote, &output) }
