@@ -23,7 +23,9 @@ extension CallWriter {
   }
 
   private func isGetter(_ map: Int, _ command: UInt64, _ vocabulary: Vocabulary) -> Bool {
-    guard let name = ValueWriter(vocabulary: vocabulary, text: text).enumName(map, command, width: 4) else { return false }
+    guard let name = ValueWriter(vocabulary: vocabulary, text: text).enumName(map, command, width: 4) else {
+      return false
+    }
     return vocabulary.isName(name, "F_GETFL") || vocabulary.isName(name, "F_GETFD")
       || vocabulary.isName(name, "F_GETOWN") || vocabulary.isName(name, "F_GET_SEALS")
       || vocabulary.isName(name, "F_ISUNIONSTACK")
@@ -132,16 +134,16 @@ extension CallWriter {
     _ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int, _ values: ValueWriter
   ) -> Bool {
     guard position == 1, let capture = call.exit[1], !capture.isFault else { return false }
-    let name = foreign.bytes(form.name)
-    let prefix = String(decoding: name.prefix(1 + (name.lastIndex(of: UInt8(ascii: "_")) ?? name.startIndex - 1) - name.startIndex), as: UTF8.self)
+    let name = String(decoding: foreign.bytes(form.name), as: UTF8.self)
+    let prefix = name.lastIndex(of: "_").map { name[...$0] } ?? ""
     guard let shape = foreign.personality.structure(named: prefix + "dirent") else { return false }
     return values.write(directory: shape, capture.bytes, truncated: capture.isTruncated)
   }
 
   // MARK: FreeBSD's _umtx_op
 
-  /// Where the last argument is a timeout, the one before it is its size, or NULL for a plain timespec; FreeBSD
-  /// sys/kern/kern_umtx.c, umtx_copyin_umtx_time.
+  /// Where the last argument is a timeout, the one before it is its size, or NULL for a plain timespec;
+  /// FreeBSD sys/kern/kern_umtx.c, umtx_copyin_umtx_time.
   private func writeTimeout(_ call: LoggedCall, _ position: Int, _ values: ValueWriter) -> Bool {
     let size = call.arguments[3]
     if position == 3, size > 0, size < 4096 {
@@ -205,8 +207,8 @@ extension CallWriter {
 
   // MARK: sysctl
 
-  /// __sysctl(name, namelen, old, oldlenp, new, newlen) and __sysctlbyname alike: the name, and the value as its
-  /// kind says.
+  /// __sysctl(name, namelen, old, oldlenp, new, newlen) and __sysctlbyname alike: the name, and the value as
+  /// its kind says.
   private func writeSysctl(_ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int) -> Bool {
     guard position == 0 || position == 2, let name = call.entry[0], !name.isFault else { return false }
     let isNumbers = form.arguments[0].form == .pointer

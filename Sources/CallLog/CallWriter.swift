@@ -128,7 +128,8 @@ final class CallWriter {
     if isEnvironment {
       text.append("/* ")
       text.append(decimal: count)
-      text.append(capture.isTruncated ? " or more variables */" : count == 1 ? " variable */" : " variables */")
+      text.append(
+        capture.isTruncated ? " or more variables */" : count == 1 ? " variable */" : " variables */")
     } else if capture.isTruncated {
       text.append(count > 0 ? ", ..." : "...")
     }
@@ -150,7 +151,9 @@ final class CallWriter {
       text.append(UInt8(ascii: ")"))
     case .result(let value, let second):
       guard let index else { return text.append(decimal: value) }
-      if foreign.calls[index].special == .fcntl, writeControl(result: value, call.arguments[1], foreign, values) {
+      if foreign.calls[index].special == .fcntl,
+        writeControl(result: value, call.arguments[1], foreign, values)
+      {
         return
       }
       write(result: value, second, foreign.calls[index].result, values)
@@ -192,7 +195,9 @@ final class CallWriter {
     text.append(UInt8(ascii: "("))
     withUnsafeBytes(of: native.arguments) { words in
       for position in 0..<min(form.arguments.count, 6) {
-        if isLeftOut(linux, form, position, { words.load(fromByteOffset: 8 * $0, as: UInt64.self) }) { continue }
+        if isLeftOut(linux, form, position, { words.load(fromByteOffset: 8 * $0, as: UInt64.self) }) {
+          continue
+        }
         if position > 0 { text.append(", ") }
         let word = words.load(fromByteOffset: 8 * position, as: UInt64.self)
         let argument = form.arguments[position]
@@ -205,7 +210,9 @@ final class CallWriter {
       }
     }
     text.append(") = ")
-    if form.special == .fcntl, writeControl(result: native.result, native.arguments.1, linux, linuxValues) { return }
+    if form.special == .fcntl, writeControl(result: native.result, native.arguments.1, linux, linuxValues) {
+      return
+    }
     write(nativeResult: native.result, form.result)
   }
 
@@ -237,7 +244,9 @@ final class CallWriter {
     pointer word: UInt64, _ position: Int, _ form: Vocabulary.Call, _ call: LoggedCall
   ) {
     if word == 0 { return text.append("NULL") }
-    for index in ranges.indices where call.arguments[index] == word && !ranges[index].isEmpty { return text.append(copyOf: ranges[index]) }
+    for index in ranges.indices where call.arguments[index] == word && !ranges[index].isEmpty {
+      return text.append(copyOf: ranges[index])
+    }
     guard word >= UInt64(PERSONA_RESERVED_START), word < UInt64(PERSONA_RESERVED_END) else {
       return text.append(hex: word)
     }
@@ -249,8 +258,8 @@ final class CallWriter {
     text.append("[engine]")
   }
 
-  /// The argument whose copy the engine passes on: by the row's operands, or by its place where a handler calls
-  /// Linux's call of the same name.
+  /// The argument whose copy the engine passes on: by the row's operands, or by its place where a handler
+  /// calls Linux's call of the same name.
   private func convertedArgument(
     _ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int
   ) -> Vocabulary.Name? {

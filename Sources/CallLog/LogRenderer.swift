@@ -55,7 +55,9 @@ final class LogRenderer {
   }
 
   private func neverReturns(_ number: UInt32) -> Bool {
-    guard let index = foreign.call(Int(number)), case .never = foreign.calls[index].result else { return false }
+    guard let index = foreign.call(Int(number)), case .never = foreign.calls[index].result else {
+      return false
+    }
     return true
   }
 
@@ -169,7 +171,11 @@ extension CallWriter {
     text.append(" {si_code=")
     writeCode(signal, name)
     text.append(isFault(name) ? ", si_addr=" : ", si_pid=")
-    if isFault(name) { text.append(hex: signal.address) } else { text.append(decimal: Int64(bitPattern: signal.address)) }
+    if isFault(name) {
+      text.append(hex: signal.address)
+    } else {
+      text.append(decimal: Int64(bitPattern: signal.address))
+    }
     text.append("} -> handler ")
     text.append(hex: signal.handler)
   }
@@ -179,7 +185,9 @@ extension CallWriter {
     let code = UInt64(bitPattern: Int64(signal.code))
     let values = ValueWriter(vocabulary: foreign, text: text)
     let own = foreign.signalCodeMaps[Int(signal.signal)] ?? -1
-    if let known = values.enumName(own, code, width: 4) ?? values.enumName(foreign.signalCodes, code, width: 4) {
+    if let known = values.enumName(own, code, width: 4)
+      ?? values.enumName(foreign.signalCodes, code, width: 4)
+    {
       foreign.append(known, to: text)
     } else {
       text.append(decimal: Int(signal.code))

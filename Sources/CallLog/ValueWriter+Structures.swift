@@ -48,7 +48,8 @@ extension ValueWriter {
     let end = (bytes.lastIndex { $0 != 0 } ?? -1) + 1
     let width = max(field.value.width, 1)
     let used = min((end + width - 1) / width * width, bytes.count)
-    write(array: UnsafeRawBufferPointer(rebasing: bytes[0..<used]), field.value, truncated: used < bytes.count)
+    write(
+      array: UnsafeRawBufferPointer(rebasing: bytes[0..<used]), field.value, truncated: used < bytes.count)
   }
 
   /// siginfo's si_code, whose names go by si_signo.
@@ -118,7 +119,9 @@ extension ValueWriter {
       let entry = ValueWriter.slice(memory, offset, Int(size)), count < ValueWriter.longestArray
     {
       if count > 0 { text.append(", ") }
-      write(memory: UnsafeRawBufferPointer(rebasing: entry[name.offset...]), Vocabulary.Value(kind: .text, width: 1))
+      write(
+        memory: UnsafeRawBufferPointer(rebasing: entry[name.offset...]),
+        Vocabulary.Value(kind: .text, width: 1))
       offset += Int(size)
       count += 1
     }
@@ -149,7 +152,11 @@ extension ValueWriter {
       if vocabulary.isName(entry.name, "filter") {
         filter = UInt64(bitPattern: Int64(Int16(truncatingIfNeeded: value)))
       }
-      if isNamed { write(entry.value.index, value, width: entry.value.width) } else { write(notes: value, entry.value, filter) }
+      if isNamed {
+        write(entry.value.index, value, width: entry.value.width)
+      } else {
+        write(notes: value, entry.value, filter)
+      }
     }
     text.append(UInt8(ascii: "}"))
   }

@@ -43,7 +43,8 @@ struct ValueWriter {
     case .signal: write(name: vocabulary.signal(signed), or: signed)
     case .errno: write(name: vocabulary.errno(signed), or: signed)
     case .map: write(value.index, number, width: value.width)
-    case .handler: number == 0 ? text.append("SIG_DFL") : number == 1 ? text.append("SIG_IGN") : text.append(hex: number)
+    case .handler:
+      number == 0 ? text.append("SIG_DFL") : number == 1 ? text.append("SIG_IGN") : text.append(hex: number)
     case .structure, .text, .bytes, .socketAddress, .signalSet: text.append(hex: number)
     }
   }
@@ -75,7 +76,8 @@ struct ValueWriter {
   func write(_ map: Int, _ value: UInt64, width: Int = 8) {
     if vocabulary.maps[map].isFlags { return write(flags: map, value) }
     if let name = enumName(map, value, width: width) { return vocabulary.append(name, to: text) }
-    let signed = Int64(bitPattern: ValueWriter.cut(value, Vocabulary.Value(kind: .decimal, isSigned: true, width: width)))
+    let signed = Int64(
+      bitPattern: ValueWriter.cut(value, Vocabulary.Value(kind: .decimal, isSigned: true, width: width)))
     signed.magnitude < 4096 ? text.append(decimal: signed) : text.append(hex: value)
   }
 
@@ -136,7 +138,9 @@ struct ValueWriter {
     let count = memory.count / max(value.width, 1)
     for index in 0..<min(count, ValueWriter.longestArray) {
       if index > 0 { text.append(", ") }
-      write(memory: UnsafeRawBufferPointer(rebasing: memory[index * value.width..<(index + 1) * value.width]), value)
+      write(
+        memory: UnsafeRawBufferPointer(rebasing: memory[index * value.width..<(index + 1) * value.width]),
+        value)
     }
     if truncated || count > ValueWriter.longestArray { text.append(count > 0 ? ", ..." : "...") }
     text.append(UInt8(ascii: "]"))
@@ -156,7 +160,8 @@ struct ValueWriter {
     return value
   }
 
-  static func slice(_ memory: UnsafeRawBufferPointer, _ offset: Int, _ count: Int) -> UnsafeRawBufferPointer? {
+  static func slice(_ memory: UnsafeRawBufferPointer, _ offset: Int, _ count: Int) -> UnsafeRawBufferPointer?
+  {
     guard offset >= 0, count >= 0, offset + count <= memory.count else { return nil }
     return UnsafeRawBufferPointer(rebasing: memory[offset..<offset + count])
   }

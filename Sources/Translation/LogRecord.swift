@@ -81,7 +81,8 @@ struct LogRecord {
       guard persona_copy_in(&string, cursor, 8) == 0 else { return capture(argument, used, fault: true) }
       if string == 0 { return capture(argument, used) }
       guard used < limit else { return capture(argument, used, truncated: true) }
-      let length = persona_copy_string((body + used).assumingMemoryBound(to: CChar.self), string, limit - used)
+      let length = persona_copy_string(
+        (body + used).assumingMemoryBound(to: CChar.self), string, limit - used)
       if length < 0 {
         let isLong = length == -Int64(ENAMETOOLONG)
         return capture(argument, isLong ? limit : used, truncated: isLong, fault: !isLong)
@@ -99,7 +100,8 @@ struct LogRecord {
 
   private var body: UnsafeMutableRawPointer { start + size + MemoryLayout<persona_log_capture>.stride }
 
-  private mutating func capture(_ argument: Int, _ length: Int, truncated: Bool = false, fault: Bool = false) {
+  private mutating func capture(_ argument: Int, _ length: Int, truncated: Bool = false, fault: Bool = false)
+  {
     let head = (start + size).assumingMemoryBound(to: persona_log_capture.self)
     head.pointee.argument = UInt8(argument)
     head.pointee.truncated = truncated ? 1 : 0

@@ -7,7 +7,11 @@ extension Call {
   enum Moment { case `in`, out }
 
   /// Calls whose second argument holds data behind pointers of its own, and when the data is there.
-  private enum Gathering { case none, vector(Moment), message(Moment) }
+  private enum Gathering {
+    case none
+    case vector(Moment)
+    case message(Moment)
+  }
 
   private var gathering: Gathering {
     guard row.pointee.argument_count > 1 else { return .none }
@@ -81,7 +85,8 @@ extension Call {
       rest -= length
       let shown = min(length, UInt64(PERSONA_LOG_BUFFER_LIMIT))
       record.captureMemory(
-        Int(PERSONA_NESTED_DATA.rawValue) + index, at: element[0], count: Int(shown), truncated: shown < length)
+        Int(PERSONA_NESTED_DATA.rawValue) + index, at: element[0], count: Int(shown),
+        truncated: shown < length)
     }
   }
 

@@ -90,7 +90,9 @@ extension Call {
   /// Plain bytes are data, of which the log shows the beginning; a socket address and directory entries,
   /// which are bytes too, and anything else is worth its whole length.
   private func memoryLimit(_ index: Int, _ argument: UnsafePointer<persona_argument>) -> Int {
-    if argument.pointee.element_size != 1 || argument.pointee.count_kind == UInt8(PERSONA_COUNT_CONSTANT.rawValue) {
+    if argument.pointee.element_size != 1
+      || argument.pointee.count_kind == UInt8(PERSONA_COUNT_CONSTANT.rawValue)
+    {
       return Int(PERSONA_LOG_CAPTURE_LIMIT)
     }
     if row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue) {
@@ -115,7 +117,9 @@ extension Call {
     case PERSONA_COUNT_POINTEE.rawValue:
       var value: UInt32 = 0
       let index = Int(argument.pointee.count)
-      guard index < Int(row.pointee.argument_count), persona_load32(word(index), &value) == 0 else { return 0 }
+      guard index < Int(row.pointee.argument_count), persona_load32(word(index), &value) == 0 else {
+        return 0
+      }
       elements = UInt64(value)
     default: return 0
     }

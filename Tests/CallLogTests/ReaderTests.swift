@@ -11,7 +11,9 @@ import Testing
     slot.pointee.head = 4096
     let file = LogFile(ring)
     file.log.drain()
-    #expect(file.text == "persona: call log: slot 5 is damaged at byte 0; what its threads recorded may be missing\n")
+    #expect(
+      file.text
+        == "persona: call log: slot 5 is damaged at byte 0; what its threads recorded may be missing\n")
     #expect(slot.pointee.tail == 4096)
     slot.pointee.head = 1 << 40 | 3
     file.log.drain()
@@ -62,10 +64,13 @@ import Testing
     let seeds: [Record] = [
       .entry(4, [1, 0x1000, 3], captures: [1: [65, 66, 67]]),
       .exit(4, 3, natives: [.init(number: 1, arguments: [1, 0x1000, 3], result: 3)]),
-      .entry(10, [5, 0x1000, 1, 0x2000, 8, 0x3000], captures: [1: .init(words: [3, 0x21_ffff, 0, 0]), 5: .init(words: [1, 2])]),
+      .entry(
+        10, [5, 0x1000, 1, 0x2000, 8, 0x3000],
+        captures: [1: .init(words: [3, 0x21_ffff, 0, 0]), 5: .init(words: [1, 2])]),
       .exit(10, 1, captures: [3: .init(words: [3, 0x20_ffff, 17, 0x55])]),
       .entry(13, [3, 0x1000, 16], captures: [1: [16, 2, 0, 80, 1, 2, 3, 4]]),
-      .entry(17, [0x1000, 2, 0x2000, 0x3000, 0, 0], captures: [0: .init(ints: [1, 24]), 3: .init(words: [4])]),
+      .entry(
+        17, [0x1000, 2, 0x2000, 0x3000, 0, 0], captures: [0: .init(ints: [1, 24]), 3: .init(words: [4])]),
       .entry(11, [0x1000, 0x1000, 0x1000], captures: [0: [65], 1: [65, 0, 66], 2: [0]]),
       .signal(16, code: 0x10007, address: 12, handler: 0x4321),
       .entry(6, [1, 0x1000, 0, 0]), .exit(6, 77, captures: [1: .init(ints: [0x8b])]),
@@ -81,7 +86,9 @@ import Testing
           record.bytes[offset] = UInt8(truncatingIfNeeded: random.next())
         }
         let ring = ring.slot(slot)
-        if Int(ring.pointee.head % (UInt64(PERSONA_LOG_SLOT_BYTES) - 64)) > 200_000 { ring.pointee.head += 8 * UInt64(random.below(9000)) }
+        if Int(ring.pointee.head % (UInt64(PERSONA_LOG_SLOT_BYTES) - 64)) > 200_000 {
+          ring.pointee.head += 8 * UInt64(random.below(9000))
+        }
         if ring.pointee.head % (UInt64(PERSONA_LOG_SLOT_BYTES) - 64) < 200_000 { self.append(record, ring) }
       }
       switch random.below(200) {

@@ -34,7 +34,8 @@ import Testing
           number: UInt32(random.below(460)), arguments: [words[0], words[1], random.word(), 5, 6, 7],
           result: Int64(bitPattern: random.word()))
         ring.append(.entry(UInt32(row.number), words, captures: captures))
-        ring.append(.exit(UInt32(row.number), Int64(bitPattern: random.word()), natives: [native], captures: captures))
+        ring.append(
+          .exit(UInt32(row.number), Int64(bitPattern: random.word()), natives: [native], captures: captures))
         file.log.drain()
         ring.rewind(100 % Int(PERSONA_LOG_SLOTS))
         // A call that never returns has a line for each record.
@@ -54,7 +55,8 @@ import Testing
     ring.append(.signal(8, code: 2, address: 0x40_1000, handler: 0x40_2000))
     file.log.finish()
     #expect(
-      file.text == "[100] sigwaitinfo([SIGCHLD], {si_signo=SIGCHLD, si_errno=0, si_code=CLD_EXITED, si_pid=77, si_status=3}) = 20\n"
+      file.text
+        == "[100] sigwaitinfo([SIGCHLD], {si_signo=SIGCHLD, si_errno=0, si_code=CLD_EXITED, si_pid=77, si_status=3}) = 20\n"
         + "[100] --- SIGFPE {si_code=FPE_INTDIV, si_addr=0x401000} -> handler 0x402000 ---\n")
   }
 
@@ -68,7 +70,8 @@ import Testing
     ring.append(.exit(560, 0))
     file.log.finish()
     #expect(
-      file.text == "[100] kevent(4, [{ident=1, EVFILT_TIMER, EV_ADD|EV_ONESHOT, fflags=NOTE_MSECONDS, data=50}, "
+      file.text
+        == "[100] kevent(4, [{ident=1, EVFILT_TIMER, EV_ADD|EV_ONESHOT, fflags=NOTE_MSECONDS, data=50}, "
         + "{ident=2, EVFILT_USER, 0, fflags=NOTE_FFNOP|NOTE_TRIGGER}], 2, NULL, 0, NULL) = 0\n")
   }
 }

@@ -125,7 +125,8 @@ import Wire
         let broken: [UInt64] = [word(first.baseAddress!), 8, 0]
         vector.withUnsafeBytes { vector in
           broken.withUnsafeBytes { broken in
-            let call = guest.call(11, word(first.baseAddress!), word(vector.baseAddress!), word(broken.baseAddress!))
+            let call = guest.call(
+              11, word(first.baseAddress!), word(vector.baseAddress!), word(broken.baseAddress!))
             call.recordEntry()
             call.recordExit(result: 14, outcome: PERSONA_OUTCOME_ERROR)
             #expect(
@@ -271,15 +272,17 @@ import Wire
     let each = 40
     for _ in 0..<96 {
       var thread = pthread_t()
-      pthread_create(&thread, nil, { argument in
-        let guest = Unmanaged<Guest>.fromOpaque(argument!).takeUnretainedValue()
-        for index in 0..<40 {
-          let call = guest.call(22, UInt64(index), 0)
-          call.recordEntry()
-          call.recordExit(result: 0, outcome: PERSONA_OUTCOME_RESULT)
-        }
-        return nil
-      }, context.toOpaque())
+      pthread_create(
+        &thread, nil,
+        { argument in
+          let guest = Unmanaged<Guest>.fromOpaque(argument!).takeUnretainedValue()
+          for index in 0..<40 {
+            let call = guest.call(22, UInt64(index), 0)
+            call.recordEntry()
+            call.recordExit(result: 0, outcome: PERSONA_OUTCOME_RESULT)
+          }
+          return nil
+        }, context.toOpaque())
       threads.append(thread)
       guest.file.log.drain()
     }

@@ -53,7 +53,8 @@ import Testing
         3, [7, path, 10], 9, outcome: PERSONA_OUTCOME_ERROR,
         natives: [.init(number: 0, arguments: [7, path, 10], result: -14)])
         == "[100] read(7, 0x201000, 10) = -1 EBADF  <= read(7, 0x201000, 10) = -1 EFAULT")
-    #expect(line(3, [7, 0, 10], 99, outcome: PERSONA_OUTCOME_ERROR) == "[100] read(7, NULL, 10) = -1 errno 99")
+    #expect(
+      line(3, [7, 0, 10], 99, outcome: PERSONA_OUTCOME_ERROR) == "[100] read(7, NULL, 10) = -1 errno 99")
   }
 
   @Test func callsThatAreNotThereSayWhy() {
@@ -127,9 +128,13 @@ import Testing
       [28, 28, 0, 80, 0, 0, 0, 0, 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 3, 0, 0, 0]
     let local: [UInt8] = [8, 1] + Array("/tmp/s".utf8)
     #expect(
-      line(13, [3, path, 16], in: [1: inet], 0, natives: [.init(number: 42, arguments: [3, 0x6000_0000_0100, 16], result: 0)])
+      line(
+        13, [3, path, 16], in: [1: inet], 0,
+        natives: [.init(number: 42, arguments: [3, 0x6000_0000_0100, 16], result: 0)])
         == "[100] connect(3, {AF_INET, 127.0.0.1:8080}, 16) = 0  <= connect(3, <converted name>, 16) = 0")
-    #expect(line(13, [3, path, 28], in: [1: inet6], 0) == "[100] connect(3, {AF_INET6, [fe80::1:0:2%3]:80}, 28) = 0")
+    #expect(
+      line(13, [3, path, 28], in: [1: inet6], 0) == "[100] connect(3, {AF_INET6, [fe80::1:0:2%3]:80}, 28) = 0"
+    )
     #expect(
       line(14, [3, path, path + 64], in: [2: .init(ints: [106])], 0, out: [1: local, 2: .init(ints: [8])])
         == #"[100] getsockname(3, {AF_UNIX, "/tmp/s"}, [106] => [8]) = 0"#)
@@ -137,14 +142,16 @@ import Testing
 
   @Test func requestsAndOptions() {
     #expect(
-      line(15, [0, 0x4004_667f, path], 0, natives: [.init(number: 16, arguments: [0, 0x541b, path], result: 0)],
+      line(
+        15, [0, 0x4004_667f, path], 0, natives: [.init(number: 16, arguments: [0, 0x541b, path], result: 0)],
         out: [2: .init(ints: [5])])
         == "[100] ioctl(0, FIONREAD, [5]) = 0  <= same")
     #expect(
       line(15, [0, 0x2000_1234, 0], 22, outcome: PERSONA_OUTCOME_ERROR)
         == "[100] ioctl(0, 0x20001234, NULL) = -1 EINVAL")
     #expect(
-      line(16, [3, 0xffff, 4, path, 4], in: [3: .init(ints: [1])], 0,
+      line(
+        16, [3, 0xffff, 4, path, 4], in: [3: .init(ints: [1])], 0,
         natives: [.init(number: 54, arguments: [3, 1, 2, path, 4], result: 0)])
         == "[100] setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 4) = 0  <= same")
   }
@@ -165,7 +172,9 @@ import Testing
   @Test func results() {
     #expect(line(9, [], 3, second: 4) == "[100] pipe() = 3, 4")
     #expect(line(19, [0, 4096], 0x8_0000_0000) == "[100] mmap(NULL, 4096) = 0x800000000")
-    #expect(line(21, [path], in: [0: .init(words: [1, 0, 77])], 0, outcome: PERSONA_OUTCOME_JUMP) == "[100] sigreturn({uc_sigmask=[SIGHUP], ...}) = ?")
+    #expect(
+      line(21, [path], in: [0: .init(words: [1, 0, 77])], 0, outcome: PERSONA_OUTCOME_JUMP)
+        == "[100] sigreturn({uc_sigmask=[SIGHUP], ...}) = ?")
     #expect(
       line(6, [UInt64(bitPattern: -1), path, 0, 0], 77, out: [1: .init(ints: [0x300])])
         == "[100] wait4(-1, [exited 3], 0, NULL) = 77")
@@ -176,7 +185,9 @@ import Testing
 
   @Test func argumentsThatAreNotLookedAt() {
     #expect(
-      line(25, [3, 3, 0xdead_beef], 0x20_0002, natives: [.init(number: 72, arguments: [3, 3, 0xdead_beef], result: 2)])
+      line(
+        25, [3, 3, 0xdead_beef], 0x20_0002,
+        natives: [.init(number: 72, arguments: [3, 3, 0xdead_beef], result: 2)])
         == "[100] fcntl(3, F_GETFL) = O_RDWR|0x200000  <= fcntl(3, F_GETFL) = O_RDWR")
     #expect(
       line(25, [3, 2, 1], 0, natives: [.init(number: 72, arguments: [3, 2, 1], result: 0)])
@@ -191,7 +202,8 @@ import Testing
     var entries: [UInt8] = [16, 0, 1, 0, 46] + [UInt8](repeating: 0, count: 11)
     entries += [8, 0, 3, 0] + Array("a\"b\0".utf8)
     #expect(
-      line(27, [3, path, 4096], 24, out: [1: entries]) == #"[100] getdirentries(3, [".", "a\"b"], 4096) = 24"#)
+      line(27, [3, path, 4096], 24, out: [1: entries]) == #"[100] getdirentries(3, [".", "a\"b"], 4096) = 24"#
+    )
     #expect(
       line(28, [16, path, 0], in: [1: .init(words: [0, 0, 2 << 32, 0])], 0)
         == "[100] sigaction(SIGURG, {sa_handler=SIG_DFL, sa_flags=0, sa_mask=[SIGRTMIN+1]}, NULL) = 0")
@@ -199,7 +211,12 @@ import Testing
 
   @Test func unknownLinuxCalls() {
     #expect(
-      line(2, [], 101, natives: [.init(number: 333, arguments: [1, 2], result: 101), .init(number: 62, arguments: [101, 23], result: 0)])
+      line(
+        2, [], 101,
+        natives: [
+          .init(number: 333, arguments: [1, 2], result: 101),
+          .init(number: 62, arguments: [101, 23], result: 0),
+        ])
         == "[100] fork() = 101  <= syscall_333(0x1, 0x2, 0x0, 0x0, 0x0, 0x0) = 101; kill(101, SIGURG) = 0")
   }
 
@@ -229,7 +246,9 @@ import Testing
 
   @Test func signals() {
     #expect(
-      lines(.signal(16, code: 0x10007, address: 12, handler: 0x4321), .signal(11, code: 1, address: 0x10, handler: 0x99))
+      lines(
+        .signal(16, code: 0x10007, address: 12, handler: 0x4321),
+        .signal(11, code: 1, address: 0x10, handler: 0x99))
         == [
           "[100] --- SIGURG {si_code=SI_LWP, si_pid=12} -> handler 0x4321 ---",
           "[100] --- SIGSEGV {si_code=SEGV_MAPERR, si_addr=0x10} -> handler 0x99 ---",
@@ -239,7 +258,8 @@ import Testing
   @Test func threadsAreMergedByTime() {
     #expect(
       lines(
-        .entry(1, [2], tid: 102, time: 5), .entry(22, [1, 0], tid: 101, time: 0), .exit(22, 0, tid: 101, time: 4),
+        .entry(1, [2], tid: 102, time: 5), .entry(22, [1, 0], tid: 101, time: 0),
+        .exit(22, 0, tid: 101, time: 4),
         .entry(22, [2, 0], time: 1), .exit(22, 0, time: 2)
       ) == ["[100] kill(2, 0) = 0", "[100/101] kill(1, 0) = 0", "[100/102] exit(2) = ?"])
   }
@@ -266,8 +286,10 @@ import Testing
   @Test func summary() {
     #expect(
       lines(
-        .entry(3, [0, path, 1], time: 1_000), .exit(3, 1, natives: [.init(number: 0, arguments: [], result: 1)], time: 2_501_000),
-        .entry(3, [0, path, 1], time: 0), .exit(3, 9, outcome: PERSONA_OUTCOME_ERROR, time: 0), .entry(1), format: .summary)
+        .entry(3, [0, path, 1], time: 1_000),
+        .exit(3, 1, natives: [.init(number: 0, arguments: [], result: 1)], time: 2_501_000),
+        .entry(3, [0, path, 1], time: 0), .exit(3, 9, outcome: PERSONA_OUTCOME_ERROR, time: 0), .entry(1),
+        format: .summary)
         == [
           "     seconds      calls     errors      linux  call",
           "    0.002500          2          1          1  read",

@@ -137,7 +137,8 @@ final class LogFile {
   private let descriptor: Int32
 
   init(
-    _ ring: Ring, foreign: Personality = SamplePersonality.foreign, linux: Personality = SamplePersonality.linux,
+    _ ring: Ring, foreign: Personality = SamplePersonality.foreign,
+    linux: Personality = SamplePersonality.linux,
     format: LogFormat = .text
   ) {
     let file = tmpfile()!
