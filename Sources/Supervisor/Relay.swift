@@ -81,11 +81,24 @@ struct Relay {
       }
       switch words.0 {
       case 1: guest = words.1
-      case 2: kill(getpid(), SIGSTOP)
+      case 2: if isGuestStopped { kill(getpid(), SIGSTOP) }
       case 3: return Relay.end(words.1)
       default: return words.1
       }
     }
+  }
+
+  /// Whether the guest is stopped still: a job that the terminal stopped has stopped this process too, and
+  /// may be running again by the time the message is read.
+  private var isGuestStopped: Bool {
+    let file = open("/proc/\(guest)/stat", O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return false }
+    defer { close(file) }
+    var text = [UInt8](repeating: 0, count: 256)
+    let length = read(file, &text, text.count)
+    // "PID (NAME) STATE …": the name may hold anything, even a parenthesis.
+    guard length > 0, let end = text[..<length].lastIndex(of: 41), end + 2 < length else { return false }
+    return text[end + 2] == UInt8(ascii: "T")
   }
 
   /// Signals that the terminal sends reach the guest by themselves, being in the same process group.
