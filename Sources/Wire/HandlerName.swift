@@ -42,7 +42,8 @@ public enum HandlerName: UInt16, CaseIterable {
   case getgroups, setgroups, issetugid, getresuid, getresgid, setfib
   // ipc
   case shmOpen, shmUnlink, semget, semop, semctl, shmget, shmat, shmdt, shmctl, msgget, msgsnd, msgrcv,
-    msgctl, aio
+    msgctl, messageQueueOpen, messageQueueUnlink, messageQueueAttributes, messageQueueNotify, aioRead, aioWrite,
+    aioReadVector, aioWriteVector, aioLockMemory, aioSynchronize, aioReturn, aioError, aioSuspend, aioCancel, aioList
 }
 
 /// A value of the running host that a table may name where the foreign OS would report its own.

@@ -64,3 +64,31 @@ import Testing
     #expect(guest("msgctl", queue, 0, 0) == .value(0))
   }
 }
+
+@Suite struct MessageQueueTests {
+  let guest = Guest.freeBSD
+
+  @Test func messages() {
+    let name = Memory("/persona-test-\(getpid())")
+    let attributes = Memory(64)
+    attributes.set(4, 8)
+    attributes.set(32, 16)
+    #expect(guest("kmq_open", Memory("no-slash").word, 0x202, 0o600, 0) == guest.errno("EINVAL"))
+    // O_RDWR | O_CREAT | O_NONBLOCK
+    let queue = guest("kmq_open", name.word, 0x206, 0o600, attributes.word).result
+    let message = Memory(32)
+    message[0] = 9
+    #expect(guest("kmq_timedsend", queue, message.word, 5, 3, 0) == .value(0))
+    let priority = Memory(4)
+    #expect(guest("kmq_timedreceive", queue, message.word, 32, priority.word, 0) == .value(5))
+    #expect(message[0] == 9 && priority.get(0, as: UInt32.self) == 3)
+    #expect(guest("kmq_timedreceive", queue, message.word, 32, 0, 0) == guest.errno("EAGAIN"))
+    #expect(guest("kmq_setattr", queue, 0, attributes.word) == .value(0))
+    #expect(attributes.get(0, as: Int.self) == 4 && attributes.get(8, as: Int.self) == 4)
+    attributes.set(0, 0)
+    #expect(guest("kmq_setattr", queue, attributes.word, 0) == .value(0))
+    #expect(guest("kmq_unlink", name.word) == .value(0))
+    #expect(guest("kmq_unlink", name.word) == guest.errno("ENOENT"))
+    close(Int32(queue))
+  }
+}
