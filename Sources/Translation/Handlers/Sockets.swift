@@ -28,7 +28,14 @@ func bind(_ call: inout Call) -> Int {
 }
 
 private func bindSocket(_ call: Call, _ descriptor: Int, _ address: NativeAddress) -> Int {
-  call.hostNow(__NR_bind, descriptor, address.pointer.word, address.length)
+  let result = call.hostNow(__NR_bind, descriptor, address.pointer.word, address.length)
+  guard result == call.error(EADDRINUSE), address.family == LinuxSocket.familyUnix,
+    let name = call.scratch(128)
+  else { return result }
+  // A local socket that has a name is refused before its path is looked at (uipc_bindat, kern/uipc_usrreq.c).
+  name.storeBytes(of: 120, as: Int32.self)
+  let told = call.hostNow(__NR_getsockname, descriptor, (name + 8).word, name.word)
+  return told == 0 && name.load(as: Int32.self) > 2 ? call.error(EINVAL) : result
 }
 
 /// connect(s, name, namelen)
