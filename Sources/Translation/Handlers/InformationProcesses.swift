@@ -27,8 +27,8 @@ func executablePath(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   guard argument.count <= 1 else { return call.error(EINVAL) }
   let pid = processNamed(argument, call)
   if pid == Int(call.process.pointee.pid), let plan = call.process.pointee.plan {
-    request.put(
-      string: (UnsafeRawPointer(plan) + Int(plan.pointee.path)).assumingMemoryBound(to: CChar.self))
+    let path = UnsafeRawPointer(plan) + Int(plan.pointee.path)
+    if !putResolved(path, &request) { request.put(string: path.assumingMemoryBound(to: CChar.self)) }
     return 0
   }
   guard let link = processFile(call, pid, "exe"), let target = call.scratch(4097) else {
@@ -40,6 +40,24 @@ func executablePath(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   target.put(UInt8(0), at: length)
   request.put(target, length + 1)
   return 0
+}
+
+/// Adds the path without symbolic links and dots, as FreeBSD's kernel tells it; false when it names nothing.
+private func putResolved(_ path: UnsafeRawPointer, _ request: inout SysctlRequest) -> Bool {
+  guard let target = request.call.scratch(4097), var link = ByteWriter(request.call, limit: 64) else {
+    return false
+  }
+  let descriptor = quietly(__NR_openat, -100, Int(bitPattern: path), Int(O_PATH | O_CLOEXEC))
+  guard descriptor >= 0 else { return false }
+  defer { _ = quietly(__NR_close, descriptor) }
+  link.append("/proc/self/fd/")
+  link.append(decimal: descriptor)
+  link.append(0)
+  let length = quietly(__NR_readlinkat, -100, link.start.word, target.word, 4096)
+  guard length > 0, target.get(at: 0, as: UInt8.self) == UInt8(ascii: "/") else { return false }
+  target.put(UInt8(0), at: length)
+  request.put(target, length + 1)
+  return true
 }
 
 /// kern.proc.args: the arguments, each with its NUL.
