@@ -22,6 +22,8 @@ final class LogReader {
   static let ring = UInt64(PERSONA_LOG_SLOT_BYTES) - 64
   /// No record that an engine writes is longer: arguments, natives and captures.
   static let longestRecord = 64 * 1024
+  /// No writers give up more records between two looks.
+  static let mostLost: UInt32 = 1 << 20
 
   private let memory: UnsafeMutableRawPointer
   private var tails = [UInt64](repeating: 0, count: LogReader.slots)
@@ -65,8 +67,10 @@ final class LogReader {
 
   private func readLost(_ slot: Int) {
     let now = pointer(slot).pointee.lost
-    lost += Int(now &- lostBefore[slot])
+    let since = now &- lostBefore[slot]
     lostBefore[slot] = now
+    if since > LogReader.mostLost { return damage(slot, tails[slot]) }
+    if !isDamaged[slot] { lost += Int(since) }
   }
 
   private func read(_ slot: Int, to head: UInt64) {

@@ -140,17 +140,20 @@ final class LogRenderer {
   // MARK: About the log itself
 
   func report(_ damage: LogReader.Damage) {
-    text.append("persona: call log: slot ")
+    text.append(format == .json ? "{\"log\":\"" : "persona: call log: ")
+    text.append("slot ")
     text.append(decimal: damage.slot)
     text.append(" is damaged at byte ")
     text.append(decimal: damage.position)
-    text.append("; what its threads recorded may be missing\n")
+    text.append("; what its threads recorded may be missing")
+    text.append(format == .json ? "\"}\n" : "\n")
   }
 
   func report(lost: Int) {
-    text.append("persona: call log: ")
+    text.append(format == .json ? "{\"log\":\"" : "persona: call log: ")
     text.append(decimal: lost)
-    text.append(lost == 1 ? " record was lost\n" : " records were lost\n")
+    text.append(lost == 1 ? " record was lost" : " records were lost")
+    text.append(format == .json ? "\"}\n" : "\n")
   }
 
   func finish() {

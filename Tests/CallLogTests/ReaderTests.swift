@@ -42,6 +42,17 @@ import Testing
     #expect(file.text == "persona: call log: 2 records were lost\n")
   }
 
+  @Test func reportsAreObjectsAmongObjects() {
+    let ring = Ring()
+    ring.slot(3).pointee.lost = 1
+    ring.slot(4).pointee.lost = UInt32.max
+    let file = LogFile(ring, format: .json)
+    file.log.finish()
+    #expect(
+      file.text == #"{"log":"slot 4 is damaged at byte 0; what its threads recorded may be missing"}"# + "\n"
+        + #"{"log":"1 record was lost"}"# + "\n")
+  }
+
   @Test func lengthsInsideARecordAreNotBelieved() {
     let ring = Ring()
     var entry = Record.entry(4, [1, 0x1000, 1], captures: [1: [65]])
