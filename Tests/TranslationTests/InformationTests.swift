@@ -13,11 +13,12 @@ import Testing
     return memory
   }
 
-  private func sysctl(_ numbers: [UInt32], old: Memory?, _ length: Memory?, new: Memory? = nil, _ newLength: Int = 0)
-    -> Guest.Answer
-  {
+  private func sysctl(
+    _ numbers: [UInt32], old: Memory?, _ length: Memory?, new: Memory? = nil, _ newLength: Int = 0
+  ) -> Guest.Answer {
     guest(
-      "__sysctl", mib(numbers).word, numbers.count, old?.word ?? 0, length?.word ?? 0, new?.word ?? 0, newLength)
+      "__sysctl", mib(numbers).word, numbers.count, old?.word ?? 0, length?.word ?? 0, new?.word ?? 0,
+      newLength)
   }
 
   /// The variable's bytes.
@@ -150,7 +151,8 @@ import Testing
     #expect(length.get(0, as: Int.self) == 1088)
     #expect(old.get(0, as: Int32.self) == 1088)
     #expect(old.get(0x48, as: UInt32.self) == pid)
-    #expect(old.get(0xac, as: UInt32.self) == UInt32(truncatingIfNeeded: persona_syscall(Int64(__NR_getuid), 0, 0, 0, 0, 0, 0)))
+    let user = persona_syscall(Int64(__NR_getuid), 0, 0, 0, 0, 0, 0)
+    #expect(old.get(0xac, as: UInt32.self) == UInt32(truncatingIfNeeded: user))
     #expect(sysctl([1, 14, 1, 0x7fff_ffff], old: old, length) == guest.errno("ESRCH"))
     #expect(sysctl([1, 14, 0], old: nil, length) == .value(0))
     #expect(length.get(0, as: Int.self) % 1088 == 0 && length.get(0, as: Int.self) > 5 * 1088)

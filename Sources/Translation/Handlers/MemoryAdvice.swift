@@ -11,7 +11,9 @@ func madvise(_ call: inout Call) -> Int {
   let advice = call[2] == Int(MADV_DONTNEED) ? Int(MADV_COLD) : call[2]
   let result = call.hostNow(__NR_madvise, Int(range.start), Int(range.length), advice)
   // The advice is known: what Linux refuses it for (a hole, a file, locked pages) FreeBSD passes over.
-  return result == call.error(ENOMEM) || result == call.error(EINVAL) || result == call.error(EBADF) ? 0 : result
+  let passedOver =
+    result == call.error(ENOMEM) || result == call.error(EINVAL) || result == call.error(EBADF)
+  return passedOver ? 0 : result
 }
 
 /// INHERIT_* of sys/mman.h, the same numbers in every BSD.

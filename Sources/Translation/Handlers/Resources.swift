@@ -143,7 +143,8 @@ func rtprioThread(_ call: inout Call) -> Int {
     var wanted: UInt32 = 0
     guard call.read(&wanted, at: call.address(2)) else { return call.error(EFAULT) }
     let number = wanted >> 16
-    guard let kind = PriorityClass(rawValue: UInt16(truncatingIfNeeded: wanted)), kind == .timeshare || number <= 31
+    guard let kind = PriorityClass(rawValue: UInt16(truncatingIfNeeded: wanted)),
+      kind == .timeshare || number <= 31
     else { return call.error(EINVAL) }
     let policy: Int
     var priority: Int32 = 0

@@ -7,7 +7,8 @@ import Wire
 /// Linux's and FreeBSD's limit on a list of groups is 65536 and 1024; what a process has fits in this.
 private let groupsLimit = 1024
 
-/// getgroups(gidsetlen, gidset): FreeBSD's list begins with the effective group (sys/kern/kern_prot.c, cr_groups).
+/// getgroups(gidsetlen, gidset): FreeBSD's list begins with the effective group (cr_groups in
+/// sys/kern/kern_prot.c).
 func getgroups(_ call: inout Call) -> Int {
   guard let groups = call.scratch(4 * groupsLimit) else { return call.error(ENOMEM) }
   let native = call.hostNow(__NR_getgroups, groupsLimit, groups.word)

@@ -77,8 +77,8 @@ func wait4(_ call: inout Call) -> Int {
   return Int(event.pid)
 }
 
-/// wait6(idtype, id, status, options, wrusage, siginfo): idtype as Linux's. Linux tells the use of the child and
-/// of its own children as one sum, which is given as the child's.
+/// wait6(idtype, id, status, options, wrusage, siginfo): idtype as Linux's. Linux tells the use of the child
+/// and of its own children as one sum, which is given as the child's.
 func wait6(_ call: inout Call) -> Int {
   let options = call[3] & 0xffff_ffff
   guard options & ~known == 0, options & Int(WEXITED | WUNTRACED | WCONTINUED) != 0 else {
