@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes a call log independent of the run, for comparing it with an expected one.
 
-Processes and threads become P1, P2, … in the order of their first line; addresses 0xADDRESS; paths below the
-argument (the folder of the run) WORK, those below the project TOP; port numbers PORT; seconds, inodes and
-free space N. The lines of each thread stand together, threads in the order of their first lines.
+Processes and threads become P1, P2, … in the order of their numbers; addresses 0xADDRESS; paths below the
+argument (the folder of the run) WORK, those below the project TOP; port numbers PORT; seconds, inodes,
+free space and the parent N; random bytes RANDOM. The lines of each thread stand together, threads in the order of their names.
 """
 import os
 import re
@@ -12,28 +12,38 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+# Where a call's line names a process or thread.
+PROCESS = re.compile(
+    r"(\[(?:\d+/)?(?=\d+\])|\[(?=\d+/)|si_pid=|ident=(?=\d+, EVFILT_PROC)|P_PID, |fork\([^)]*\) = |\bkill\(|sigqueue\(|wait4\("
+    r"|pidfd_open\(|kcmp\(|tgkill\(|thr_kill2?\(|setpgid\(|rt_sigqueueinfo\(|get(?:p|s|pgr|pg)i?[dp]\([^)]*\) = |setsid\(\) = "
+    r"|\) = (?=\d+  <= waitid))(\d+)")
+PAIR = re.compile(r"((?:kcmp|tgkill)\(P\d+, )(\d+)")
+
+
 def main():
     work = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else ""
-    names, threads = {}, {}
+    numbers, threads = set(), {}
     lines = sys.stdin.read().splitlines()
     for line in lines:
         found = re.match(r"\[(?:(\d+)/)?(\d+)\]", line)
-        for number in found.groups() if found else ():
-            if number:
-                names.setdefault(number, f"P{len(names) + 1}")
-    pids = re.compile(r"(?<![\w.])(" + "|".join(names) + r")(?![\w.])") if names else None
+        numbers.update(int(number) for number in (found.groups() if found else ()) if number)
+    names = {str(number): f"P{index}" for index, number in enumerate(sorted(numbers), 1)}
     for line in lines:
         if work:
             line = line.replace(work, "WORK")
         line = line.replace(TOP, "TOP")
-        line = re.sub(r"0x[0-9a-f]{6,}", "0xADDRESS", line)
+        line = re.sub(r"0x[0-9a-f]{6,}|\b1[0-9]{14}\b", "0xADDRESS", line)
+        line = re.sub(r"getppid\(\) = \d+", "getppid() = N", line)
+        line = re.sub(r'getrandom\(".*", ', "getrandom(RANDOM, ", line)
+        line = re.sub(r"(kcmp\([^)]*\)) = [12]\b", r"\1 = N", line)
         line = re.sub(r"(127\.0\.0\.1|\[::1\]|0\.0\.0\.0|\[::\]):[1-9]\d*", r"\1:PORT", line)
         line = re.sub(r"\b(tv_u?n?sec|st_ino|st_dev|f_\w+|d_fileno|ru_\w+)=-?\d+", r"\1=N", line)
-        if pids:
-            line = pids.sub(lambda match: names[match[1]], line)
+        line = re.sub(r"\{(wru_self=\{)?ru_utime=.*\}", "{RUSAGE}", line)
+        line = PROCESS.sub(lambda match: match[1] + names.get(match[2], match[2]), line)
+        line = PAIR.sub(lambda match: match[1] + names.get(match[2], match[2]), line)
         key = line.split("]", 1)[0]
         threads.setdefault(key, []).append(line)
-    for group in threads.values():
+    for _, group in sorted(threads.items(), key=lambda item: [len(item[0]), item[0]]):
         print("\n".join(group))
 
 

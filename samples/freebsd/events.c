@@ -11,7 +11,7 @@ enum { READ = -1, WRITE = -2, VNODE = -4, PROC = -5, SIGNAL = -6, TIMER = -7, US
 static long queue;
 
 static long change(uint64_t ident, int filter, int flags, uint32_t fflags, int64_t data) {
-    event each = {ident, (int16_t)filter, (uint16_t)flags, fflags, data, ident * 10, {0}};
+    event each = {ident, (int16_t)filter, (uint16_t)flags, fflags, data, filter == PROC ? 7 : ident * 10, {0}};
     return SYS(kevent, queue, &each, 1, 0, 0, 0);
 }
 
