@@ -47,8 +47,10 @@ public func startThread(
   let previous = blockAllSignals()
   let stack = UInt64(UInt(bitPattern: context.words)) - 256
   let result = persona_clone(
-    threadFlags, stack, persona_tid_address(child), persona_alive_address(child), start.pointee.tls, beginThread, child)
+    threadFlags, stack, persona_tid_address(child), persona_alive_address(child), start.pointee.tls,
+    beginThread, child)
   setMask(previous)
+  noteClone(parent, threadFlags, stack, result)
   if result < 0 {
     child.pointee.alive = 0
     return result == -Int64(EAGAIN) || result == -Int64(ENOMEM) ? -Int64(EAGAIN) : result
@@ -56,6 +58,13 @@ public func startThread(
   var id = result
   if start.pointee.parent_tid != 0 { _ = persona_copy_out(start.pointee.parent_tid, &id, 8) }
   return result
+}
+
+private func noteClone(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ flags: UInt64, _ stack: UInt64, _ result: Int64
+) {
+  thread.note(
+    __NR_clone, Int(truncatingIfNeeded: flags), Int(truncatingIfNeeded: stack), result: Int(result))
 }
 
 /// A new thread's first function, signals blocked.
@@ -123,6 +132,7 @@ public func fork(
     result = shareProcess(thread, flags)
   }
   setMask(previous)
+  noteClone(thread, flags, 0, result)
   return result
 }
 

@@ -55,7 +55,7 @@ public struct Call {
         thread, Int64(number), UInt64(bitPattern: Int64(a)), UInt64(bitPattern: Int64(b)),
         UInt64(bitPattern: Int64(c)), UInt64(bitPattern: Int64(d)), UInt64(bitPattern: Int64(e)),
         UInt64(bitPattern: Int64(f))))
-    note(number, a, b, c, d, e, f, result)
+    thread.note(number, a, b, c, d, e, f, result: result)
     return result
   }
 
@@ -68,28 +68,8 @@ public struct Call {
         Int64(number), UInt64(bitPattern: Int64(a)), UInt64(bitPattern: Int64(b)),
         UInt64(bitPattern: Int64(c)), UInt64(bitPattern: Int64(d)), UInt64(bitPattern: Int64(e)),
         UInt64(bitPattern: Int64(f))))
-    note(number, a, b, c, d, e, f, result)
+    thread.note(number, a, b, c, d, e, f, result: result)
     return result
-  }
-
-  /// Keeps a Linux call for the log.
-  private func note(
-    _ number: Int32, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int, _ f: Int, _ result: Int
-  ) {
-    guard thread.pointee.recording != 0, thread.pointee.native_count < UInt32(PERSONA_LOG_NATIVE_LIMIT)
-    else { return }
-    let slot = Int(thread.pointee.native_count)
-    thread.pointee.native_count += 1
-    withUnsafeMutablePointer(to: &thread.pointee.natives) {
-      $0.withMemoryRebound(to: persona_log_native.self, capacity: Int(PERSONA_LOG_NATIVE_LIMIT)) {
-        $0[slot].number = UInt32(bitPattern: number)
-        $0[slot].arguments = (
-          UInt64(bitPattern: Int64(a)), UInt64(bitPattern: Int64(b)), UInt64(bitPattern: Int64(c)),
-          UInt64(bitPattern: Int64(d)), UInt64(bitPattern: Int64(e)), UInt64(bitPattern: Int64(f))
-        )
-        $0[slot].result = Int64(result)
-      }
-    }
   }
 
   // MARK: Errors
@@ -148,4 +128,26 @@ public struct Call {
 extension UnsafeMutableRawPointer {
   /// The address as a Linux argument.
   public var word: Int { Int(bitPattern: self) }
+}
+
+extension UnsafeMutablePointer<persona_thread> {
+  /// Keeps a Linux call of the current foreign call for the log.
+  public func note(
+    _ number: Int32, _ a: Int = 0, _ b: Int = 0, _ c: Int = 0, _ d: Int = 0, _ e: Int = 0, _ f: Int = 0,
+    result: Int
+  ) {
+    guard pointee.recording != 0, pointee.native_count < UInt32(PERSONA_LOG_NATIVE_LIMIT) else { return }
+    let slot = Int(pointee.native_count)
+    pointee.native_count += 1
+    withUnsafeMutablePointer(to: &pointee.natives) {
+      $0.withMemoryRebound(to: persona_log_native.self, capacity: Int(PERSONA_LOG_NATIVE_LIMIT)) {
+        $0[slot].number = UInt32(bitPattern: number)
+        $0[slot].arguments = (
+          UInt64(bitPattern: Int64(a)), UInt64(bitPattern: Int64(b)), UInt64(bitPattern: Int64(c)),
+          UInt64(bitPattern: Int64(d)), UInt64(bitPattern: Int64(e)), UInt64(bitPattern: Int64(f))
+        )
+        $0[slot].result = Int64(result)
+      }
+    }
+  }
 }
