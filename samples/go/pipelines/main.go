@@ -160,8 +160,6 @@ func main() {
 	show("fields", output, err)
 	output, err = exec.Command(self, "tree", "4").Output()
 	show("tree", output, err)
-	output, err = exec.Command("sh", "-c", "echo one; \"$0\" tree 1; echo two", self).Output()
-	show("through the shell", output, err)
 
 	reader, writer, err := os.Pipe()
 	check(err)
