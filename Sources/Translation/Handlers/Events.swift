@@ -27,6 +27,11 @@ func kqueue(_ call: inout Call) -> Int {
   queue.pointee.alias = -1
   queue.pointee.wake = -1
   queue.pointee.writers = -1
+  guard call.resize(queue, 64) else {
+    persona_release(memory)
+    _ = call.hostNow(__NR_close, descriptor)
+    return call.error(ENOMEM)
+  }
   queue.pointee.next = call.events!.pointee.queues
   call.events!.pointee.queues = queue
   return descriptor

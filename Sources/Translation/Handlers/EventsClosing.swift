@@ -37,7 +37,7 @@ public func eventQueuesAfterFork(
     closeNow(queue.pointee.alias)
     closeNow(queue.pointee.wake)
     closeNow(queue.pointee.writers)
-    for slot in 0..<64 {
+    for slot in 0..<queue.pointee.buckets {
       var watch = queue.pointee.watches[slot]
       while let current = watch {
         watch = current.pointee.next
@@ -50,7 +50,10 @@ public func eventQueuesAfterFork(
         persona_release(UnsafeMutableRawPointer(current))
       }
     }
-    if !sharesMemory { persona_release(UnsafeMutableRawPointer(queue)) }
+    if !sharesMemory {
+      releaseTables(queue)
+      persona_release(UnsafeMutableRawPointer(queue))
+    }
   }
   if !sharesMemory { persona_release(memory) }
 }
@@ -87,7 +90,7 @@ extension Call {
 
   /// kqueue_close.
   private func destroy(_ queue: QueuePointer) {
-    for slot in 0..<64 {
+    for slot in 0..<queue.pointee.buckets {
       while let knote = queue.pointee.knotes[slot] { drop(queue, knote) }
     }
     closeOne(queue.pointee.wake)
@@ -100,6 +103,7 @@ extension Call {
       while let candidate = before, candidate.pointee.next != queue { before = candidate.pointee.next }
       before?.pointee.next = queue.pointee.next
     }
+    releaseTables(queue)
     persona_release(UnsafeMutableRawPointer(queue))
   }
 
@@ -119,7 +123,7 @@ extension Call {
       candidate = queue.pointee.next
       consider(queue.pointee.wake)
       consider(queue.pointee.writers)
-      for slot in 0..<64 {
+      for slot in 0..<queue.pointee.buckets {
         var watch = queue.pointee.watches[slot]
         while let current = watch {
           watch = current.pointee.next
@@ -163,7 +167,7 @@ extension Call {
       candidate = queue.pointee.next
       consider(Int(queue.pointee.descriptor))
       consider(Int(queue.pointee.alias))
-      for slot in 0..<64 {
+      for slot in 0..<queue.pointee.buckets {
         var knote = queue.pointee.knotes[slot]
         while let current = knote {
           knote = current.pointee.next

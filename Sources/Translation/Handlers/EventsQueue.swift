@@ -77,7 +77,7 @@ struct Knote {
   var isFile: Bool
   /// USER: triggered. SIGNAL: deliveries already told. VNODE: the size known.
   var state: UInt64
-  /// VNODE: the link count known.
+  /// VNODE: the link count known. SIGNAL: 1 while a signal is pending that was counted as such.
   var links: UInt64
 }
 
@@ -115,8 +115,10 @@ struct EventQueue {
   var knoteCount: Int
   var firstActive: KnotePointer?
   var lastActive: KnotePointer?
-  var knotes: InlineArray<64, KnotePointer?>
-  var watches: InlineArray<64, WatchPointer?>
+  /// Hash tables of `buckets` chains each, a power of two: knotes by identity and filter, watches by descriptor.
+  var buckets: Int
+  var knotes: UnsafeMutablePointer<KnotePointer?>
+  var watches: UnsafeMutablePointer<WatchPointer?>
 }
 
 /// What a process has of this; never freed while the process runs.
@@ -206,7 +208,7 @@ extension Call {
     }
   }
 
-  private func set(_ queue: QueuePointer, _ watch: WatchPointer) -> Int32 {
+  func set(_ queue: QueuePointer, _ watch: WatchPointer) -> Int32 {
     watch.pointee.isWriter ? queue.pointee.writers : queue.pointee.descriptor
   }
 
@@ -234,100 +236,6 @@ extension Call {
     if knote.pointee.event.filter == EventFilter.write { mask = Readiness.output }
     let isEdge = knote.pointee.event.flags & EventFlag.clear != 0 || watch.pointee.isParked
     return isEdge ? mask | Readiness.edge : mask
-  }
-
-  // MARK: Finding
-
-  private func slot(_ ident: UInt64, _ filter: Int16) -> Int {
-    let mixed = ident ^ ident >> 6 ^ ident >> 20 ^ UInt64(UInt16(bitPattern: filter)) &* 7
-    return Int(mixed & 63)
-  }
-
-  func knote(_ queue: QueuePointer, _ ident: UInt64, _ filter: Int16) -> KnotePointer? {
-    var candidate = queue.pointee.knotes[slot(ident, filter)]
-    while let knote = candidate {
-      if knote.pointee.event.ident == ident, knote.pointee.event.filter == filter { return knote }
-      candidate = knote.pointee.next
-    }
-    return nil
-  }
-
-  func watch(_ queue: QueuePointer, _ descriptor: Int32, _ serial: UInt32) -> WatchPointer? {
-    var candidate = queue.pointee.watches[Int(descriptor) & 63]
-    while let watch = candidate {
-      if watch.pointee.serial == serial { return watch }
-      candidate = watch.pointee.next
-    }
-    return nil
-  }
-
-  // MARK: Making and dropping
-
-  func newKnote(_ queue: QueuePointer, _ change: ForeignEvent) -> KnotePointer? {
-    guard let memory = persona_allocate(MemoryLayout<Knote>.stride) else { return nil }
-    let knote = memory.bindMemory(to: Knote.self, capacity: 1)
-    knote.pointee.event = change
-    let requests = EventFlag.add | EventFlag.delete | EventFlag.enable | EventFlag.disable
-    knote.pointee.event.flags &= ~(requests | EventFlag.forceOneshot | EventFlag.keepUdata)
-    knote.pointee.event.fflags = 0
-    knote.pointee.event.data = 0
-    knote.pointee.askedFlags = change.fflags
-    knote.pointee.askedData = change.data
-    let slot = slot(change.ident, change.filter)
-    knote.pointee.next = queue.pointee.knotes[slot]
-    queue.pointee.knotes[slot] = knote
-    queue.pointee.knoteCount += 1
-    return knote
-  }
-
-  func newWatch(_ queue: QueuePointer, _ knote: KnotePointer, _ descriptor: Int32) -> WatchPointer? {
-    guard let events, let memory = persona_allocate(MemoryLayout<Watch>.stride) else { return nil }
-    let watch = memory.bindMemory(to: Watch.self, capacity: 1)
-    watch.pointee.descriptor = descriptor
-    watch.pointee.knote = knote
-    knote.pointee.watch = watch
-    events.pointee.serial = max(events.pointee.serial &+ 1, WatchSerial.first)
-    watch.pointee.serial = events.pointee.serial
-    let slot = Int(descriptor) & 63
-    watch.pointee.next = queue.pointee.watches[slot]
-    queue.pointee.watches[slot] = watch
-    return watch
-  }
-
-  /// Forgets a knote and its watch.
-  func drop(_ queue: QueuePointer, _ knote: KnotePointer) {
-    deactivate(queue, knote)
-    let slot = slot(knote.pointee.event.ident, knote.pointee.event.filter)
-    if queue.pointee.knotes[slot] == knote {
-      queue.pointee.knotes[slot] = knote.pointee.next
-    } else {
-      var before = queue.pointee.knotes[slot]
-      while let candidate = before, candidate.pointee.next != knote { before = candidate.pointee.next }
-      before?.pointee.next = knote.pointee.next
-    }
-    queue.pointee.knoteCount -= 1
-    if let watch = knote.pointee.watch { discard(queue, watch) }
-    persona_release(UnsafeMutableRawPointer(knote))
-  }
-
-  func discard(_ queue: QueuePointer, _ watch: WatchPointer) {
-    remove(queue, watch)
-    if watch.pointee.isHelper { _ = hostNow(__NR_close, Int(watch.pointee.descriptor)) }
-    persona_release(UnsafeMutableRawPointer(watch))
-  }
-
-  private func remove(_ queue: QueuePointer, _ watch: WatchPointer) {
-    if watch.pointee.mask != 0 {
-      _ = control(set(queue, watch), 2, watch.pointee.descriptor, 0, 0)
-    }
-    let slot = Int(watch.pointee.descriptor) & 63
-    if queue.pointee.watches[slot] == watch {
-      queue.pointee.watches[slot] = watch.pointee.next
-      return
-    }
-    var before = queue.pointee.watches[slot]
-    while let candidate = before, candidate.pointee.next != watch { before = candidate.pointee.next }
-    before?.pointee.next = watch.pointee.next
   }
 
   // MARK: Events that only the engine knows

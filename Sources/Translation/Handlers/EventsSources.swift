@@ -152,8 +152,20 @@ extension Call {
 
   func countSignals(_ knote: KnotePointer) -> Bool {
     let count = signalCount(Int(truncatingIfNeeded: knote.pointee.event.ident))
+    if knote.pointee.links != 0, count != knote.pointee.state {  // the one that was pending
+      knote.pointee.links = 0
+      knote.pointee.state &+= 1
+    }
     knote.pointee.event.data = Int64(bitPattern: count &- knote.pointee.state) &+ knote.pointee.askedData
     return knote.pointee.event.data != 0
+  }
+
+  /// The signalfd may have something. It looks again at every signal that the process gets, traps
+  /// included, so a pending signal counts once until it is delivered.
+  func notePendingSignal(_ knote: KnotePointer) {
+    if knote.pointee.links != 0 { return }
+    knote.pointee.links = 1
+    knote.pointee.askedData &+= 1
   }
 
   /// What was told of is not told again; `askedData` counts signals that became pending.
@@ -164,7 +176,7 @@ extension Call {
 
   /// Some signal was delivered: looks which of the queue's knotes wait for it.
   func activateSignals(_ queue: QueuePointer) {
-    for slot in 0..<64 {
+    for slot in 0..<queue.pointee.buckets {
       var candidate = queue.pointee.knotes[slot]
       while let knote = candidate {
         candidate = knote.pointee.next

@@ -59,7 +59,7 @@ extension Call {
     case EventFilter.process, EventFilter.processDescriptor: isPending = noteExit(watch, knote)
     case EventFilter.vnode: isPending = noteChanges(watch, knote)
     case EventFilter.signal:
-      knote.pointee.askedData &+= 1
+      notePendingSignal(knote)
       isPending = countSignals(knote)
     default:
       if knote.pointee.isFile {
