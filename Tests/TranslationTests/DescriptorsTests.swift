@@ -76,4 +76,25 @@ import Testing
     #expect(information.get(8, as: Int32.self) == Int32(file))
     _ = guest("close", file)
   }
+
+  @Test func closesRanges() {
+    let queue = guest("kqueue").result
+    let change = Memory(64)
+    change.set(UInt64(7), 0)
+    change.set(Int16(-11), 8)  // EVFILT_USER
+    change.set(UInt16(1), 10)  // EV_ADD
+    #expect(guest("kevent", queue, change.word, 1, 0, 0, 0) == .value(0))
+    #expect(guest("fcntl", queue, 10, 200) == .value(200))
+    #expect(guest("fcntl", queue, 10, 205) == .value(205))
+    #expect(guest("close_range", 200, 0x7fff_ffff, 0) == .value(0))
+    #expect(guest("fcntl", 205, 1, 0) == guest.errno("EBADF"))
+    // NOTE_TRIGGER: the kqueue still has what it needs.
+    change.set(UInt16(0), 10)
+    change.set(UInt32(0x0100_0000), 12)
+    let event = Memory(64)
+    #expect(guest("kevent", queue, change.word, 1, event.word, 1, 0) == .value(1))
+    #expect(guest("close_range", 9, 8, 0) == guest.errno("EINVAL"))
+    #expect(guest("close_range", 200, 300, 64) == guest.errno("EINVAL"))
+    _ = guest("close", queue)
+  }
 }

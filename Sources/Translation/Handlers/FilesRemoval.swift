@@ -2,7 +2,7 @@ import CEngine
 import CWire
 import Wire
 
-// funlinkat(2), __realpathat(2), close_range(2), __specialfd(2) and fspacectl(2).
+// funlinkat(2), __realpathat(2), __specialfd(2) and fspacectl(2).
 
 /// FD_NONE of sys/fcntl.h.
 private let noDescriptor: Int32 = -200
@@ -40,16 +40,6 @@ private func path(_ call: Call, of descriptor: Int, to address: UInt64, room: UI
   path.storeBytes(of: 0, toByteOffset: length, as: UInt8.self)
   if UInt64(length) + 1 > room { return call.error(ENOMEM) }
   return call.copyOut(address, path, length + 1) ? 0 : call.error(EFAULT)
-}
-
-/// CLOSE_RANGE_CLOEXEC, the same on both sides.
-private let closeOnExecOnly = 4
-
-/// close_range(lowfd, highfd, flags), and closefrom(2), whose descriptor may be negative.
-func closeRange(_ call: inout Call) -> Int {
-  if call[2] & ~closeOnExecOnly != 0 { return call.error(EINVAL) }
-  let low = max(0, call[0])
-  return call.closeGuestRange(low, Int(call.uint32(1)), call[2])
 }
 
 /// SPECIALFD_EVENTFD and SPECIALFD_INOTIFY of sys/specialfd.h.
