@@ -42,7 +42,7 @@ extension Call {
       consider(events.pointee.signals)
       consider(queue.pointee.wake)
       consider(queue.pointee.writers)
-      for index in queue.pointee.watches.indices {
+      for index in 0..<queue.pointee.buckets {
         var watch = queue.pointee.watches[index]
         while let one = watch {
           if one.pointee.isHelper { consider(one.pointee.descriptor) }
