@@ -141,31 +141,6 @@ static void processes(void) {
     expect("which", (long)got.ident, SIGUSR1);
     expect("how often", got.data, 2);
     change(SIGUSR1, SIGNAL, DELETE, 0, 0);
-    action.handler = (void *)1; // SIG_IGN
-    SYS(sigaction, SIGUSR2, &action, 0);
-    expect("filter of an ignored signal", change(SIGUSR2, SIGNAL, ADD, 0, 0), 0);
-    SYS(kill, SYS0(getpid), SIGUSR2);
-    expect("ignored, but told", next(1000), 1);
-    expect("once", got.data, 1);
-    long parent = SYS0(getpid), sender = SYS0(fork);
-    if (sender == 0) {
-        nap(50);
-        SYS(kill, parent, SIGUSR2);
-        leave(0);
-    }
-    expect("told while waiting", next(10000), 1);
-    expect("by", (long)got.ident, SIGUSR2);
-    SYS(wait4, sender, 0, 0, 0);
-    change(SIGUSR2, SIGNAL, DELETE, 0, 0);
-    sigset blocked = {{1u << (SIGUSR1 - 1)}};
-    SYS(sigprocmask, SIG_BLOCK, &blocked, 0);
-    expect("filter of a blocked signal", change(SIGUSR1, SIGNAL, ADD, 0, 0), 0);
-    SYS(kill, SYS0(getpid), SIGUSR1);
-    expect("blocked, but told", next(1000), 1);
-    expect("which", (long)got.ident, SIGUSR1);
-    expect("only once", next(10), 0);
-    change(SIGUSR1, SIGNAL, DELETE, 0, 0);
-    SYS(sigprocmask, SIG_UNBLOCK, &blocked, 0);
     int ends[2];
     char byte;
     SYS(pipe2, ends, 0);
