@@ -225,7 +225,7 @@ def main():
     parser.add_argument("--short", action="store_true", help="the tests' own short mode")
     parser.add_argument("--subset", action="store_true", help="short mode, and parts of the slowest packages")
     parser.add_argument("--run", help="only tests that match this pattern")
-    parser.add_argument("--timeout", type=int, default=900, help="seconds for one start of a program")
+    parser.add_argument("--timeout", type=int, default=3600, help="seconds for one start of a program")
     parser.add_argument("--idle", type=int, default=120, help="seconds without output that count as a hang")
     parser.add_argument("--restarts", type=int, default=25, help="starts of one program at most")
     parser.add_argument("--parallel", type=int, default=0, help="tests that a program runs at a time")
