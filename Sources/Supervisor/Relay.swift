@@ -5,8 +5,10 @@ import Glibc
 enum RelayMessage {
   case started(pid_t)
   case stopped(Int32)
-  /// The wait status of the first guest.
+  /// The wait status of the first guest, which others outlive.
   case ended(Int32)
+  /// The same when it was the last guest: the log is written, and the supervisor ends too.
+  case endedLast(Int32)
   /// Persona could not start it; the message is already on standard error.
   case failed(Int32)
 }
@@ -24,6 +26,7 @@ final class RelayEnd {
       case .stopped(let signal): (2, signal)
       case .ended(let status): (3, status)
       case .failed(let status): (4, status)
+      case .endedLast(let status): (5, status)
       }
     guard file >= 0 else { return }
     _ = withUnsafeBytes(of: &words) { write(file, $0.baseAddress!, $0.count) }
@@ -40,6 +43,7 @@ final class RelayEnd {
 struct Relay {
   private let file: Int32
   private let signals: Int32
+  private let supervisor: pid_t
   private var guest: pid_t = 0
 
   /// Signals that somebody may send to this process and means for the guest.
@@ -56,8 +60,9 @@ struct Relay {
   }
 
   /// `file` is the reading end; the forwarded signals are blocked already.
-  init(_ file: Int32) {
+  init(_ file: Int32, supervisor: pid_t) {
     self.file = file
+    self.supervisor = supervisor
     var set = Relay.forwardedSet
     signals = persona_signal_file(&set)
   }
@@ -83,6 +88,10 @@ struct Relay {
       case 1: guest = words.1
       case 2: if isGuestStopped { kill(getpid(), SIGSTOP) }
       case 3: return Relay.end(words.1)
+      case 5:
+        // The guests' processor time becomes this process's, as time(1) and wait4(2) expect.
+        waitpid(supervisor, nil, 0)
+        return Relay.end(words.1)
       default: return words.1
       }
     }

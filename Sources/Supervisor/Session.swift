@@ -19,6 +19,8 @@ final class Session {
   private var personalities: [String: CompiledPersonality] = [:]
   private let relay: RelayEnd
   private var firstGuest: Int32 = -1
+  /// The first guest's wait status, until the relay knows it.
+  private var lastStatus: Int32?
   private let childSignals: Int32
 
   /// A program between its exec and the engine's last question about it.
@@ -111,6 +113,7 @@ final class Session {
       if ready == 0 { log?.drain() }
     }
     log?.finish()
+    if let status = lastStatus { relay.send(.endedLast(status)) }
     relay.finish()
   }
 
@@ -124,22 +127,33 @@ final class Session {
     while true {
       var status: Int32 = 0
       let pid = waitpid(-1, &status, WNOHANG | WUNTRACED)
-      if pid == 0 { return true }
-      if pid < 0 { return errno == EINTR }
-      let isStopped = status & 0xff == 0x7f
-      if pid == firstGuest, isStopped {
-        relay.send(.stopped(status >> 8 & 0xff))
+      if pid == 0 {
+        leaveRelay()
+        return true
       }
-      if isStopped { continue }
+      if pid < 0 {
+        if errno == EINTR { continue }
+        return false
+      }
+      if status & 0xff == 0x7f {
+        if pid == firstGuest { relay.send(.stopped(status >> 8 & 0xff)) }
+        continue
+      }
       log?.processEnded(pid)
       starting[pid] = nil
       if pid == firstGuest {
         firstGuest = -1
-        // From here on the guests that are left need no one but this process.
-        _ = persona_when_parent_dies(0)
-        relay.send(.ended(status))
-        relay.finish()
+        lastStatus = status
       }
     }
+  }
+
+  /// The first guest has ended and others live: its status is out, and this process stays for them.
+  private func leaveRelay() {
+    guard let status = lastStatus else { return }
+    lastStatus = nil
+    _ = persona_when_parent_dies(0)
+    relay.send(.ended(status))
+    relay.finish()
   }
 }

@@ -47,7 +47,7 @@ public enum Supervisor {
     }
     close(ends[1])
     releaseStandardStreams()
-    var relay = Relay(ends[0])
+    var relay = Relay(ends[0], supervisor: supervisor)
     return relay.wait()
   }
 
