@@ -35,6 +35,8 @@ enum FreeBSDHeaders {
     #include <sys/shm.h>
     #include <sys/msg.h>
     #include <sys/random.h>
+    #include <sys/aio.h>
+    #include <sys/mqueue.h>
     #include <sys/timerfd.h>
     #include <sys/timex.h>
     #include <sys/specialfd.h>
@@ -67,7 +69,10 @@ enum FreeBSDHeaders {
       "siginfo": "siginfo_t", "stack_t": "stack_t", "mcontext": "mcontext_t", "ucontext": "ucontext_t",
       "sigset": "sigset_t", "umtx_time": "struct _umtx_time", "wrusage": "struct __wrusage",
     ],
-    fields: ["sigset.bits": "__bits", "siginfo.reason": "_reason"],
+    fields: [
+      "sigset.bits": "__bits", "siginfo.reason": "_reason", "aiocb.status": "_aiocb_private.status",
+      "aiocb.error": "_aiocb_private.error", "aiocb.kernelinfo": "_aiocb_private.spare",
+    ],
     constants: [
       "PROT_MAX_READ": "PROT_MAX(PROT_READ)", "PROT_MAX_WRITE": "PROT_MAX(PROT_WRITE)",
       "PROT_MAX_EXEC": "PROT_MAX(PROT_EXEC)", "MAP_ALIGNED_1": "MAP_ALIGNED(1)", "MAP_ALIGNED_2": "MAP_ALIGNED(2)",
