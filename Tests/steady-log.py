@@ -14,7 +14,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # Where a call's line names a process or thread.
 PROCESS = re.compile(
-    r"(\[(?:\d+/)?(?=\d+\])|\[(?=\d+/)|si_pid=|ident=(?=\d+, EVFILT_PROC)|P_PID, |fork\([^)]*\) = |\bkill\(|sigqueue\(|wait4\("
+    r"(\[(?:\d+/)?(?=\d+\])|\[(?=\d+/)|si_pid=|ident=(?=\d+, EVFILT_PROC)|P_PID, |(?:fork|clone)\([^)]*\) = |\bkill\(|sigqueue\(|wait4\("
     r"|pidfd_open\(|kcmp\(|tgkill\(|thr_kill2?\(|setpgid\(|rt_sigqueueinfo\(|get(?:p|s|pgr|pg)i?[dp]\([^)]*\) = |setsid\(\) = "
     r"|\) = (?=\d+  <= waitid))(\d+)")
 PAIR = re.compile(r"((?:kcmp|tgkill)\(P\d+, )(\d+)")
