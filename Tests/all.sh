@@ -26,7 +26,7 @@ step "build" make all
 step "tools" sh Tests/tools.sh
 # HeaderTests checks the tables against the FreeBSD headers that Zig brings.
 export PERSONA_ZIG="${PERSONA_ZIG:-$PWD/build/tools/site/ziglang/zig}"
-step "unit tests" swift test ${SWIFT_TEST_FLAGS:-}
+step "unit tests" swift test --no-parallel ${SWIFT_TEST_FLAGS:-}
 step "tables" build/bin/persona check
 step "samples" sh Tests/samples.sh
 step "programs" python3 Tests/programs.py

@@ -17,6 +17,7 @@ import Wire
 
     init() {
       file = LogFile(ring)
+      process.initialize(to: persona_process())
       let compiled = TableCompiler.compile(SamplePersonality.foreign, linux: SamplePersonality.linux)
       precondition(compiled.diagnostics.isEmpty, "\(compiled.diagnostics)")
       let block = compiled.block!
@@ -24,15 +25,26 @@ import Wire
       block.withUnsafeBytes { table.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
     }
 
-    deinit { table.deallocate() }
+    deinit {
+      table.deallocate()
+      if let before { before.thread.pointee.process = before.process }
+      process.deallocate()
+    }
 
-    /// The calling thread, as the engine would keep it.
+    /// The calling thread, as the engine would keep it, in a process of its own: other tests use the thread's.
     var thread: UnsafeMutablePointer<persona_thread> {
       let thread = persona_current()!
-      thread.pointee.process.pointee.log = ring.slot(0)
-      thread.pointee.process.pointee.pid = 7
+      if thread.pointee.process != process {
+        before = (thread, thread.pointee.process)
+        thread.pointee.process = process
+      }
+      process.pointee.log = ring.slot(0)
+      process.pointee.pid = 7
       return thread
     }
+
+    private let process = UnsafeMutablePointer<persona_process>.allocate(capacity: 1)
+    private var before: (thread: UnsafeMutablePointer<persona_thread>, process: UnsafeMutablePointer<persona_process>)?
 
     func call(_ number: UInt64, _ words: UInt64...) -> Call {
       var all = InlineArray<8, UInt64>(repeating: 0)

@@ -53,11 +53,15 @@ import Testing
     let word = Memory(16)
     let limit = time(nanoseconds: 5_000_000_000)
     let answer = Memory(8)
+    answer.set(Int64(-2), 0)
     let thread = GuestThread {
       answer.set(Int64(op(word.word, wait, 0, 24, limit.word).value ?? -1), 0)
     }
-    pause(20)
-    #expect(op(word.word, wake, 1) == .value(0))
+    // The sleeper may not be asleep yet: wake until it has been.
+    while answer.get(0, as: Int64.self) == -2 {
+      #expect(op(word.word, wake, 1) == .value(0))
+      pause(5)
+    }
     thread.join()
     #expect(answer.get(0, as: Int64.self) == 0)
   }
