@@ -70,7 +70,8 @@ $(TABLES)/.stamp: $(shell find personalities -type f)
 # MARK: The supervisor: a static executable
 
 persona:
-	$(SWIFT) build -c release --product persona --static-swift-stdlib -Xswiftc -static-executable -Xlinker -s
+	$(SWIFT) build -c release --product persona --static-swift-stdlib -Xswiftc -static-executable \
+	  -Xlinker -s -Xlinker --build-id=sha1
 	@mkdir -p $(BUILD)/bin
 	@cmp -s .build/release/persona $(PERSONA) || (cp .build/release/persona $(PERSONA).new && mv $(PERSONA).new $(PERSONA))
 

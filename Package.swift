@@ -23,7 +23,7 @@ let package = Package(
       cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "Wire", dependencies: ["CWire"], swiftSettings: strict),
     .target(name: "Translation", dependencies: ["CWire", "CEngine", "Wire"], swiftSettings: strict),
-    .target(name: "PersonalityTables", dependencies: ["CWire", "Wire"], swiftSettings: strict),
+    .target(name: "PersonalityTables", dependencies: ["CHost", "CWire", "Wire"], swiftSettings: strict),
     .target(
       name: "BinaryImage", dependencies: ["CElf"], swiftSettings: strict + [.strictMemorySafety()]),
     .target(

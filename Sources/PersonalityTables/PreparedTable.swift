@@ -1,3 +1,4 @@
+import CHost
 import CWire
 import Glibc
 import Wire
@@ -70,7 +71,7 @@ public struct PreparedTable: Sendable {
     bytes.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
   }
 
-  /// Changes with every byte of the tables and with every name that they may use.
+  /// Changes with every byte of the tables and with every name that they may use: with the build, that is.
   static func stamp(_ source: SourceText, _ linux: SourceText) -> UInt64 {
     var hash = Fingerprint()
     hash.add(UInt64(PERSONA_TABLE_VERSION))
@@ -78,6 +79,12 @@ public struct PreparedTable: Sendable {
       hash.add(text.bytes)
       for file in text.files { hash.add(UInt64(file.end)) }
     }
+    var build = [UInt8](repeating: 0, count: 64)
+    if persona_build_identity(&build, build.count) > 0 {
+      hash.add(build)
+      return hash.value
+    }
+    // Spelling out enumerations costs more than all the rest of a start.
     for name in HandlerName.allCases { hash.add("\(name)") }
     for name in HostValue.allCases { hash.add("\(name)") }
     for name in WellKnown.allCases { hash.add("\(name)") }

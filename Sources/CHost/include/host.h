@@ -49,4 +49,8 @@ int persona_when_parent_dies(int signal);
 int persona_receive(int listener, struct seccomp_notif *request);
 int persona_respond(int listener, uint64_t id, int64_t value);
 
+/// Copies the linker's build id (NT_GNU_BUILD_ID, ld --build-id) of the running executable into `bytes`:
+/// its length, or 0 when it was linked without one or needs more than `room` bytes.
+size_t persona_build_identity(uint8_t *bytes, size_t room);
+
 #endif
