@@ -15,10 +15,6 @@ public enum Supervisor {
     guard case .foreign(let name) = launch.recognition else { throw executeNatively(launch) }
     // What cannot be loaded is refused before the tables are read.
     _ = try launch.plan([], LoadOptions(path: launch.program.path, minimumAddress: HostLimits.minimumAddress()))
-    let personality = try CompiledPersonality(
-      name, directories: configuration.personalityDirectories + [installation.personalities],
-      choice: configuration.personality)
-    let logOutput = try openLog(configuration.trace)
 
     var ends: [Int32] = [0, 0]
     let failure = persona_pipe(&ends)
@@ -38,7 +34,7 @@ public enum Supervisor {
       close(ends[0])
       let relay = RelayEnd(ends[1])
       do {
-        try supervise(configuration, installation, launch, personality, logOutput, relay, group, mask)
+        try supervise(configuration, installation, launch, name, relay, group, mask)
       } catch {
         printError(error.description)
         relay.send(.failed(error.status.rawValue))
@@ -53,12 +49,16 @@ public enum Supervisor {
 
   private static func supervise(
     _ configuration: RunConfiguration, _ installation: Installation, _ launch: borrowing Launch,
-    _ personality: CompiledPersonality, _ logOutput: Int32?, _ relay: RelayEnd, _ group: pid_t,
-    _ mask: sigset_t
+    _ name: String, _ relay: RelayEnd, _ group: pid_t, _ mask: sigset_t
   ) throws(LaunchError) {
     _ = persona_when_parent_dies(SIGKILL)
     _ = persona_become_subreaper()
     setpgid(0, 0)
+    // The tables are read on this side of the fork: the relay needs none of them.
+    let personality = try CompiledPersonality(
+      name, directories: configuration.personalityDirectories + [installation.personalities],
+      choice: configuration.personality)
+    let logOutput = try openLog(configuration.trace)
     let session = try Session(configuration, installation, personality, logOutput: logOutput, relay: relay)
     try session.start(launch, personality, group: group, mask: mask)
     releaseStandardStreams()
