@@ -81,6 +81,8 @@ struct Relay {
       let length = withUnsafeMutableBytes(of: &words) { read(file, $0.baseAddress!, $0.count) }
       if length < 0 && errno == EINTR { continue }
       guard length == 8 else {
+        // Guests end themselves when they learn of it; one that is stopped cannot.
+        if guest != 0 { kill(guest, SIGKILL) }
         printError("persona: the supervisor died, and its guests with it; please report this")
         return 125
       }
