@@ -183,7 +183,6 @@ private func shareProcess(_ thread: UnsafeMutablePointer<persona_thread>, _ flag
   child.pointee.alternate_stack = thread.pointee.alternate_stack
   child.pointee.alternate_size = thread.pointee.alternate_size
   child.pointee.alternate_flags = thread.pointee.alternate_flags
-  child.pointee.vfork_child = 1
   let context = copyContext(TrapContext(thread.pointee.context), to: child)
   let abi = child.pointee.process.pointee.table.pointee.abi
   context[number: abi.result] = 0

@@ -1,8 +1,7 @@
 import CEngine
 import Wire
 
-/// Runs the handler that a row names. A name without a case here has no handler yet and answers ENOSYS;
-/// `HandlerName.isImplemented` tells the table checker.
+/// Runs the handler that a row names: every name has one.
 func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   switch name {
   case .wait4: return wait4(&call)
@@ -16,7 +15,6 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .rtprioThread: return rtprioThread(&call)
   case .getrlimit: return getrlimit(&call)
   case .setrlimit: return setrlimit(&call)
-  case .getrusage: return getrusage(&call)
   case .cpusetGetAffinity: return cpusetGetAffinity(&call)
   case .cpusetSetAffinity: return cpusetSetAffinity(&call)
   case .cpusetGetID: return cpusetGetID(&call)
@@ -177,6 +175,7 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .pselect: return pselect(&call)
   case .threadSuspend: return threadSuspend(&call)
   case .threadWake: return threadWake(&call)
-  default: return call.foreignError(Int(call.table.header.pointee.errno_unsupported))
+  // The trap has replaced it by the call that it names.
+  case .indirect: return call.foreignError(Int(call.table.header.pointee.errno_unsupported))
   }
 }

@@ -7,7 +7,7 @@ public enum HandlerName: UInt16, CaseIterable {
   case indirect
   // files
   case fcntl, ioctl, getdirentries, getdirentriesWithBase, currentDirectory, pathconf, fpathconf, statfs,
-    fstatfs, getfsstat, chflags, pipePair, posixFallocate, posixFadvise, lockingOpen, fhandle, ioctlCloseOnExec,
+    fstatfs, getfsstat, chflags, pipePair, posixFallocate, posixFadvise, lockingOpen, ioctlCloseOnExec,
     ioctlKeepOnExec, unlinkFile, ioctlGetTerminal, ioctlSetTerminal, ioctlSetTerminalWait,
     ioctlSetTerminalFlush, ioctlControllingTerminal, ioctlIsMaster, ioctlDeviceName, openTerminalMaster,
     makeFifo, changeMode, setTimes, setTimesOfLink, realPath, closeRange, specialDescriptor, punchHole,
@@ -15,15 +15,14 @@ public enum HandlerName: UInt16, CaseIterable {
   // memory
   case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore
   // processes
-  case exit, fork, vfork, rfork, execve, fexecve, wait4, wait6, pdfork, pdkill, pdgetpid, procctl, getpid,
-    getLogin, setLogin, personalityUname, abortWithReason
+  case exit, fork, vfork, rfork, execve, fexecve, wait4, wait6, pdfork, pdkill, pdgetpid, procctl, getLogin,
+    setLogin, abortWithReason
   // threads
-  case threadNew, threadCreate, threadExit, threadSelf, threadKill, threadKillProcess, threadSuspend,
-    threadWake, threadSetName, userMutex, rtprioThread, sysarch, yield,
-    schedulerOf, currentCPU
+  case threadNew, threadExit, threadSelf, threadKill, threadKillProcess, threadSuspend,
+    threadWake, threadSetName, userMutex, rtprioThread, sysarch, schedulerOf, currentCPU
   // signals
   case sigaction, sigprocmask, sigpending, sigsuspend, sigaltstack, sigreturn, sigtimedwait, sigwait,
-    sigwaitinfo, sigqueue, kill, killpg, sigfastblock, getcontext, setcontext, swapcontext
+    sigwaitinfo, sigqueue, getcontext, setcontext, swapcontext
   // sockets
   case bind, connect, accept, accept4, getsockname, getpeername, sendto, recvfrom, sendmsg, recvmsg,
     getsockopt, setsockopt, sendfile, bindat, connectat, socketPair, openSocket
@@ -34,16 +33,16 @@ public enum HandlerName: UInt16, CaseIterable {
     setitimer, timerCreate, timerDelete, timerSettime, timerGettime, timerGetoverrun, ntpAdjtime,
     cpuClockId
   // resources
-  case getrlimit, setrlimit, getrusage, cpusetGetAffinity, cpusetSetAffinity, cpusetGetID, getdtablesize,
+  case getrlimit, setrlimit, cpusetGetAffinity, cpusetSetAffinity, cpusetGetID, getdtablesize,
     getpriority
   // information
-  case sysctl, sysctlByName, uname, modfind, getosreldate, makeUUIDs
+  case sysctl, sysctlByName, uname, modfind, makeUUIDs
   // security
   case getgroups, setgroups, issetugid, getresuid, getresgid, setfib
   // ipc
-  case shmOpen, shmUnlink, semget, semop, semctl, shmget, shmat, shmdt, shmctl, msgget, msgsnd, msgrcv,
-    msgctl, messageQueueOpen, messageQueueUnlink, messageQueueAttributes, messageQueueNotify, aioRead, aioWrite,
-    aioReadVector, aioWriteVector, aioLockMemory, aioSynchronize, aioReturn, aioError, aioSuspend, aioCancel, aioList
+  case shmOpen, shmUnlink, semctl, shmat, shmctl, msgctl, messageQueueOpen, messageQueueUnlink,
+    messageQueueAttributes, messageQueueNotify, aioRead, aioWrite, aioReadVector, aioWriteVector, aioLockMemory,
+    aioSynchronize, aioReturn, aioError, aioSuspend, aioCancel, aioList
 }
 
 /// A value of the running host that a table may name where the foreign OS would report its own.

@@ -79,7 +79,7 @@ enum SamplePersonality {
      17 __sysctl(name: in i32[namelen], namelen: u32, old: out bytes[*oldlenp], oldlenp: inout size, new: in bytes[newlen], newlen: size) -> status = handler sysctl
      18 cap_enter() -> status = unsupported "Linux has no Capsicum"
      19 mmap(addr: address, len: size) -> address = mmap(addr, len, 0, 0, 0, 0)
-     20 numbers(of: in numbers, at: in i32[2]) -> int = handler getpid
+     20 numbers(of: in numbers, at: in i32[2]) -> int = handler sysarch
      21 sigreturn(frame: in ucontext) -> status = handler sigreturn
      22 kill(pid: pid, signum: signal) -> status = kill
      23 lseek(fd: fd, offset: offset, whence: whence) -> offset = lseek

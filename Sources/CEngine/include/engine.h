@@ -66,7 +66,6 @@ struct persona_thread {
     volatile uint32_t pending;    ///< 1: `pending_info` waits for delivery, all signals are blocked
     uint32_t recording;           ///< 1: host calls are noted in `natives`
     uint8_t pending_info[128];    ///< Linux siginfo_t
-    uint64_t pending_mask;        ///< Linux signal mask of the interrupted engine code
     void *context;                ///< the trap's Linux ucontext
     uint64_t alternate_stack;     ///< the guest's own sigaltstack
     uint64_t alternate_size;
@@ -76,7 +75,7 @@ struct persona_thread {
     uint64_t scratch_used;        ///< bytes of `scratch` in use by the current call
     uint64_t saved_mask;          ///< sigsuspend: mask to restore when its handler returns
     uint32_t has_saved_mask;
-    uint32_t vfork_child;         ///< 1: runs in its parent's memory
+    uint32_t reserved;
     uint64_t guest_private[4];    ///< personality's own (robust lists, ...)
     uint32_t restart;             ///< 1: the trap's call will be made again when the guest resumes
     uint32_t trap_length;         ///< bytes of the trapping instruction

@@ -59,14 +59,6 @@ func setrlimit(_ call: inout Call) -> Int {
   }
 }
 
-/// getrusage(who, rusage): RUSAGE_SELF 0, RUSAGE_CHILDREN -1 and RUSAGE_THREAD 1 are Linux's.
-func getrusage(_ call: inout Call) -> Int {
-  guard let native = call.scratch(NativeUsage.size) else { return call.error(ENOMEM) }
-  let result = call.hostNow(__NR_getrusage, Int(call.int32(0)), native.word)
-  if result < 0 { return result }
-  return call.writeUsage(native, to: call.address(1))
-}
-
 /// Linux's struct rusage.
 enum NativeUsage {
   static let size = 144
