@@ -109,7 +109,8 @@ private func deliver(
     info: report, signal: foreign, action: action, mask: table.foreignSet(before),
     fsBase: segmentBase(ARCH_GET_FS), gsBase: segmentBase(ARCH_GET_GS))
   guard let code = buildFreeBSDFrame(request, thread, context) else {
-    killBy(signal: 4, context)
+    restoreDefault(signal: 4, context)
+    sendToSelf(signal: 4, thread)
     return
   }
   if process.pointee.logging != 0 {
@@ -132,23 +133,21 @@ private func endSuspension(_ thread: UnsafeMutablePointer<persona_thread>, _ con
 private func actByDefault(
   _ report: SignalInfo, _ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext
 ) {
-  killBy(signal: report.signal, context)
-  if !report.isFault {
-    _ = persona_syscall(
-      Int64(__NR_tgkill), UInt64(thread.pointee.process.pointee.pid), UInt64(thread.pointee.tid),
-      UInt64(report.signal), 0, 0, 0)
-  }
+  restoreDefault(signal: report.signal, context)
+  if !report.isFault { sendToSelf(signal: report.signal, thread) }
 }
 
-/// Gives a signal Linux's default action, unblocked: the fault repeats, or the caller sends it.
-private func killBy(signal: Int, _ context: TrapContext) {
+/// Gives a signal Linux's default action, unblocked: a fault then repeats, or the caller sends it.
+private func restoreDefault(signal: Int, _ context: TrapContext) {
   var action = KernelAction()
-  _ = setKernelAction(signal, &action)
+  setKernelAction(signal, &action)
   context.mask &= ~(1 << UInt64(signal - 1))
-  if signal == 4 {
-    _ = persona_syscall(
-      Int64(__NR_tkill), UInt64(persona_current()!.pointee.tid), UInt64(signal), 0, 0, 0, 0)
-  }
+}
+
+private func sendToSelf(signal: Int, _ thread: UnsafeMutablePointer<persona_thread>) {
+  _ = persona_syscall(
+    Int64(__NR_tgkill), UInt64(thread.pointee.process.pointee.pid), UInt64(thread.pointee.tid),
+    UInt64(signal), 0, 0, 0)
 }
 
 private func segmentBase(_ request: Int32) -> UInt64 {

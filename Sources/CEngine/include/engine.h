@@ -37,7 +37,7 @@ struct persona_process {
     const struct persona_table *table;
     const struct persona_plan *plan;
     int32_t pid;
-    int32_t parent;               ///< Linux pid of the parent at the start, to notice its death
+    int32_t reserved2;
     uint32_t logging;             ///< 1: record calls
     uint32_t action_lock;
     struct persona_log_slot *log; ///< PERSONA_LOG_SLOTS of them, or NULL

@@ -103,7 +103,7 @@ struct persona_plan {
     uint32_t auxv;             ///< byte offset of persona_auxv[]; AT_NULL is not listed
     uint32_t name;             ///< byte offset of the program's base name, NUL-terminated
     uint32_t path;             ///< byte offset of the program's absolute path, NUL-terminated
-    uint32_t prefix_count;     ///< strings at `prefix` that replace argv[0] (unused: argv comes ready)
+    uint32_t reserved;
     uint64_t entry;            ///< first instruction pointer: interpreter's or program's
     uint64_t brk;              ///< end of the data segment, where break(2) starts
     uint64_t table_size;       ///< bytes of the compiled table

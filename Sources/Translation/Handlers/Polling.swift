@@ -52,12 +52,7 @@ func poll(_ call: inout Call) -> Int {
 /// ppoll(2).
 func ppoll(_ call: inout Call) -> Int {
   var limit: Timespec?
-  if call.address(2) != 0 {
-    var time = Timespec()
-    guard call.read(&time, at: call.address(2)) else { return call.error(EFAULT) }
-    if !time.isInterval { return call.error(EINVAL) }
-    limit = time
-  }
+  if let refusal = call.readInterval(2, &limit) { return refusal }
   return call.poll(limit: limit, mask: call.address(3))
 }
 
@@ -77,16 +72,21 @@ func select(_ call: inout Call) -> Int {
 /// pselect(2).
 func pselect(_ call: inout Call) -> Int {
   var limit: Timespec?
-  if call.address(4) != 0 {
-    var time = Timespec()
-    guard call.read(&time, at: call.address(4)) else { return call.error(EFAULT) }
-    if !time.isInterval { return call.error(EINVAL) }
-    limit = time
-  }
+  if let refusal = call.readInterval(4, &limit) { return refusal }
   return call.select(limit: limit, mask: call.address(5))
 }
 
 extension Call {
+  /// Reads the timespec that operand `index` points to, if it does; the answer when it is no interval.
+  fileprivate func readInterval(_ index: Int, _ limit: inout Timespec?) -> Int? {
+    guard address(index) != 0 else { return nil }
+    var time = Timespec()
+    guard read(&time, at: address(index)) else { return error(EFAULT) }
+    if !time.isInterval { return error(EINVAL) }
+    limit = time
+    return nil
+  }
+
   /// Linux's struct pollfd is FreeBSD's but for the bits.
   fileprivate func poll(limit: Timespec?, mask: UInt64) -> Int {
     let count = Int(uint32(1))
