@@ -186,20 +186,4 @@ persona_copy_fault:
         movq    $-14, %rax
         ret
 
-// MARK: code that the guest runs
-
-// The signal trampoline that is copied to a page of its own: the frame's first word is the handler,
-// the ucontext lies FRAME_CONTEXT behind it. The number is patched in.
-        .globl  persona_trampoline, persona_trampoline_number, persona_trampoline_end
-persona_trampoline:
-        call    *(%rsp)
-        leaq    16(%rsp), %rdi
-        pushq   $0
-        .byte   0xb8                    // movl $number, %eax
-persona_trampoline_number:
-        .long   0
-        syscall
-        hlt
-persona_trampoline_end:
-
         .section .note.GNU-stack, "", @progbits

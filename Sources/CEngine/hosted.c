@@ -100,7 +100,9 @@ int64_t persona_start_thread(struct persona_thread *thread, const struct persona
     return -ENOSYS;
 }
 
-void persona_end_thread(struct persona_thread *thread, uint64_t state) { (void)thread, (void)state; }
+void persona_end_thread(struct persona_thread *thread, uint64_t state, uint64_t value, uint32_t width) {
+    (void)thread, (void)state, (void)value, (void)width;
+}
 
 int64_t persona_fork(struct persona_thread *thread, uint32_t kind, int32_t *pidfd) {
     (void)thread, (void)kind, (void)pidfd;

@@ -18,7 +18,6 @@ extern char persona_text_start[], persona_text_end[];
 extern char persona_interruptible_begin[], persona_interruptible_end[], persona_interruptible_give_up[];
 extern char persona_copy_begin[], persona_copy_end[], persona_copy_fault[];
 extern char persona_return[], persona_return_end[];
-extern char persona_trampoline[], persona_trampoline_number[], persona_trampoline_end[];
 
 uint64_t persona_label(enum persona_label label) {
     switch (label) {
@@ -32,9 +31,6 @@ uint64_t persona_label(enum persona_label label) {
     case PERSONA_COPY_FAULT: return (uint64_t)persona_copy_fault;
     case PERSONA_RETURN: return (uint64_t)persona_return;
     case PERSONA_RETURN_END: return (uint64_t)persona_return_end;
-    case PERSONA_TRAMPOLINE: return (uint64_t)persona_trampoline;
-    case PERSONA_TRAMPOLINE_NUMBER: return (uint64_t)persona_trampoline_number;
-    case PERSONA_TRAMPOLINE_END: return (uint64_t)persona_trampoline_end;
     case PERSONA_ON_SIGNAL: return (uint64_t)engine_on_signal;
     case PERSONA_ON_TRAP: return (uint64_t)engine_on_trap;
     }

@@ -108,7 +108,7 @@ private func deliver(
   let request = FrameRequest(
     info: report, signal: foreign, action: action, mask: table.foreignSet(before),
     fsBase: segmentBase(ARCH_GET_FS), gsBase: segmentBase(ARCH_GET_GS))
-  guard let code = buildFreeBSDFrame(request, thread, context) else {
+  guard let code = SignalFrames.build(table, request, thread, context) else {
     restoreDefault(signal: 4, context)
     sendToSelf(signal: 4, thread)
     return

@@ -77,10 +77,11 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   process.pointee.brk_start = process.pointee.plan.pointee.brk
   process.pointee.brk_end = process.pointee.plan.pointee.brk
   process.pointee.stack_top = UInt64(UInt(bitPattern: linux.auxv))
-  let initial = buildStack(linux, plan, process)
+  var strings: UInt64 = 0
+  let initial = buildStack(linux, plan, process, &strings)
   inheritActions(thread)
   mapTrampoline(process)
-  enter(thread, stack: initial, mask: thread.pointee.saved_mask)
+  enter(thread, stack: initial, strings: strings, mask: thread.pointee.saved_mask)
 }
 
 // MARK: - Plan, table, log
@@ -179,9 +180,10 @@ private func load(_ segment: persona_segment, _ file: UInt64) {
 // MARK: - Initial stack
 
 /// Lays argc, argv, envv and the auxiliary vector out below Linux's own, whose strings stay where they
-/// are; answers the address of argc.
+/// are; answers the address of argc, and `programStrings` receives that of struct ps_strings.
 private func buildStack(
-  _ linux: LinuxStack, _ plan: UnsafeRawPointer, _ process: UnsafeMutablePointer<persona_process>
+  _ linux: LinuxStack, _ plan: UnsafeRawPointer, _ process: UnsafeMutablePointer<persona_process>,
+  _ programStrings: inout UInt64
 ) -> UInt64 {
   let head = plan.assumingMemoryBound(to: persona_plan.self)
   let auxv = (plan + Int(head.pointee.auxv)).assumingMemoryBound(to: persona_auxv.self)
@@ -190,6 +192,7 @@ private func buildStack(
 
   // struct ps_strings of the BSDs (sys/exec.h): where argv and envv are.
   data -= 32
+  programStrings = data
   let strings = UnsafeMutablePointer<UInt64>(bitPattern: UInt(data))!
   var addresses = InlineArray<64, UInt64>(repeating: 0)
   for index in 0..<min(Int(head.pointee.auxv_count), 64) {
@@ -309,35 +312,37 @@ private func mapTrampoline(_ process: UnsafeMutablePointer<persona_process>) {
   guard let page = persona_map(4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1) else {
     fatal("persona: no memory for the signal trampoline")
   }
-  let start = label(PERSONA_TRAMPOLINE)
-  page.copyMemory(
-    from: UnsafeRawPointer(bitPattern: UInt(start))!, byteCount: Int(label(PERSONA_TRAMPOLINE_END) - start))
-  let number = UInt32(sigreturnNumber(Table(UnsafeRawPointer(process.pointee.table))))
-  page.storeBytes(of: number, toByteOffset: Int(label(PERSONA_TRAMPOLINE_NUMBER) - start), as: UInt32.self)
+  let table = Table(UnsafeRawPointer(process.pointee.table))
   let address = UInt64(UInt(bitPattern: page))
+  guard SignalFrames.writeTrampoline(table, page, sigreturn: sigreturnNumber(table)) > 0 else {
+    _ = persona_syscall(Int64(__NR_munmap), address, 4096, 0, 0, 0, 0)
+    return
+  }
   _ = persona_syscall(Int64(__NR_mprotect), address, 4096, UInt64(PROT_READ | PROT_EXEC), 0, 0, 0)
   process.pointee.trampoline = address
 }
 
-/// The highest number whose row is the sigreturn handler: older ones take older frames.
-private func sigreturnNumber(_ table: Table) -> UInt64 {
-  var number = UInt64(table.header.pointee.calls.count)
+/// The highest number whose row is the sigreturn handler: older ones take older frames. 0 without any.
+private func sigreturnNumber(_ table: Table) -> Int {
+  var number = Int(table.header.pointee.calls.count)
   while number > 0 {
     number -= 1
-    let row = table.call(number)!
+    let row = table.call(UInt64(number))!
     if row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue),
       row.pointee.target == HandlerName.sigreturn.rawValue
     {
       return number
     }
   }
-  fatal("persona: the personality table has no sigreturn")
+  return 0
 }
 
 // MARK: - Entry
 
 /// Switches to the guest's first instruction with the registers that its ABI promises.
-private func enter(_ thread: UnsafeMutablePointer<persona_thread>, stack: UInt64, mask: UInt64) -> Never {
+private func enter(
+  _ thread: UnsafeMutablePointer<persona_thread>, stack: UInt64, strings: UInt64, mask: UInt64
+) -> Never {
   let process = thread.pointee.process!
   let abi = process.pointee.table.pointee.abi
   useSignalStack(thread)
@@ -348,6 +353,9 @@ private func enter(_ thread: UnsafeMutablePointer<persona_thread>, stack: UInt64
     context[PERSONA_RSP] = stack
   } else {
     context[number: abi.entry_stack] = stack
+  }
+  if abi.entry_strings != UInt8(PERSONA_NO_REGISTER.rawValue) {
+    context[number: abi.entry_strings] = strings
   }
   context.mask = mask
   let armed = armUserDispatch()

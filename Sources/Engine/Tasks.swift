@@ -37,13 +37,20 @@ public func startThread(
   child.pointee.process = parent.pointee.process
   child.pointee.alternate_flags = 4  // SS_DISABLE
   let context = freshContext(child)
-  context[PERSONA_RIP] = start.pointee.entry
-  context[PERSONA_RSP] = start.pointee.stack
-  context[PERSONA_RDI] = start.pointee.argument
-  context.mask = TrapContext(parent.pointee.context).mask
+  if let registers = start.pointee.registers {
+    let flags = context[PERSONA_FLAGS]
+    for number in 0...PERSONA_FLAGS.rawValue { context[number: UInt8(number)] = registers[Int(number)] }
+    context[PERSONA_FLAGS] = context[PERSONA_FLAGS] & TrapContext.userFlags | flags
+  } else {
+    context[PERSONA_RIP] = start.pointee.entry
+    context[PERSONA_RSP] = start.pointee.stack
+    context[PERSONA_RDI] = start.pointee.argument
+  }
+  context.mask = start.pointee.has_mask != 0 ? start.pointee.mask : TrapContext(parent.pointee.context).mask
   child.pointee.context = UnsafeMutableRawPointer(context.words)
   child.pointee.guest_private.0 = start.pointee.child_tid
   child.pointee.guest_private.1 = start.pointee.parent_tid
+  child.pointee.guest_private.2 = UInt64(start.pointee.id_width)
   let previous = blockAllSignals()
   let stack = UInt64(UInt(bitPattern: context.words)) - 256
   let result = persona_clone(
@@ -56,7 +63,7 @@ public func startThread(
     return result == -Int64(EAGAIN) || result == -Int64(ENOMEM) ? -Int64(EAGAIN) : result
   }
   var id = result
-  if start.pointee.parent_tid != 0 { _ = persona_copy_out(start.pointee.parent_tid, &id, 8) }
+  if start.pointee.parent_tid != 0 { _ = persona_copy_out(start.pointee.parent_tid, &id, Int(start.pointee.id_width)) }
   return result
 }
 
@@ -74,22 +81,23 @@ private func beginThread(_ argument: UnsafeMutableRawPointer?) {
   _ = armUserDispatch()
   var id = Int64(thread.pointee.tid)
   let (child, parent) = (thread.pointee.guest_private.0, thread.pointee.guest_private.1)
-  if child != 0 { _ = persona_copy_out(child, &id, 8) }
-  if parent != 0 { _ = persona_copy_out(parent, &id, 8) }
-  thread.pointee.guest_private.0 = 0
-  thread.pointee.guest_private.1 = 0
+  let width = Int(thread.pointee.guest_private.2)
+  if child != 0 { _ = persona_copy_out(child, &id, width) }
+  if parent != 0 { _ = persona_copy_out(parent, &id, width) }
+  thread.pointee.guest_private = (0, 0, 0, 0)
   persona_resume(thread.pointee.context)
 }
 
 @c(persona_end_thread)
-public func endThread(_ thread: UnsafeMutablePointer<persona_thread>?, _ state: UInt64) {
+public func endThread(
+  _ thread: UnsafeMutablePointer<persona_thread>?, _ state: UInt64, _ value: UInt64, _ width: UInt32
+) {
   let thread = thread!
   _ = blockAllSignals()
   passOn(thread)
   if state != 0 {
-    // thr_exit(2): "*state = 1" as a long, then UMTX_OP_WAKE with every waiter.
-    var one: Int64 = 1
-    if persona_copy_out(state, &one, 8) == 0 {
+    var value = value
+    if persona_copy_out(state, &value, Int(width)) == 0 {
       _ = persona_syscall(Int64(__NR_futex), state, UInt64(FUTEX_WAKE), UInt64(Int32.max), 0, 0, 0)
     }
   }

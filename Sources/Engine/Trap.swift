@@ -114,10 +114,11 @@ private func encode(
 }
 
 func store(errno: Int, _ abi: persona_abi, _ context: TrapContext) {
-  if abi.error == UInt8(PERSONA_ERROR_CARRY.rawValue) {
+  switch UInt32(abi.error) {
+  case PERSONA_ERROR_CARRY.rawValue:
     context[number: abi.result] = UInt64(errno)
     context[PERSONA_FLAGS] |= TrapContext.carry
-  } else {
-    context[number: abi.result] = UInt64(bitPattern: Int64(-errno))
+  case PERSONA_ERROR_MESSAGE.rawValue: context[number: abi.result] = UInt64.max
+  default: context[number: abi.result] = UInt64(bitPattern: Int64(-errno))
   }
 }

@@ -1,3 +1,5 @@
+import Wire
+
 extension Parser {
   /// `personality NAME "TITLE" version V [release N]`
   mutating func heading() throws(BadEntry) {
@@ -40,14 +42,7 @@ extension Parser {
         abi.result = try parser.register()
         if parser.isRegister { abi.second = try parser.register() }
       case .error:
-        if parser.accept(.carry) {
-          abi.error = .carry
-        } else {
-          guard parser.accept(.negative) else {
-            throw parser.fail("expected 'carry' or 'negative'\(parser.found)", words: ["carry", "negative"])
-          }
-          abi.error = .negative
-        }
+        abi.error = try parser.errorConvention()
       case .stack: abi.stackOffset = try parser.small("a stack offset", below: 256)
       case .word:
         let token = parser.current
@@ -59,6 +54,8 @@ extension Parser {
       case .entry:
         abi.entryStack = try parser.register()
         if parser.accept(.padding) { abi.entryPadding = try parser.small("the padding", below: 256) }
+      case .strings: abi.entryStrings = try parser.register()
+      case .frame: abi.frame = try parser.frame()
       default:
         parser.at -= 1
         throw parser.unknownABIWord()
@@ -74,8 +71,25 @@ extension Parser {
   }
 
   private mutating func unknownABIWord() -> BadEntry {
-    let words = ["trap", "number", "args", "result", "error", "stack", "word", "entry"]
+    let words = ["trap", "number", "args", "result", "error", "stack", "word", "entry", "strings", "frame"]
     return fail("expected a property of the ABI\(found)", words: words)
+  }
+
+  private mutating func errorConvention() throws(BadEntry) -> CallABI.ErrorConvention {
+    if accept(.carry) { return .carry }
+    if accept(.negative) { return .negative }
+    if accept(.message) { return .message }
+    throw fail(
+      "expected 'carry', 'negative' or 'message'\(found)", words: ["carry", "negative", "message"])
+  }
+
+  private mutating func frame() throws(BadEntry) -> FrameName {
+    let token = try word("the signal frame's name")
+    let name = text(token)
+    guard let frame = FrameName.allCases.first(where: { "\($0)" == name }) else {
+      throw fail("no signal frame named '\(name)'", at: token, words: FrameName.allCases.map { "\($0)" })
+    }
+    return frame
   }
 
   private mutating func trap() throws(BadEntry) -> CallABI.Trap {

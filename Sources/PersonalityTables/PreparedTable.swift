@@ -88,6 +88,7 @@ public struct PreparedTable: Sendable {
     for name in HandlerName.allCases { hash.add("\(name)") }
     for name in HostValue.allCases { hash.add("\(name)") }
     for name in WellKnown.allCases { hash.add("\(name)") }
+    for name in FieldName.allCases { hash.add("\(name)") }
     return hash.value
   }
 }

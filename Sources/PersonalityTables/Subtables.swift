@@ -1,3 +1,5 @@
+import Wire
+
 /// What a request or an option becomes.
 public enum RequestAction: Sendable, Equatable {
   /// Linux's of the same name.
@@ -98,7 +100,7 @@ public struct CallABI: Sendable {
     case interrupt(UInt8)
     case callGate(selector: UInt16, offset: UInt32)
   }
-  public enum ErrorConvention: Sendable { case carry, negative }
+  public enum ErrorConvention: Sendable { case carry, negative, message }
 
   public var name: String
   public var trap: Trap = .syscall
@@ -113,6 +115,10 @@ public struct CallABI: Sendable {
   public var word = 8
   /// The register that holds the initial stack at entry; 255 for none.
   public var entryStack: UInt8 = 255
+  /// The register that holds the address of the BSDs' struct ps_strings at entry; 255 for none.
+  public var entryStrings: UInt8 = 255
+  /// How signal handlers are entered.
+  public var frame = FrameName.none
   /// Bytes that the stack pointer lies below a 16-byte boundary at entry.
   public var entryPadding = 0
   public var position: Position

@@ -32,6 +32,7 @@ extension TableCompiler {
     table.signal_to_native = TableCompiler.append(signalToNative, to: &bytes)
     table.signal_default = TableCompiler.append(signalDefault, to: &bytes)
     table.well_known = TableCompiler.append(wellKnown, to: &bytes)
+    table.layouts = TableCompiler.append(layouts, to: &bytes)
     while bytes.count % 8 != 0 { bytes.append(0) }
     table.size = UInt64(bytes.count)
     withUnsafeBytes(of: &table) { head in
@@ -52,8 +53,12 @@ extension TableCompiler {
     wire.number = abi.number
     wire.result = abi.result
     wire.second = abi.second
-    wire.error = UInt8(
-      abi.error == .carry ? PERSONA_ERROR_CARRY.rawValue : PERSONA_ERROR_NEGATIVE.rawValue)
+    wire.error =
+      switch abi.error {
+      case .carry: UInt8(PERSONA_ERROR_CARRY.rawValue)
+      case .negative: UInt8(PERSONA_ERROR_NEGATIVE.rawValue)
+      case .message: UInt8(PERSONA_ERROR_MESSAGE.rawValue)
+      }
     wire.argument_registers = UInt8(abi.arguments.count)
     wire.stack_offset = UInt8(abi.stackOffset)
     wire.word = UInt8(abi.word)
@@ -64,6 +69,10 @@ extension TableCompiler {
     }
     wire.entry_stack = abi.entryStack
     wire.entry_padding = UInt8(abi.entryPadding)
+    wire.entry_strings = abi.entryStrings
+    wire.frame = abi.frame.rawValue
+    let set = personality.structure(named: "sigset").map { personality.structures[$0].size } ?? 16
+    wire.signal_set = UInt8(truncatingIfNeeded: set)
     return wire
   }
 }

@@ -28,6 +28,7 @@ public struct TableCompiler {
   var signalToNative: [UInt8] = []
   var signalDefault: [UInt8] = []
   var wellKnown: [UInt16] = []
+  var layouts: [persona_layout] = []
 
   init(_ personality: Personality, abi: CallABI, native: NativeNames) {
     self.personality = personality
@@ -100,6 +101,19 @@ public struct TableCompiler {
       let index = personality.map(named: key) ?? personality.structure(named: key)
       wellKnown.append(index.map { UInt16(truncatingIfNeeded: $0) } ?? .max)
     }
+    for name in FieldName.allCases { layouts.append(layout("\(name)")) }
+  }
+
+  /// The place of STRUCTURE__FIELD.
+  private func layout(_ name: String) -> persona_layout {
+    let bytes = Array(name.utf8)
+    guard let split = bytes.indices.dropLast().first(where: { bytes[$0] == 95 && bytes[$0 + 1] == 95 }),
+      let index = personality.structure(named: String(decoding: bytes[..<split], as: UTF8.self)),
+      let field = personality.structures[index].field(
+        named: String(decoding: bytes[(split + 2)...], as: UTF8.self))
+    else { return persona_layout() }
+    return persona_layout(
+      offset: UInt16(truncatingIfNeeded: field.offset), width: UInt16(truncatingIfNeeded: field.size))
   }
 
   // MARK: Reports

@@ -58,6 +58,9 @@ public struct TrapContext {
   public static let unblockable: UInt64 = 1 << 10 | 1 << 6 | 1 << 30 | 1 << 63
 
   public static let carry: UInt64 = 1
+  /// The flags that a program may set itself: status, trap, direction, alignment check and identification
+  /// (Intel SDM volume 1, 3.4.3).
+  public static let userFlags: UInt64 = 0x240dd5
 
   /// Bytes of the floating-point state at `floatingPoint`: the legacy 512, or all of the XSAVE area when
   /// Linux marked it so (FP_XSTATE_MAGIC1 in the software-reserved bytes, asm/sigcontext.h).

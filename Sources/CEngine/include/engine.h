@@ -44,7 +44,7 @@ struct persona_process {
     struct persona_action actions[PERSONA_SIGNALS];
     uint64_t brk_start;
     uint64_t brk_end;
-    uint64_t trampoline;          ///< guest address of the signal trampoline, 0 if none
+    uint64_t trampoline;          ///< guest address of the signal trampoline, 0 if the system has none
     uint64_t stack_top;           ///< highest address of the first thread's stack
     uint32_t event_lock;          ///< guards `event_queues`
     uint32_t reserved;
@@ -81,6 +81,7 @@ struct persona_thread {
     uint32_t trap_length;         ///< bytes of the trapping instruction
     uint64_t restart_number;      ///< what the number register held at the trap
     struct persona_thread *next;  ///< the next thread block there is, alive or not
+    char message[128];            ///< why the last call failed, under PERSONA_ERROR_MESSAGE; NUL-terminated
     uint8_t scratch[];
 };
 
@@ -139,14 +140,21 @@ struct persona_thread_start {
     uint64_t argument;       ///< its first argument register
     uint64_t stack;          ///< initial stack pointer
     uint64_t tls;            ///< fs base
-    uint64_t child_tid;      ///< where the new thread's id is stored as 64 bits before it runs, or 0
+    uint64_t child_tid;      ///< where the new thread's id is stored before it runs, or 0
     uint64_t parent_tid;     ///< the same for the creator's copy, or 0
+    uint32_t id_width;       ///< bytes of those ids: 8 or 4
+    uint32_t has_mask;       ///< 1: `mask` counts; 0: the creator's
+    uint64_t mask;           ///< Linux signals that the thread starts with blocked
+    /// All its registers in the order of `enum persona_register`, in place of entry, argument and
+    /// stack; NULL without.
+    const uint64_t *registers;
 };
 
 int64_t persona_start_thread(struct persona_thread *thread, const struct persona_thread_start *start);
 
-/// Ends the calling thread after storing 1 at guest address `state` (if not 0) and waking its waiters.
-void persona_end_thread(struct persona_thread *thread, uint64_t state);
+/// Ends the calling thread after storing `value` in `width` bytes at guest address `state` (if not 0) and
+/// waking whoever waits there.
+void persona_end_thread(struct persona_thread *thread, uint64_t state, uint64_t value, uint32_t width);
 
 enum persona_fork_kind {
     PERSONA_FORK = 0,        ///< a copy of the process

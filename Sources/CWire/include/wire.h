@@ -113,7 +113,7 @@ struct persona_plan {
 // MARK: - Compiled personality table
 
 #define PERSONA_TABLE_MAGIC 0x6c626174 /* "tabl" */
-#define PERSONA_TABLE_VERSION 1
+#define PERSONA_TABLE_VERSION 2
 #define PERSONA_MAX_ARGUMENTS 8
 
 /// Register numbers in the order of Linux's struct sigcontext (arch/x86 uapi), as `gregs` index.
@@ -127,6 +127,7 @@ enum persona_register {
 enum persona_error_convention {
     PERSONA_ERROR_CARRY = 0,     ///< carry flag set, errno in the result register
     PERSONA_ERROR_NEGATIVE = 1,  ///< result register holds -errno
+    PERSONA_ERROR_MESSAGE = 2,   ///< result register holds -1; a text tells why (`persona_thread.message`)
 };
 
 /// How one ABI passes a call. Arguments past the registers are 64-bit words on the stack,
@@ -139,11 +140,13 @@ struct persona_abi {
     uint8_t argument_registers;  ///< how many of `arguments` count
     uint8_t stack_offset;        ///< bytes from rsp to the first stack argument (the return address)
     uint8_t word;                ///< bytes of a stack word: 8 or 4
-    uint8_t reserved;
+    uint8_t frame;               ///< FrameName: how a signal handler is entered and left
     uint8_t arguments[PERSONA_MAX_ARGUMENTS];
     uint8_t entry_stack;         ///< register that holds the initial stack's address at entry, or none
     uint8_t entry_padding;       ///< bytes rsp lies below a 16-byte boundary under it at entry
-    uint8_t reserved2[6];
+    uint8_t entry_strings;       ///< register that holds the address of ps_strings at entry, or none
+    uint8_t signal_set;          ///< bytes of a signal set in guest memory: 16, 8 or 4
+    uint8_t reserved[4];
 };
 
 struct persona_pool {
@@ -172,7 +175,8 @@ struct persona_table {
     struct persona_pool signal_to_foreign;///< uint8_t, indexed by Linux signal 0...64; 0 = none
     struct persona_pool signal_to_native; ///< uint8_t, indexed by foreign signal; 0 = none
     struct persona_pool signal_default;   ///< uint8_t, enum persona_signal_default, by foreign signal
-    struct persona_pool well_known;       ///< uint16_t, index of maps/structs handlers use; see below
+    struct persona_pool well_known;       ///< uint16_t, index of maps/structs handlers use, by WellKnown
+    struct persona_pool layouts;          ///< persona_layout, by FieldName
     uint32_t errno_unsupported;           ///< the personality's own ENOSYS
     uint32_t name;                        ///< string: personality's name
     uint32_t release;                     ///< numeric release, as the OS counts it (FreeBSD: __FreeBSD_version)
@@ -322,6 +326,12 @@ struct persona_field {
     uint8_t is_signed;       ///< sign-extend when widening
     uint16_t parameter;      ///< map index
     uint32_t name;           ///< string
+};
+
+/// Where a field lies that handlers ask for by name; width 0 when the personality has no such field.
+struct persona_layout {
+    uint16_t offset;  ///< bytes from the structure's start
+    uint16_t width;   ///< bytes of the whole field
 };
 
 /// An ioctl request or a socket option ((level << 32) | name).

@@ -1,3 +1,4 @@
+import CEngine
 import CWire
 
 /// A foreign signal set of up to 128 signals; bit n-1 of the pair stands for signal n.
@@ -48,5 +49,51 @@ extension Table {
       rest &= rest - 1
     }
     return set
+  }
+}
+
+// MARK: - In guest memory, where a set has 4, 8 or 16 bytes
+
+extension Table {
+  /// Bytes of a foreign signal set.
+  public var setSize: Int { Int(header.pointee.abi.signal_set) }
+
+  func loadSet(_ memory: UnsafeRawPointer) -> SignalSet {
+    switch setSize {
+    case 4: SignalSet(low: UInt64(memory.loadUnaligned(as: UInt32.self)))
+    case 8: SignalSet(low: memory.loadUnaligned(as: UInt64.self))
+    default:
+      SignalSet(
+        low: memory.loadUnaligned(as: UInt64.self),
+        high: memory.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+    }
+  }
+
+  func storeSet(_ set: SignalSet, to memory: UnsafeMutableRawPointer) {
+    if setSize == 4 {
+      memory.storeBytes(of: UInt32(truncatingIfNeeded: set.low), as: UInt32.self)
+      return
+    }
+    memory.storeBytes(of: set.low, as: UInt64.self)
+    if setSize == 16 { memory.storeBytes(of: set.high, toByteOffset: 8, as: UInt64.self) }
+  }
+}
+
+extension Call {
+  /// The set at a guest address; nil is EFAULT.
+  func readSet(at address: UInt64) -> SignalSet? {
+    var bytes = SignalSet()
+    return withUnsafeMutableBytes(of: &bytes) {
+      persona_copy_in($0.baseAddress!, address, table.setSize) == 0 ? table.loadSet($0.baseAddress!) : nil
+    }
+  }
+
+  /// Writes a set to a guest address; false is EFAULT.
+  func writeSet(_ set: SignalSet, at address: UInt64) -> Bool {
+    var bytes = SignalSet()
+    return withUnsafeMutableBytes(of: &bytes) {
+      table.storeSet(set, to: $0.baseAddress!)
+      return persona_copy_out(address, $0.baseAddress!, table.setSize) == 0
+    }
   }
 }

@@ -26,8 +26,13 @@ private let highestSignal = 128
 
 // MARK: - Actions
 
-/// sigaction(2): struct sigaction is { handler, int sa_flags, sigset_t sa_mask } (sys/signal.h).
-func sigaction(_ call: inout Call) -> Int {
+/// sigaction(sig, act, oact), with struct sigaction as the table lays it out.
+func sigaction(_ call: inout Call) -> Int { changeAction(call, restorer: 0) }
+
+/// Reads a new action, writes the old one, and has Linux follow.
+///
+/// - Parameter restorer: the trampoline that the program passed, for systems whose programs bring their own.
+func changeAction(_ call: Call, restorer: UInt64) -> Int {
   let signal = Int(Int32(truncatingIfNeeded: call.words[0]))
   let new = call.words[1]
   let old = call.words[2]
@@ -36,6 +41,7 @@ func sigaction(_ call: inout Call) -> Int {
   if new != 0 {
     guard let action = readAction(call, new) else { return call.error(EFAULT) }
     request = action
+    request.restorer = restorer
     guard request.flags & ~SignalActionFlags.all == 0 else { return call.error(EINVAL) }
     if isUncatchable(call, signal) && request.handler != defaultAction { return call.error(EINVAL) }
   }
@@ -61,20 +67,28 @@ func sigaction(_ call: inout Call) -> Int {
 }
 
 private func readAction(_ call: Call, _ address: UInt64) -> persona_action? {
-  var action = persona_action()
-  var flags: Int32 = 0
-  guard call.read(&action.handler, at: address), call.read(&flags, at: address + 8),
-    call.read(&action.mask.0, at: address + 12), call.read(&action.mask.1, at: address + 20)
+  let size = call.table.size(.sigaction)
+  guard let memory = call.scratch(size), let mask = call.table.layout(.sigaction__sa_mask),
+    call.copyIn(memory, address, size)
   else { return nil }
-  action.flags = UInt64(UInt32(bitPattern: flags))
+  let record = Record(memory, call.table)
+  var action = persona_action()
+  action.handler = record[.sigaction__sa_handler]
+  action.flags = record[.sigaction__sa_flags]
+  let set = call.table.loadSet(memory + mask.offset)
+  action.mask = (set.low, set.high)
   return action
 }
 
 private func writeAction(_ call: Call, _ action: persona_action, _ address: UInt64) -> Bool {
-  call.write(action.handler, at: address)
-    && call.write(UInt32(truncatingIfNeeded: action.flags), at: address + 8)
-    && call.write(action.mask.0, at: address + 12) && call.write(action.mask.1, at: address + 20)
-    && call.write(UInt32(0), at: address + 28)
+  let size = call.table.size(.sigaction)
+  guard let memory = call.scratch(size), let mask = call.table.layout(.sigaction__sa_mask) else { return false }
+  clear(memory, size)
+  let record = Record(memory, call.table)
+  record[.sigaction__sa_handler] = action.handler
+  record[.sigaction__sa_flags] = action.flags
+  call.table.storeSet(SignalSet(low: action.mask.0, high: action.mask.1), to: memory + mask.offset)
+  return call.copyOut(address, memory, size)
 }
 
 // MARK: - Masks
@@ -86,32 +100,47 @@ func sigprocmask(_ call: inout Call) -> Int {
   let old = call.words[2]
   let previous = call.table.foreignSet(call.context.mask)
   if set != 0 {
-    var request = SignalSet()
-    guard call.read(&request, at: set) else { return call.error(EFAULT) }
-    let mask = call.table.nativeMask(request)
-    switch how {
-    case 1: call.context.mask |= mask  // SIG_BLOCK
-    case 2: call.context.mask &= ~mask  // SIG_UNBLOCK
-    case 3: call.context.mask = mask  // SIG_SETMASK
-    default: return call.error(EINVAL)
-    }
+    guard let request = call.readSet(at: set) else { return call.error(EFAULT) }
+    if let refusal = changeMask(call, how, request) { return refusal }
   }
-  if old != 0, !call.write(previous, at: old) { return call.error(EFAULT) }
+  if old != 0, !call.writeSet(previous, at: old) { return call.error(EFAULT) }
   return 0
 }
 
+/// Blocks or unblocks signals, with SIG_* as all BSDs number them (sys/signal.h); nil, or the error.
+func changeMask(_ call: Call, _ how: Int32, _ set: SignalSet) -> Int? {
+  let mask = call.table.nativeMask(set)
+  switch how {
+  case 1: call.context.mask |= mask  // SIG_BLOCK
+  case 2: call.context.mask &= ~mask  // SIG_UNBLOCK
+  case 3: call.context.mask = mask  // SIG_SETMASK
+  default: return call.error(EINVAL)
+  }
+  return nil
+}
+
 func sigpending(_ call: inout Call) -> Int {
+  var set = SignalSet()
+  if let refusal = pendingSignals(call, &set) { return refusal }
+  return call.writeSet(set, at: call.words[0]) ? 0 : call.error(EFAULT)
+}
+
+/// The foreign signals that wait for the thread; nil, or the error.
+func pendingSignals(_ call: Call, _ set: inout SignalSet) -> Int? {
   guard let mask = call.scratch(8) else { return call.error(ENOMEM) }
   let result = call.hostNow(__NR_rt_sigpending, mask.word, 8)
   if result < 0 { return result }
-  let set = call.table.foreignSet(mask.load(as: UInt64.self))
-  return call.write(set, at: call.words[0]) ? 0 : call.error(EFAULT)
+  set = call.table.foreignSet(mask.load(as: UInt64.self))
+  return nil
+}
+
+func sigsuspend(_ call: inout Call) -> Int {
+  guard let set = call.readSet(at: call.words[0]) else { return call.error(EFAULT) }
+  return suspend(call, set)
 }
 
 /// sigsuspend(2): the handler runs with the given mask, and its return restores the one before.
-func sigsuspend(_ call: inout Call) -> Int {
-  var set = SignalSet()
-  guard call.read(&set, at: call.words[0]) else { return call.error(EFAULT) }
+func suspend(_ call: Call, _ set: SignalSet) -> Int {
   guard let mask = call.scratch(8) else { return call.error(ENOMEM) }
   let native = call.table.nativeMask(set) & ~TrapContext.unblockable
   mask.storeBytes(of: native, as: UInt64.self)
@@ -130,7 +159,7 @@ func sigsuspend(_ call: inout Call) -> Int {
 private let stackDisabled: UInt32 = 4  // SS_DISABLE
 private let stackActive: UInt32 = 1  // SS_ONSTACK
 
-/// sigaltstack(2): stack_t is { ss_sp, size_t ss_size, int ss_flags } (sys/signal.h). The engine keeps it.
+/// sigaltstack(2), with stack_t as the table lays it out. The engine keeps it.
 func sigaltstack(_ call: inout Call) -> Int {
   let new = call.words[0]
   let old = call.words[1]
@@ -138,12 +167,13 @@ func sigaltstack(_ call: inout Call) -> Int {
   let active = isOnAlternateStack(thread, call.context[PERSONA_RSP])
   let previous = (thread.pointee.alternate_stack, thread.pointee.alternate_size, thread.pointee.alternate_flags)
   if new != 0 {
-    var pointer: UInt64 = 0
-    var size: UInt64 = 0
-    var flags: UInt32 = 0
-    guard call.read(&pointer, at: new), call.read(&size, at: new + 8), call.read(&flags, at: new + 16) else {
-      return call.error(EFAULT)
-    }
+    let bytes = call.table.size(.stack_t)
+    guard let memory = call.scratch(bytes) else { return call.error(ENOMEM) }
+    guard call.copyIn(memory, new, bytes) else { return call.error(EFAULT) }
+    let record = Record(memory, call.table)
+    let pointer = record[.stack_t__ss_sp]
+    let size = record[.stack_t__ss_size]
+    let flags = UInt32(truncatingIfNeeded: record[.stack_t__ss_flags])
     if active { return call.error(EPERM) }
     if flags & ~stackDisabled != 0 { return call.error(EINVAL) }
     if flags & stackDisabled != 0 {
@@ -157,9 +187,14 @@ func sigaltstack(_ call: inout Call) -> Int {
   }
   if old != 0 {
     let flags = previous.2 & stackDisabled != 0 ? stackDisabled : active ? stackActive : 0
-    guard call.write(previous.0, at: old), call.write(previous.1, at: old + 8),
-      call.write(UInt64(flags), at: old + 16)
-    else { return call.error(EFAULT) }
+    let bytes = call.table.size(.stack_t)
+    guard let memory = call.scratch(bytes) else { return call.error(ENOMEM) }
+    clear(memory, bytes)
+    let record = Record(memory, call.table)
+    record[.stack_t__ss_sp] = previous.0
+    record[.stack_t__ss_size] = previous.1
+    record[.stack_t__ss_flags] = UInt64(flags)
+    guard call.copyOut(old, memory, bytes) else { return call.error(EFAULT) }
   }
   return 0
 }
@@ -183,25 +218,11 @@ func swapcontext(_ call: inout Call) -> Int {
 }
 
 private func saveContext(_ call: Call, _ address: UInt64) -> Int {
-  writeFreeBSDContext(
-    call, to: address, fsBase: base(call, ARCH_GET_FS), gsBase: base(call, ARCH_GET_GS))
+  SignalFrames.save(call, to: address)
 }
 
 private func resume(_ call: Call, _ address: UInt64) -> Int {
-  var bases: (fs: UInt64, gs: UInt64) = (0, 0)
-  if let refusal = restoreFreeBSDContext(call, address, &bases) { return refusal }
-  if bases.fs != base(call, ARCH_GET_FS) {
-    _ = call.hostNow(__NR_arch_prctl, Int(ARCH_SET_FS), Int(truncatingIfNeeded: bases.fs))
-  }
-  return Int(PERSONA_JUMP)
-}
-
-private func base(_ call: Call, _ request: Int32) -> UInt64 {
-  guard let value = call.scratch(8) else { return 0 }
-  value.storeBytes(of: 0, as: UInt64.self)
-  _ = persona_syscall(
-    Int64(__NR_arch_prctl), UInt64(request), UInt64(UInt(bitPattern: value)), 0, 0, 0, 0)
-  return value.load(as: UInt64.self)
+  SignalFrames.restore(call, address) ?? Int(PERSONA_JUMP)
 }
 
 // MARK: - Waiting for signals
@@ -222,10 +243,10 @@ func sigwait(_ call: inout Call) -> Int {
 }
 
 private func awaitSignal(_ call: Call, info: UInt64, timeout: UInt64) -> Int {
-  var set = SignalSet()
-  guard call.read(&set, at: call.words[0]) else { return call.error(EFAULT) }
+  guard let set = call.readSet(at: call.words[0]) else { return call.error(EFAULT) }
+  let size = call.table.size(.siginfo)
   guard let mask = call.scratch(8), let native = call.scratch(128), let limit = call.scratch(16),
-    let foreign = call.scratch(freeBSDSignalInfoSize)
+    let foreign = call.scratch(size)
   else { return call.error(ENOMEM) }
   mask.storeBytes(of: call.table.nativeMask(set) & ~TrapContext.unblockable, as: UInt64.self)
   if timeout != 0, !call.copyIn(limit, timeout, 16) { return call.error(EFAULT) }
@@ -234,8 +255,8 @@ private func awaitSignal(_ call: Call, info: UInt64, timeout: UInt64) -> Int {
   if result < 0 { return result == Int(PERSONA_RESTART) ? call.error(EINTR) : result }
   let signal = call.table.foreignSignal(result)
   if info != 0 {
-    _ = writeFreeBSDSignalInfo(call.table, SignalInfo(native), signal, nil, to: foreign)
-    guard call.copyOut(info, foreign, freeBSDSignalInfoSize) else { return call.error(EFAULT) }
+    _ = SignalFrames.writeInfo(call.table, SignalInfo(native), signal, nil, to: foreign)
+    guard call.copyOut(info, foreign, size) else { return call.error(EFAULT) }
   }
   return signal
 }

@@ -98,13 +98,14 @@ func wait6(_ call: inout Call) -> Int {
     if failure != 0 { return failure }
   }
   if call.address(5) != 0 {
-    guard let foreign = call.scratch(freeBSDSignalInfoSize) else { return call.error(ENOMEM) }
-    clear(foreign, freeBSDSignalInfoSize)
+    let size = call.table.size(.siginfo)
+    guard let foreign = call.scratch(size) else { return call.error(ENOMEM) }
+    clear(foreign, size)
     if event.pid != 0 {
       let signal = call.table.foreignSignal(Int(SIGCHLD))
-      _ = writeFreeBSDSignalInfo(call.table, SignalInfo(event.info), signal, nil, to: foreign)
+      _ = SignalFrames.writeInfo(call.table, SignalInfo(event.info), signal, nil, to: foreign)
     }
-    guard call.copyOut(call.address(5), foreign, freeBSDSignalInfoSize) else { return call.error(EFAULT) }
+    guard call.copyOut(call.address(5), foreign, size) else { return call.error(EFAULT) }
   }
   return Int(event.pid)
 }

@@ -93,42 +93,37 @@ func foreignTrap(_ vector: UInt64) -> UInt32 {
   }
 }
 
-/// What sendsig() needs beyond the registers.
-public struct FrameRequest {
-  public var info: SignalInfo
-  /// The personality's signal and si_code.
-  public var signal: Int
-  public var action: persona_action
-  /// Foreign signals blocked before the handler runs: what sigreturn restores.
-  public var mask: SignalSet
-  public var fsBase: UInt64
-  public var gsBase: UInt64
+/// FreeBSD's `struct sigframe`; when the stack cannot hold it, the process ends with SIGILL.
+enum Sigframe: SignalFrame {
+  static func build(
+    _ request: FrameRequest, _ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext
+  ) -> Int32? { buildFrame(request, thread, context) }
 
-  public init(
-    info: SignalInfo, signal: Int, action: persona_action, mask: SignalSet, fsBase: UInt64, gsBase: UInt64
-  ) {
-    self.info = info
-    self.signal = signal
-    self.action = action
-    self.mask = mask
-    self.fsBase = fsBase
-    self.gsBase = gsBase
+  static func restore(_ call: Call, _ address: UInt64) -> Int? {
+    var fsBase: UInt64 = 0
+    if let refusal = restoreContext(call, address, &fsBase) { return refusal }
+    call.setFSBase(fsBase)
+    return nil
+  }
+
+  static func save(_ call: Call, to address: UInt64) -> Int { saveContext(call, to: address) }
+
+  static func writeInfo(
+    _ table: Table, _ info: SignalInfo, _ signal: Int, _ context: TrapContext?,
+    to memory: UnsafeMutableRawPointer
+  ) -> Int32 { writeSignalInfo(table, info, signal, context, to: memory) }
+
+  static func writeTrampoline(_ code: UnsafeMutableRawPointer, sigreturn number: Int) -> Int {
+    writeCallingTrampoline(
+      code, handler: UInt8(Frame.handler), context: UInt8(Frame.context), sigreturn: number)
   }
 }
 
-/// Builds FreeBSD's signal frame on the guest's stack and points the registers at the handler.
-///
-/// - Returns: the personality's si_code; nil when the stack cannot hold the frame: FreeBSD then ends the
-///   process with SIGILL.
-public func buildFreeBSDFrame(
+private func buildFrame(
   _ request: FrameRequest, _ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext
 ) -> Int32? {
-  let alternate = thread.pointee.alternate_flags & 4 == 0  // SS_DISABLE
   let onStack = isOnAlternateStack(thread, context[PERSONA_RSP])
-  let useAlternate = alternate && !onStack && request.action.flags & SignalActionFlags.onStack != 0
-  var top =
-    useAlternate
-    ? thread.pointee.alternate_stack &+ thread.pointee.alternate_size : context[PERSONA_RSP] &- 128
+  var top = frameTop(request, thread, context)
   let area = UnsafeRawPointer(bitPattern: UInt(context.floatingPoint))
   let extendedLength = extendedSize(area)
   if extendedLength > 0 { top = (top &- UInt64(extendedLength)) & ~63 }
@@ -145,7 +140,7 @@ public func buildFreeBSDFrame(
       uc.storeBytes(of: extendedAddress, toByteOffset: Machine.extended, as: UInt64.self)
       uc.storeBytes(of: UInt64(extendedLength), toByteOffset: Machine.extendedLength, as: UInt64.self)
     }
-    let code = writeFreeBSDSignalInfo(
+    let code = writeSignalInfo(
       Table(UnsafeRawPointer(thread.pointee.process.pointee.table)), request.info, request.signal, context,
       to: frame + Frame.info)
     if extendedLength > 0, persona_copy_out(extendedAddress, area! + 512, extendedLength) != 0 { return nil }
@@ -161,12 +156,6 @@ public func buildFreeBSDFrame(
     context[PERSONA_FLAGS] &= ~0x500  // PSL_T, PSL_D
     return code
   }
-}
-
-/// Whether a stack pointer lies on the guest's alternate signal stack.
-public func isOnAlternateStack(_ thread: UnsafeMutablePointer<persona_thread>, _ pointer: UInt64) -> Bool {
-  thread.pointee.alternate_flags & 4 == 0
-    && pointer &- thread.pointee.alternate_stack < thread.pointee.alternate_size
 }
 
 /// Bytes of the XSAVE area behind the legacy 512; 0 without XSAVE. FreeBSD keeps them as mc_xfpustate.
@@ -217,8 +206,8 @@ private func writeContext(
 /// Puts the registers, mask and floating-point state of the ucontext at guest address `address` into the
 /// trap's context: sigreturn(2), setcontext(2).
 ///
-/// - Returns: nil when done, otherwise the answer; `bases` receives fs and gs base.
-func restoreFreeBSDContext(_ call: Call, _ address: UInt64, _ bases: inout (fs: UInt64, gs: UInt64)) -> Int? {
+/// - Returns: nil when done, otherwise the answer.
+private func restoreContext(_ call: Call, _ address: UInt64, _ fsBase: inout UInt64) -> Int? {
   guard let uc = call.scratch(Context.size) else { return call.error(ENOMEM) }
   guard call.copyIn(uc, address, Context.size) else { return call.error(EFAULT) }
   let flags = uc.load(fromByteOffset: Machine.flags, as: UInt32.self)
@@ -244,10 +233,7 @@ func restoreFreeBSDContext(_ call: Call, _ address: UInt64, _ bases: inout (fs: 
     low: uc.load(fromByteOffset: Context.mask, as: UInt64.self),
     high: uc.load(fromByteOffset: Context.mask + 8, as: UInt64.self))
   context.mask = call.table.nativeMask(mask)
-  bases = (
-    uc.load(fromByteOffset: Machine.fsBase, as: UInt64.self),
-    uc.load(fromByteOffset: Machine.gsBase, as: UInt64.self)
-  )
+  fsBase = uc.load(fromByteOffset: Machine.fsBase, as: UInt64.self)
   return nil
 }
 
@@ -281,13 +267,14 @@ private func restoreFloatingPoint(
 }
 
 /// Writes the present registers as a ucontext: getcontext(2).
-func writeFreeBSDContext(_ call: Call, to address: UInt64, fsBase: UInt64, gsBase: UInt64) -> Int {
+private func saveContext(_ call: Call, to address: UInt64) -> Int {
   guard let uc = call.scratch(Context.size) else { return call.error(ENOMEM) }
   uc.initializeMemory(as: UInt8.self, repeating: 0, count: Context.size)
   let context = call.context
   let request = FrameRequest(
     info: SignalInfo(), signal: 0, action: persona_action(),
-    mask: call.table.foreignSet(context.mask), fsBase: fsBase, gsBase: gsBase)
+    mask: call.table.foreignSet(context.mask),
+    fsBase: call.segmentBase(ARCH_GET_FS), gsBase: call.segmentBase(ARCH_GET_GS))
   writeContext(
     uc, request, call.thread, context, onStack: isOnAlternateStack(call.thread, context[PERSONA_RSP]),
     UnsafeRawPointer(bitPattern: UInt(context.floatingPoint)))

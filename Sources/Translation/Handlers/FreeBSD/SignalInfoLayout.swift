@@ -1,8 +1,5 @@
 import CWire
 
-/// Bytes of FreeBSD's siginfo_t (sys/signal.h).
-let freeBSDSignalInfoSize = 80
-
 /// FreeBSD's si_code for one of Linux's (sys/signal.h; codes above 0x10000 are not the hardware's).
 private func foreignCode(_ info: SignalInfo) -> Int32 {
   switch info.code {
@@ -25,11 +22,11 @@ private func foreignCode(_ info: SignalInfo) -> Int32 {
 }
 
 /// Writes a FreeBSD siginfo_t for Linux's `info` and answers its si_code.
-func writeFreeBSDSignalInfo(
+func writeSignalInfo(
   _ table: Table, _ info: SignalInfo, _ signal: Int, _ context: TrapContext?,
   to memory: UnsafeMutableRawPointer
 ) -> Int32 {
-  memory.initializeMemory(as: UInt8.self, repeating: 0, count: freeBSDSignalInfoSize)
+  memory.initializeMemory(as: UInt8.self, repeating: 0, count: 80)  // sizeof(siginfo_t)
   let vector = context?.trapNumber ?? 0
   let code = foreignCode(info)
   memory.storeBytes(of: Int32(signal), as: Int32.self)

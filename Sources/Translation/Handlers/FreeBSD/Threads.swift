@@ -18,6 +18,7 @@ func threadNew(_ call: inout Call) -> Int {
   start.tls = word(4)
   start.child_tid = word(6)
   start.parent_tid = word(7)
+  start.id_width = 8
   let result = persona_start_thread(call.thread, &start)
   return result < 0 ? Int(result) : 0
 }
@@ -25,7 +26,7 @@ func threadNew(_ call: inout Call) -> Int {
 /// thr_exit(2): the last thread does not exit, the process does.
 func threadExit(_ call: inout Call) -> Int {
   call.releaseRobustMutexes()
-  persona_end_thread(call.thread, call.words[0])
+  persona_end_thread(call.thread, call.words[0], 1, 8)
   return Int(PERSONA_JUMP)
 }
 

@@ -1,0 +1,9 @@
+/// How a personality enters a signal handler and takes the interrupted context back; `frame NAME` in the
+/// table's `abi` chooses. A case is spelled as the table spells it, after the foreign structure on the stack.
+///
+/// Each is a type that conforms to `SignalFrame` in Sources/Translation/Handlers.
+public enum FrameName: UInt8, CaseIterable, Sendable {
+  /// The personality has no signal handlers.
+  case none
+  case sigframe
+}
