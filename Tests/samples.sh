@@ -1,13 +1,11 @@
 #!/bin/sh
-# Builds the FreeBSD samples, runs each under Persona and compares output, status and call log with what is
+# Builds the samples of each system, runs each under Persona and compares output, status and call log with what is
 # expected beside its source: NAME.out, NAME.status (0 if there is none), NAME.log (not compared if there is none).
-# `Tests/samples.sh --record NAME…` writes the expected log of samples whose output is right.
+# `Tests/samples.sh --record SYSTEM/NAME…` writes the expected log of samples whose output is right.
 set -u
 cd "$(dirname "$0")/.."
 
 persona=${PERSONA:-$PWD/build/bin/persona}
-expected=$PWD/samples/freebsd
-programs=$PWD/build/samples/freebsd
 work=$PWD/build/samples/run
 filter=$PWD/Tests/steady-log.py
 record=no
@@ -15,11 +13,16 @@ if [ "${1:-}" = --record ]; then
   record=yes
   shift
 fi
-sh samples/freebsd/build.sh || exit 1
-[ $# -gt 0 ] || set -- $(basename -s .c samples/freebsd/*.c)
+for builder in samples/*/build.sh; do
+  sh "$builder" || exit 1
+done
+[ $# -gt 0 ] || set -- $(find samples -mindepth 2 -maxdepth 2 -name '*.c' | sed 's,^samples/,,; s,\.c$,,' | grep -v '^go/' | sort)
 
 passed=0 failed=0
-for name in "$@"; do
+for sample in "$@"; do
+  name=${sample##*/}
+  expected=$PWD/samples/${sample%/*}
+  programs=$PWD/build/samples/${sample%/*}
   rm -rf "$work"
   mkdir -p "$work/folder"
   problem=""
@@ -54,10 +57,10 @@ for name in "$@"; do
   fi
   if [ -z "$problem" ]; then
     passed=$((passed + 1))
-    echo "ok   $name"
+    echo "ok   $sample"
   else
     failed=$((failed + 1))
-    echo "FAIL $name: $problem"
+    echo "FAIL $sample: $problem"
   fi
 done
 rm -rf "$work"

@@ -15,7 +15,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Where a call's line names a process or thread.
 PROCESS = re.compile(
     r"(\[(?:\d+/)?(?=\d+\])|\[(?=\d+/)|si_pid=|ident=(?=\d+, EVFILT_PROC)|P_PID, |(?:fork|clone)\([^)]*\) = |\bkill\(|sigqueue\(|wait4\("
-    r"|pidfd_open\(|kcmp\(|tgkill\(|thr_kill2?\(|setpgid\(|rt_sigqueueinfo\(|get(?:p|s|pgr|pg)i?[dp]\([^)]*\) = |setsid\(\) = "
+    r"|pidfd_open\(|kcmp\(|tgkill\(|thr_kill2?\(|getthrid\(\) = |setpgid\(|rt_sigqueueinfo\(|get(?:p|s|pgr|pg)i?[dp]\([^)]*\) = |setsid\(\) = "
     r"|\) = (?=\d+  <= waitid))(\d+)")
 PAIR = re.compile(r"((?:kcmp|tgkill)\(P\d+, )(\d+)")
 
@@ -34,7 +34,8 @@ def main():
         line = line.replace(TOP, "TOP")
         line = re.sub(r"0x[0-9a-f]{6,}|\b1[0-9]{14}\b", "0xADDRESS", line)
         line = re.sub(r"getppid\(\) = \d+", "getppid() = N", line)
-        line = re.sub(r'getrandom\(".*", ', "getrandom(RANDOM, ", line)
+        line = re.sub(r'(getrandom|getentropy)\(".*", ', r"\1(RANDOM, ", line)
+        line = re.sub(r"sigreturn\(\{sc_[^}]*\}\)", "sigreturn(CONTEXT)", line)
         line = re.sub(r"(kcmp\([^)]*\)) = [12]\b", r"\1 = N", line)
         line = re.sub(r"(127\.0\.0\.1|\[::1\]|0\.0\.0\.0|\[::\]):[1-9]\d*", r"\1:PORT", line)
         line = re.sub(r"\b(tv_u?n?sec|st_ino|st_dev|f_\w+|d_fileno|ru_\w+)=-?\d+", r"\1=N", line)

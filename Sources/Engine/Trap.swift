@@ -104,7 +104,8 @@ private func encode(
   }
   context[number: abi.result] = UInt64(bitPattern: Int64(result))
   // A fork's child has 1 there, though fork answers no pair.
-  if call.row.pointee.result == UInt8(PERSONA_RESULT_PAIR.rawValue) || call.second != 0 {
+  let hasSecond = abi.second != UInt8(PERSONA_NO_REGISTER.rawValue)
+  if hasSecond, call.row.pointee.result == UInt8(PERSONA_RESULT_PAIR.rawValue) || call.second != 0 {
     context[number: abi.second] = UInt64(bitPattern: Int64(call.second))
   }
   if abi.error == UInt8(PERSONA_ERROR_CARRY.rawValue) {

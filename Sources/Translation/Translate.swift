@@ -5,6 +5,7 @@ import Wire
 extension Call {
   /// Carries the call out as its row says, and answers in Linux's convention (see `Call`).
   public mutating func perform() -> Int {
+    if process.pointee.promised & PromiseState.holds != 0, let refusal = breaksPromise() { return refusal }
     switch UInt32(row.pointee.kind) {
     case PERSONA_CALL_TRANSLATE.rawValue: return translate()
     case PERSONA_CALL_HANDLER.rawValue:

@@ -6,4 +6,5 @@ public enum FrameName: UInt8, CaseIterable, Sendable {
   /// The personality has no signal handlers.
   case none
   case sigframe
+  case sigcontext_frame
 }

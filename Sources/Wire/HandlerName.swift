@@ -43,6 +43,14 @@ public enum HandlerName: UInt16, CaseIterable {
   case shmOpen, shmUnlink, semctl, shmat, shmctl, msgctl, messageQueueOpen, messageQueueUnlink,
     messageQueueAttributes, messageQueueNotify, aioRead, aioWrite, aioReadVector, aioWriteVector, aioLockMemory,
     aioSynchronize, aioReturn, aioError, aioSuspend, aioCancel, aioList
+  // signal sets as words; threads by a control block; sleeping on an address
+  case changeSignalMask, pendingSignalMask, suspendWithMask, divertSignal, threadFork, threadEnd,
+    threadIdentity, threadSignal, threadGetName, threadSetNameOf, setThreadBase, getThreadBase, threadSleep,
+    threadWakeup, futexOperation
+  // memory that stays as it is; promises; descriptors and small things
+  case fixMemory, mapMemory, unmapMemory, protectMemory, queryMemory, setBreak, entropy, waitIdentified,
+    descriptorCount, closeFrom, duplicateTo, currentDirectoryLength, temporaryFile, sendSystemLog, bindLazily,
+    promise, pledgedOpen
 }
 
 /// A value of the running host that a table may name where the foreign OS would report its own.

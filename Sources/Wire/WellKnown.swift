@@ -3,7 +3,8 @@
 public enum WellKnown: UInt16, CaseIterable {
   // maps
   case address_family, message_flags, poll_events, wait_status_signal, clock_id, fcntl_command, open_flags,
-    lock_type, signal_code, mmap_flags, socket_type, resource, control_socket, control_ip, control_ipv6
+    lock_type, signal_code, mmap_flags, socket_type, resource, control_socket, control_ip, control_ipv6,
+    wait_status, promises, promised_calls, promised_paths
   // structures
   case stat, statfs, rusage, timespec, timeval, itimerval, termios, winsize, siginfo, sigaction, stack_t
 }

@@ -64,6 +64,33 @@ struct HeaderTests {
     }
   }
 
+  // MARK: OpenBSD
+
+  static func openBSDCompiler() throws -> [String] { Array(try freeBSDCompiler().dropLast()) + ["x86_64-openbsd"] }
+
+  @Test func openBSDTablesAgreeWithItsHeaders() throws {
+    let personality = try Tables.load("openbsd")
+    var check = HeaderCheck(prelude: OpenBSDHeaders.prelude, names: OpenBSDHeaders.names)
+    check.numbers(personality.errnos)
+    check.numbers(personality.signals)
+    check.maps(of: personality)
+    check.structures(of: personality)
+    check.requests(of: personality)
+    for control in personality.sysctls { check.openBSDSysctl(control) }
+    let errors = try check.errors(compiler: try HeaderTests.openBSDCompiler())
+    #expect(errors.isEmpty, "\(errors.count) errors:\n\(errors.joined(separator: "\n"))")
+    #expect(check.staleReasons == [], "the tables do not have these any more")
+  }
+
+  @Test func openBSDCallNumbersAreThoseOfSyscallH() throws {
+    let personality = try Tables.load("openbsd")
+    let header = try HeaderText("sys/syscall.h", compiler: try HeaderTests.openBSDCompiler())
+    let defined = header.numbers(prefix: "SYS_").filter { $0.name != "MAXSYSCALL" }
+    try #require(defined.count > 220)
+    for (name, number) in defined { #expect(personality.call(number)?.name == name, "call \(number)") }
+    for number in 0..<331 { #expect(personality.call(number) != nil, "call \(number) has no row") }
+  }
+
   // MARK: Linux
 
   @Test func linuxTablesAgreeWithItsHeaders() throws {

@@ -50,6 +50,13 @@ struct persona_process {
     uint32_t reserved;
     void *event_queues;           ///< Handlers/Events: the process's kqueues
     uint64_t signal_counts[PERSONA_SIGNALS]; ///< deliveries seen, for EVFILT_SIGNAL
+    uint64_t signal_cookie;       ///< what a signal frame is checked by, for systems that do; 0 until used
+    uint64_t promises;            ///< what the program promised to keep to, as bits of the table's map
+    uint64_t exec_promises;       ///< the same of the program that it will execute
+    uint32_t promised;            ///< PromiseState: which of them hold
+    uint32_t reserved3;
+    void *fixed_ranges;           ///< Handlers/OpenBSD/MemoryFixed: ranges that may not change
+    void *sleepers;               ///< Handlers/OpenBSD/Sleeping: threads that wait; `event_lock` guards it
     uint64_t signals_watched[3];  ///< bit n is foreign signal n: caught even where the guest ignores it
 };
 

@@ -16,6 +16,7 @@ enum ForeignFileCommand {
   static let readAhead: Int32 = 0x10005
   static let isUnionStack: Int32 = 0x10006
   static let kernelInformation: Int32 = 0x10007
+  static let isTerminal: Int32 = 0x10008
 }
 
 /// Status flags that fcntl(F_GETFL) tells there, in Linux's numbers: FMASK of sys/fcntl.h.
@@ -53,6 +54,10 @@ func fcntl(_ call: inout Call) -> Int {
   case ForeignFileCommand.isUnionStack:
     let result = call.hostNow(__NR_fcntl, descriptor, Int(F_GETFD))
     return result < 0 ? result : 0
+  case ForeignFileCommand.isTerminal:
+    guard let size = call.scratch(8) else { return call.error(ENOMEM) }
+    let result = call.hostNow(__NR_ioctl, descriptor, 0x5413, size.word)  // TIOCGWINSZ
+    return result < 0 ? result : 1
   case ForeignFileCommand.kernelInformation: return descriptorInformation(&call)
   default: return call.error(EINVAL)
   }

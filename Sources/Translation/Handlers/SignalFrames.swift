@@ -65,6 +65,7 @@ public enum SignalFrames {
   ) -> Int32? {
     switch table.frame {
     case .sigframe: Sigframe.build(request, thread, context)
+    case .sigcontext_frame: SigcontextFrame.build(request, thread, context)
     case .none: nil
     }
   }
@@ -72,6 +73,7 @@ public enum SignalFrames {
   static func restore(_ call: Call, _ address: UInt64) -> Int? {
     switch call.table.frame {
     case .sigframe: Sigframe.restore(call, address)
+    case .sigcontext_frame: SigcontextFrame.restore(call, address)
     case .none: call.error(ENOSYS)
     }
   }
@@ -79,6 +81,7 @@ public enum SignalFrames {
   static func save(_ call: Call, to address: UInt64) -> Int {
     switch call.table.frame {
     case .sigframe: Sigframe.save(call, to: address)
+    case .sigcontext_frame: SigcontextFrame.save(call, to: address)
     case .none: call.error(ENOSYS)
     }
   }
@@ -89,6 +92,7 @@ public enum SignalFrames {
   ) -> Int32 {
     switch table.frame {
     case .sigframe: Sigframe.writeInfo(table, info, signal, context, to: memory)
+    case .sigcontext_frame: SigcontextFrame.writeInfo(table, info, signal, context, to: memory)
     case .none: 0
     }
   }
@@ -98,6 +102,7 @@ public enum SignalFrames {
   ) -> Int {
     switch table.frame {
     case .sigframe: Sigframe.writeTrampoline(code, sigreturn: number)
+    case .sigcontext_frame: SigcontextFrame.writeTrampoline(code, sigreturn: number)
     case .none: 0
     }
   }

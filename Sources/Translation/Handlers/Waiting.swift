@@ -26,7 +26,12 @@ private struct ChildEvent {
     case ChildEvent.exited: return (status & 0xff) << 8
     case ChildEvent.killed: return signal
     case ChildEvent.dumped: return signal | 0x80
-    case ChildEvent.continued: return Int32(table.foreignSignal(Int(SIGCONT)))
+    case ChildEvent.continued:
+      // A word of its own in some systems, SIGCONT in others.
+      if let map = table.wellKnown(.wait_status) {
+        return Int32(truncatingIfNeeded: table.mapEntry(table.map(map), 0).pointee.foreign)
+      }
+      return Int32(table.foreignSignal(Int(SIGCONT)))
     default: return signal << 8 | 0x7f
     }
   }

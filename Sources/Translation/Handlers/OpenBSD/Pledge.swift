@@ -1,0 +1,195 @@
+import CEngine
+import CWire
+import Wire
+
+// pledge(2): what the program promises, and what becomes of a call that breaks it. The engine sees every call, so
+// that it can hold the program to it as OpenBSD's kernel does. Source: sys/kern/kern_pledge.c. What a call's
+// arguments decide is in PledgeArguments.swift.
+
+/// Bits of `persona_process.promised`.
+enum PromiseState {
+  /// `promises` hold.
+  static let holds: UInt32 = 1
+  /// `exec_promises` will hold for the next program.
+  static let holdsAfterExec: UInt32 = 2
+  /// kbind(2) was called: until then a program may map executable memory whatever it promised.
+  static let bindingIsOver: UInt32 = 4
+}
+
+/// PLEDGE_* of sys/pledge.h that the rules here name.
+enum Promise {
+  static let readPath: UInt64 = 0x1
+  static let writePath: UInt64 = 0x2
+  static let createPath: UInt64 = 0x4
+  static let names: UInt64 = 0x20
+  static let internet: UInt64 = 0x40
+  static let locks: UInt64 = 0x80
+  static let local: UInt64 = 0x100
+  static let passwords: UInt64 = 0x800
+  static let processes: UInt64 = 0x1000
+  static let executableMemory: UInt64 = 0x8000
+  static let terminal: UInt64 = 0x10000
+  static let sendDescriptors: UInt64 = 0x20000
+  static let routes: UInt64 = 0x100000
+  static let multicast: UInt64 = 0x200000
+  static let memoryInformation: UInt64 = 0x400000
+  static let processInformation: UInt64 = 0x800000
+  static let disks: UInt64 = 0x200_0000
+  static let anyOwner: UInt64 = 0x1_0000_0000
+  static let errors: UInt64 = 0x4_0000_0000
+  static let writeRoutes: UInt64 = 0x8_0000_0000
+  static let always: UInt64 = 0x7fff_ffff_ffff_ffff
+}
+
+/// What a rule says of a call: nil allows it.
+typealias Breach = (errno: Int32, promise: UInt64)
+
+/// pledge(promises, execpromises): NULL leaves them as they are; they can only be given up.
+func promise(_ call: inout Call) -> Int {
+  let process = call.process
+  var promises: UInt64 = 0
+  var execPromises: UInt64 = 0
+  if call.words[0] != 0, let refusal = parse(call, call.words[0], &promises) { return refusal }
+  if call.words[1] != 0, let refusal = parse(call, call.words[1], &execPromises) { return refusal }
+  persona_lock(&process.pointee.action_lock)
+  defer { persona_unlock(&process.pointee.action_lock) }
+  let state = process.pointee.promised
+  if call.words[0] != 0, state & PromiseState.holds != 0 {
+    let held = process.pointee.promises
+    // With "error", what was given up already is passed over.
+    if held & Promise.errors != 0 { promises &= held }
+    if promises | held != held { return call.error(EPERM) }
+  }
+  if call.words[1] != 0, state & PromiseState.holdsAfterExec != 0,
+    execPromises | process.pointee.exec_promises != process.pointee.exec_promises
+  {
+    return call.error(EPERM)
+  }
+  if call.words[0] != 0 {
+    process.pointee.promises = promises
+    process.pointee.promised |= PromiseState.holds
+  }
+  if call.words[1] != 0 {
+    process.pointee.exec_promises = execPromises
+    process.pointee.promised |= PromiseState.holdsAfterExec
+  }
+  return 0
+}
+
+/// Reads words between blanks; EINVAL for one that is no promise.
+private func parse(_ call: Call, _ address: UInt64, _ promises: inout UInt64) -> Int? {
+  let limit = 1024  // MAXPATHLEN
+  guard let text = call.scratch(limit), let index = call.table.wellKnown(.promises) else {
+    return call.error(ENOMEM)
+  }
+  let length = Int(persona_copy_string(text.assumingMemoryBound(to: CChar.self), address, limit))
+  if length < 0 { return length }
+  var start = 0
+  while start < length {
+    var end = start
+    while end < length, text.load(fromByteOffset: end, as: UInt8.self) != 32 { end += 1 }
+    guard let granted = grant(call.table, index, text + start, end - start) else { return call.error(EINVAL) }
+    promises |= granted
+    start = end
+    while start < length, text.load(fromByteOffset: start, as: UInt8.self) == 32 { start += 1 }
+  }
+  return nil
+}
+
+/// The bits of the promise with this name.
+private func grant(_ table: Table, _ index: Int, _ word: UnsafeRawPointer, _ length: Int) -> UInt64? {
+  let map = table.map(index)
+  for position in 0..<Int(map.pointee.count) {
+    let entry = table.mapEntry(map, position)
+    let name = table.string(entry.pointee.name)
+    var same = 0
+    while same < length, UInt8(bitPattern: name[same]) == word.load(fromByteOffset: same, as: UInt8.self) {
+      same += 1
+    }
+    if same == length, name[same] == 0 { return entry.pointee.native }
+  }
+  return nil
+}
+
+extension Call {
+  var promises: UInt64 { process.pointee.promises }
+
+  /// Holds the call against the promises.
+  ///
+  /// - Returns: nil when it keeps them, otherwise the answer, if the process is still there to hear it.
+  func breaksPromise() -> Int? {
+    let allowing = lookUp(.promised_calls)
+    if allowing == Promise.always { return nil }
+    guard promises & allowing != 0 else { return broken((EPERM, allowing)) }
+    if let missing = missingForPaths(), missing != 0 { return broken((EPERM, missing)) }
+    var answer: Int?
+    if let breach = argumentBreach(&answer) { return broken(breach) }
+    return answer
+  }
+
+  /// What the table says of this call's number; 0 when it says nothing.
+  private func lookUp(_ name: WellKnown) -> UInt64 {
+    guard let map = table.wellKnown(name), case .value(let value) = table.toNative(map, UInt64(number)) else {
+      return 0
+    }
+    return value
+  }
+
+  /// Promises that looking up the call's path needs and the program has not made.
+  private func missingForPaths() -> UInt64? {
+    let needed = lookUp(.promised_paths)
+    return needed == 0 ? nil : needed & ~promises
+  }
+
+  /// pledge_fail: with "error" the call fails with ENOSYS, otherwise the process ends with SIGABRT.
+  private func broken(_ breach: Breach) -> Int {
+    if promises & Promise.errors != 0 { return error(ENOSYS) }
+    tell(breach.promise)
+    endProcess(byForeignSignal: 6)
+    return error(breach.errno)
+  }
+
+  /// One line on the terminal, where OpenBSD prints it (uprintf).
+  private func tell(_ promise: UInt64) {
+    guard let line = scratch(256), let index = table.wellKnown(.promises) else { return }
+    let path: StaticString = "/dev/tty"
+    let terminal = hostNow(__NR_open, Int(bitPattern: path.utf8Start), Int(O_WRONLY | O_NOCTTY | O_CLOEXEC))
+    if terminal < 0 { return }
+    let plan = UnsafeRawPointer(process.pointee.plan!)
+    var end = appendText(line, 0, plan + Int(process.pointee.plan.pointee.name))
+    end = append(line, end, "[")
+    end = appendDecimal(line, end, Int(process.pointee.pid))
+    end = append(line, end, "]: pledge \"")
+    let map = table.map(index)
+    for position in 0..<Int(map.pointee.count) {
+      let entry = table.mapEntry(map, position)
+      guard entry.pointee.foreign & promise != 0 else { continue }
+      end = appendText(line, end, UnsafeRawPointer(table.string(entry.pointee.name)))
+      break
+    }
+    end = append(line, end, "\", syscall ")
+    end = appendDecimal(line, end, number)
+    end = append(line, end, "\n")
+    _ = hostNow(__NR_write, terminal, line.word, end)
+    _ = hostNow(__NR_close, terminal)
+  }
+}
+
+/// Appends at most 64 bytes of NUL-terminated text; the new length.
+private func appendText(_ buffer: UnsafeMutableRawPointer, _ length: Int, _ text: UnsafeRawPointer) -> Int {
+  var count = 0
+  while count < 64, case let byte = text.load(fromByteOffset: count, as: UInt8.self), byte != 0 {
+    buffer.storeBytes(of: byte, toByteOffset: length + count, as: UInt8.self)
+    count += 1
+  }
+  return length + count
+}
+
+/// __pledge_open(path, flags, mode): what libc opens for itself; allowed by the path and a promise.
+func pledgedOpen(_ call: inout Call) -> Int {
+  call.operands[3] = call.operands[2]
+  call.operands[2] = call.operands[1]
+  call.operands[1] = call.operands[0]
+  call.operands[0] = Int(AT_FDCWD)
+  return lockingOpen(&call)
+}
