@@ -28,6 +28,7 @@ step "tools" sh Tests/tools.sh
 export PERSONA_ZIG="${PERSONA_ZIG:-$PWD/build/tools/site/ziglang/zig}"
 step "unit tests" swift test --no-parallel ${SWIFT_TEST_FLAGS:-}
 step "tables" build/bin/persona check
+step "tutorial" python3 Tests/tutorial.py
 step "samples" sh Tests/samples.sh
 step "programs" python3 Tests/programs.py
 step "faults" sh Tests/faults.sh

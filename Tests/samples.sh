@@ -28,7 +28,9 @@ for sample in "$@"; do
   problem=""
   wanted=0
   [ -e "$expected/$name.status" ] && wanted=$(cat "$expected/$name.status")
-  (cd "$work/folder" && COLOUR=none timeout -k 5 60 "$persona" run -- "$programs/$name" \
+  options=""
+  [ -d "$expected/personality" ] && options="--personalities $programs/personalities --as ${sample%/*}"
+  (cd "$work/folder" && COLOUR=none timeout -k 5 60 "$persona" run $options -- "$programs/$name" \
     >"$work/out" 2>"$work/errors" </dev/null)
   status=$?
   [ "$status" = "$wanted" ] || problem="status $status, expected $wanted;"
@@ -46,7 +48,7 @@ for sample in "$@"; do
   if [ -z "$problem" ] && { [ -e "$expected/$name.log" ] || [ "$record" = yes ]; }; then
     rm -rf "$work/folder"
     mkdir -p "$work/folder"
-    (cd "$work/folder" && timeout -k 5 60 "$persona" run --trace="$work/trace" -- "$programs/$name" \
+    (cd "$work/folder" && timeout -k 5 60 "$persona" run $options --trace="$work/trace" -- "$programs/$name" \
       >"$work/out" 2>"$work/errors" </dev/null)
     python3 "$filter" "$work" <"$work/trace" >"$work/log"
     [ "$record" = yes ] && cp "$work/log" "$expected/$name.log"
