@@ -36,7 +36,12 @@ public struct CheckCommand: Sendable {
 
   private func check(_ folder: String, _ outcome: inout Outcome) {
     let loaded: LoadedPersonality
-    do { loaded = try PersonalityLoader.load(folder: folder) } catch {
+    guard PersonalityLoader.isPersonality(folder) || access(folder, F_OK) != 0 else {
+      outcome.text += "error: \(folder): no personality: it has no abi.table\n"
+      outcome.status = 125
+      return
+    }
+    do { loaded = try PersonalityLoader.load(folder: folder, directories: directories) } catch {
       outcome.text += "error: \(error)\n"
       outcome.status = 125
       return
@@ -86,7 +91,7 @@ public struct CheckCommand: Sendable {
     } else {
       parent = "./"
     }
-    if access(parent + "linux", F_OK) == 0 { return try PersonalityLoader.load(folder: parent + "linux") }
+    if PersonalityLoader.isPersonality(parent + "linux") { return try PersonalityLoader.load(folder: parent + "linux") }
     return try PersonalityLoader.load("linux", from: directories)
   }
 
@@ -98,7 +103,7 @@ public struct CheckCommand: Sendable {
       let name = withUnsafeBytes(of: &entry.pointee.d_name) {
         String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
       }
-      if !name.hasPrefix("."), PersonalityLoader.hasTables(directory + "/" + name) {
+      if !name.hasPrefix("."), PersonalityLoader.isPersonality(directory + "/" + name) {
         names.append(directory + "/" + name)
       }
     }

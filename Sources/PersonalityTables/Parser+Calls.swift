@@ -10,6 +10,8 @@ extension Parser {
       if last < number { throw fail("the range ends before it begins", at: token) }
     }
     let name = try word("the call's name")
+    let start = at - 1
+    if !isOwn, isElsewhere(number...last, name) { return skipLine() }
     var row = CallRow(
       number: number, last: last, name: text(name), position: numberToken.position,
       actionPosition: name.position)
@@ -22,7 +24,44 @@ extension Parser {
     guard kind == .newline || kind == .endOfFile else {
       throw fail(kind == .bad ? describeBad : "expected the end of the row\(found)")
     }
-    personality.calls.append(row)
+    if !isOwn { remember(row.position, start..<at) }
+    claim(row, name)
+  }
+
+  /// Whether none of an included row's numbers is taken, since its inclusion or the including folder has no place
+  /// for them.
+  private mutating func isElsewhere(_ numbers: ClosedRange<Int>, _ name: Token) -> Bool {
+    for number in numbers where takes(name, call: number) {
+      guard number < claimed.count, claimed[number] >= 0,
+        standing(personality.calls[Int(claimed[number])].position) == .replaced
+      else { return false }
+    }
+    return true
+  }
+
+  /// Gives a row its numbers, reporting those that another has.
+  private mutating func claim(_ row: CallRow, _ name: Token) {
+    if row.last >= claimed.count {
+      claimed += [Int32](repeating: -1, count: max(row.last + 1 - claimed.count, claimed.count))
+    }
+    let index = Int32(personality.calls.count)
+    var isNeeded = isOwn
+    var isReported = false
+    for number in row.number...row.last where isOwn || takes(name, call: number) {
+      guard claimed[number] >= 0 else {
+        claimed[number] = index
+        isNeeded = true
+        continue
+      }
+      let other = personality.calls[Int(claimed[number])]
+      switch isReported ? .replaced : standing(other.position) {
+      case .replaced: continue
+      case .second: report("call \(number) is already '\(other.name)'", row.position)
+      case .rival: compare("call \(number)", row.position, with: other.position)
+      }
+      isReported = true
+    }
+    if isNeeded { personality.calls.append(row) }
   }
 
   // MARK: Signature

@@ -7,7 +7,7 @@ extension Parser {
     var otherwise: Token?
     defer {
       personality[keyPath: set].entries += entries
-      if let otherwise {
+      if let otherwise, isOwn || personality[keyPath: set].otherwise == nil {
         personality[keyPath: set].otherwise = text(otherwise)
         personality[keyPath: set].otherwisePosition = otherwise.position
       }
@@ -17,13 +17,39 @@ extension Parser {
         otherwise = try parser.word("an errno")
         return
       }
-      entries.append(try parser.constant(isSignal: isSignals))
+      let start = parser.at
+      let entry = try parser.constant(isSignal: isSignals)
+      if parser.isOwn || parser.joins(entry, parser.personality[keyPath: set], start) { entries.append(entry) }
     }
+  }
+
+  /// Whether an included entry is taken: nothing in the including folder has its name or one of its numbers.
+  private mutating func joins(_ entry: Constant, _ set: NumberSet, _ start: Int) -> Bool {
+    guard let token = token(startingAt: entry.position, from: start), takes(token) else { return false }
+    remember(entry.position, start..<at)
+    var isTaken = true
+    for other in set.entries {
+      let overlaps = entry.value <= other.last && other.value <= entry.last
+      guard overlaps || other.name == entry.name else { continue }
+      switch standing(other.position) {
+      case .second: continue
+      case .replaced: return false
+      case .rival:
+        isTaken = false
+        compare("'\(entry.name)'", entry.position, with: other.position)
+      }
+    }
+    return isTaken
+  }
+
+  private func token(startingAt position: Position, from start: Int) -> Token? {
+    tokens[start..<at].first { $0.position == position }
   }
 
   /// `flags NAME [verbatim] { … }`, `enum NAME [verbatim] { … }`
   mutating func constantMap(_ kind: ConstantMap.Kind) throws(BadEntry) {
     let token = try word(kind == .flags ? "the flags' name" : "the enumeration's name")
+    if try skipsType(token) { return }
     var index: Int?
     if symbols.scalar(token.symbol) != nil {
       report("'\(text(token))' is a type of the language", token.position)

@@ -29,19 +29,8 @@ extension Parser {
   }
 
   private mutating func indexCalls() {
-    let highest = personality.calls.reduce(-1) { max($0, $1.last) }
-    personality.callByNumber = [Int32](repeating: -1, count: highest + 1)
-    for index in personality.calls.indices {
-      let (first, last) = (personality.calls[index].number, personality.calls[index].last)
-      for number in first...last {
-        if personality.callByNumber[number] >= 0 {
-          let other = personality.calls[Int(personality.callByNumber[number])]
-          twice("call \(number)", personality.calls[index].position, other.name)
-          break
-        }
-        personality.callByNumber[number] = Int32(index)
-      }
-    }
+    let highest = claimed.lastIndex { $0 >= 0 } ?? -1
+    personality.callByNumber = Array(claimed[..<(highest + 1)])
   }
 
   private mutating func index(_ path: WritableKeyPath<Personality, NumberSet>, _ what: String) {

@@ -2,6 +2,7 @@ extension Parser {
   /// `struct NAME [= NATIVE] { … } [N bytes]`
   mutating func structure() throws(BadEntry) {
     let token = try word("the structure's name")
+    if try skipsType(token) { return }
     var index: Int?
     if symbols.scalar(token.symbol) != nil {
       report("'\(text(token))' is a type of the language", token.position)

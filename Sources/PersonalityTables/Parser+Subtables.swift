@@ -4,8 +4,11 @@ extension Parser {
     var requests: [IOControl] = []
     defer { personality.ioctls += requests }
     try block { (parser) throws(BadEntry) in
+      let start = parser.at
       let number = try parser.number("a request's number")
       let token = try parser.word("the request's name")
+      let other = parser.isOwn ? nil : parser.personality.ioctls.first { $0.number == number }?.position
+      if parser.skipsEntry(token, other) { return }
       var argument: ArgumentType?
       if parser.accept(.parenOpen) {
         if parser.kind != .parenClose { argument = try parser.requestArgument() }
@@ -13,10 +16,40 @@ extension Parser {
       }
       var position = token.position
       let action = try parser.requestAction(&position)
+      if !parser.joins("ioctl \(parser.text(token))", token, start, other) { return }
       requests.append(
         IOControl(
           number: number, name: parser.text(token), argument: argument, action: action,
           position: token.position, actionPosition: position))
+    }
+  }
+
+  /// Goes behind an included request or option that is not taken, or that the including folder replaces.
+  private mutating func skipsEntry(_ name: Token, _ first: Position?) -> Bool {
+    if isOwn { return false }
+    var isReplaced = false
+    if let first { isReplaced = standing(first) == .replaced }
+    if takes(name), !isReplaced { return false }
+    var depth = 0
+    while kind != .newline, kind != .endOfFile, kind != .braceClose, depth > 0 || kind != .number {
+      if kind == .parenOpen { depth += 1 }
+      if kind == .parenClose { depth -= 1 }
+      at += kind == .equals ? 2 : 1
+    }
+    return true
+  }
+
+  /// Whether an included entry is taken beside an earlier one; a rival's is compared.
+  private mutating func joins(_ what: String, _ name: Token, _ start: Int, _ first: Position?) -> Bool {
+    if isOwn { return true }
+    remember(name.position, start..<at)
+    guard let first else { return true }
+    switch standing(first) {
+    case .second: return true
+    case .replaced: return false
+    case .rival:
+      compare(what, name.position, with: first)
+      return false
     }
   }
 
@@ -60,8 +93,12 @@ extension Parser {
       }
     }
     try block { (parser) throws(BadEntry) in
+      let start = parser.at
       let number = UInt32(truncatingIfNeeded: try parser.number("an option's number"))
       let token = try parser.word("the option's name")
+      let other = parser.isOwn
+        ? nil : parser.personality.socketOption(level: level.number, name: number)?.position
+      if parser.skipsEntry(token, other) { return }
       let name = parser.text(token)
       try parser.expect(.parenOpen, "'(' and the type of \(name)")
       let value = try parser.pointeeType()
@@ -72,6 +109,7 @@ extension Parser {
       try parser.expect(.parenClose, "')'")
       var position = token.position
       let action = try parser.requestAction(&position)
+      if !parser.joins("option \(name)", token, start, other) { return }
       level.options.append(
         SocketOption(
           number: number, name: parser.text(token), value: value, action: action, position: token.position,
@@ -101,6 +139,7 @@ extension Parser {
     var entries: [SystemControl] = []
     defer { personality.sysctls += entries }
     try block { (parser) throws(BadEntry) in
+      let start = parser.at
       let token = try parser.word("a sysctl's name")
       let mib = try parser.mib()
       let kinds = SysctlKind.allCases.map(\.rawValue)
@@ -118,6 +157,13 @@ extension Parser {
         value = .host(try parser.name("the host's value"))
       }
       let isWritable = parser.accept(.writable)
+      let other = parser.sysctlBySymbol[token.symbol]
+      if !parser.isOwn, !parser.takes(token) { return }
+      if !parser.joins("sysctl \(parser.text(token))", token, start, other) { return }
+      if let other, parser.standing(other) == .second {
+        return parser.report("sysctl '\(parser.text(token))' is given twice", token.position)
+      }
+      parser.sysctlBySymbol[token.symbol] = token.position
       entries.append(
         SystemControl(
           name: parser.text(token), mib: mib, kind: kind, value: value, isWritable: isWritable,

@@ -13,6 +13,20 @@ struct Parser {
   var diagnostics: [Diagnostic] = []
   /// What a declared name is, by its symbol; names may be used before their declaration.
   var declared: [UInt32: TypeName] = [:]
+  /// The file that is being read.
+  var file = 0
+  /// What each of the text's include lines takes.
+  var inclusions: [Inclusion] = []
+  /// The limited inclusions on each way to a file; nil takes all.
+  var routes: [[[Int]]?] = []
+  /// Names that an inclusion has left out: its index and the symbol.
+  var leftOut: Set<UInt64> = []
+  /// The tokens of included declarations, by their position, where folders may contradict each other.
+  var spans: [UInt32: Range<Int>] = [:]
+  /// The row that has a call number; -1 for none.
+  var claimed: [Int32] = []
+  /// Where a sysctl is declared, by its name's symbol.
+  var sysctlBySymbol: [UInt32: Position] = [:]
 
   enum TypeName {
     case map(Int)
@@ -24,7 +38,9 @@ struct Parser {
     let lexer = Lexer(source, symbols: Symbols.language)
     tokens = lexer.tokens
     symbols = lexer.symbols
+    readIncludes()
     declareNames()
+    file = 0
   }
 
   static func parse(_ source: SourceText) -> (Personality, [Diagnostic]) {
@@ -134,7 +150,9 @@ struct Parser {
       switch token.kind {
       case .braceOpen: depth += 1
       case .braceClose: depth = max(0, depth - 1)
-      case .endOfFile: depth = 0
+      case .endOfFile:
+        depth = 0
+        file += 1
       case .word where isLineStart && depth == 0 && next.kind == .word:
         switch token.symbol {
         case Keyword.flags.rawValue: declare(next, .map(personality.maps.count))
@@ -151,7 +169,7 @@ struct Parser {
 
   private mutating func declare(_ token: Token, _ type: TypeName) {
     let name = text(token)
-    guard declared[token.symbol] == nil, symbols.scalar(token.symbol) == nil else { return }
+    guard declared[token.symbol] == nil, symbols.scalar(token.symbol) == nil, takes(token) else { return }
     declared[token.symbol] = type
     switch type {
     case .map(let index):
@@ -167,6 +185,37 @@ struct Parser {
     }
   }
 
+  /// Goes behind a type's declaration that is not taken, or that an including folder's own replaces.
+  mutating func skipsType(_ token: Token) throws(BadEntry) -> Bool {
+    if isOwn { return false }
+    let name = at - 1
+    let first: Position
+    switch declared[token.symbol] {
+    case .map(let index): first = personality.maps[index].position
+    case .structure(let index): first = personality.structures[index].position
+    case nil: first = token.position
+    }
+    let isFirst = first == token.position
+    let isTaken = takes(token)
+    if isTaken, isFirst, source.reached.count <= 2 { return false }
+    while kind != .braceOpen, kind != .newline, kind != .endOfFile { at += 1 }
+    if kind == .braceOpen { skipBlock() }
+    if kind == .bracketOpen { while kind != .newline, kind != .endOfFile, !accept(.bracketClose) { at += 1 } }
+    remember(token.position, name - 1..<at)
+    if !isTaken { return true }
+    if !isFirst {
+      switch standing(first) {
+      case .replaced: return true
+      case .rival:
+        compare("'\(text(token))'", token.position, with: first)
+        return true
+      case .second: break
+      }
+    }
+    at = name + 1
+    return false
+  }
+
   /// Whether this is where `name` is declared: a second declaration, or a built-in type's name, is reported.
   mutating func owns(_ token: Token, _ first: Position) -> Bool {
     if first == token.position { return true }
@@ -177,7 +226,10 @@ struct Parser {
   mutating func parseAll() {
     while at < tokens.count {
       switch kind {
-      case .newline, .endOfFile: at += 1
+      case .newline: at += 1
+      case .endOfFile:
+        at += 1
+        file = min(file + 1, max(0, source.files.count - 1))
       default:
         let start = at
         do { try declaration() } catch { recover(from: start) }
@@ -186,6 +238,7 @@ struct Parser {
     if personality.isLinux {
       for index in personality.maps.indices { personality.maps[index].isVerbatim = true }
     }
+    reportUnusedLimits()
     indexNumbers()
     layOut()
   }
@@ -234,12 +287,19 @@ struct Parser {
 
   private static let declarations: [Keyword] = [
     .personality, .abi, .elf, .auxv, .errno, .signal, .flags, .enum, .struct, .ioctl, .sockopt, .sysctl,
+    .include,
   ]
 
   private mutating func declaration() throws(BadEntry) {
     if kind == .number { return try callRow() }
     guard kind == .word, let keyword = Keyword(rawValue: current.symbol) else { throw unknownDeclaration() }
     at += 1
+    switch keyword {
+    case .include: return try include()
+    case .personality, .abi, .elf, .auxv:
+      if !isOwn { throw fail("'\(keyword)' belongs into abi.table: it is not included", at: tokens[at - 1]) }
+    default: break
+    }
     switch keyword {
     case .personality: try heading()
     case .abi: try abi()

@@ -38,36 +38,37 @@ public struct LoadedPersonality: Sendable {
 }
 
 public enum PersonalityLoader {
-  /// Reads `*.table` of `folder` in alphabetical order and parses them as one text.
-  public static func load(folder: String) throws(LoadError) -> LoadedPersonality {
-    LoadedPersonality(try source(folder: folder))
+  /// Reads `*.table` of `folder` in alphabetical order, and what they include, and parses them as one text.
+  ///
+  /// - Parameter directories: where an included folder is looked for when it is not beside `folder`.
+  public static func load(
+    folder: String, directories: [String] = []
+  ) throws(LoadError) -> LoadedPersonality {
+    LoadedPersonality(try source(folder: folder, directories: directories))
   }
 
   /// Reads the personality `name` from the first of `directories` that has a folder of this name.
   public static func load(_ name: String, from directories: [String]) throws(LoadError) -> LoadedPersonality {
-    try load(folder: folder(name, in: directories))
+    try load(folder: folder(name, in: directories), directories: directories)
   }
 
   static func folder(_ name: String, in directories: [String]) throws(LoadError) -> String {
     for directory in directories {
       let folder = directory + "/" + name
-      if access(folder, F_OK) == 0 { return folder }
+      if isPersonality(folder) { return folder }
     }
     throw .missing(folder: (directories.first.map { $0 + "/" } ?? "") + name)
   }
 
-  static func source(folder: String) throws(LoadError) -> SourceText {
-    var source = SourceText()
-    for name in try tables(in: folder) {
-      let path = folder.hasSuffix("/") ? folder + name : folder + "/" + name
-      source.append(try contents(of: path), path: path)
-    }
-    return source
+  static func source(folder: String, directories: [String] = []) throws(LoadError) -> SourceText {
+    try IncludeReader.read(folder, directories)
   }
 
-  static func hasTables(_ folder: String) -> Bool { (try? tables(in: folder)) != nil }
+  /// Whether the folder describes a system: one without abi.table holds declarations that others include.
+  public static func isPersonality(_ folder: String) -> Bool { access(folder + "/abi.table", F_OK) == 0 }
 
-  private static func tables(in folder: String) throws(LoadError) -> [String] {
+  /// The names of `*.table` files in alphabetical order.
+  static func tables(in folder: String) throws(LoadError) -> [String] {
     guard let directory = opendir(folder) else {
       throw errno == ENOENT || errno == ENOTDIR
         ? .missing(folder: folder) : .unreadable(path: folder, errno: errno)

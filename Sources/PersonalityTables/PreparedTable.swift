@@ -21,7 +21,7 @@ public struct PreparedTable: Sendable {
       let contents = try? PersonalityLoader.contents(of: file(folder)), contents.count > headBytes,
       word(contents, 0) == magic,
       let linux = try? PersonalityLoader.source(folder: PersonalityLoader.folder("linux", in: directories)),
-      let source = try? PersonalityLoader.source(folder: folder),
+      let source = try? PersonalityLoader.source(folder: folder, directories: directories),
       word(contents, 8) == stamp(source, linux),
       let abi = source.only(named: "abi.table")
     else { return nil }

@@ -4,10 +4,27 @@ public struct SourceText: Sendable {
     var path: String
     var start: Int
     var end: Int
+    /// The folder it belongs to: 0 for the personality's own.
+    var unit = 0
+  }
+
+  /// An `include` line and the files it names.
+  struct Include: Sendable {
+    /// Where the path's quotation mark stands.
+    var offset: Int
+    /// The file that the line is in.
+    var file: Int
+    var targets: [Int]
+    /// Why the files cannot be included.
+    var problem: String?
   }
 
   var bytes: [UInt8] = []
+  /// A folder's own files first, a folder before those that it includes.
   var files: [File] = []
+  var includes: [Include] = []
+  /// Whether a folder includes another, by their units.
+  var reached: [[Bool]] = []
 
   public init() {}
 
@@ -16,11 +33,16 @@ public struct SourceText: Sendable {
     append(Array(text.utf8), path: path)
   }
 
-  public mutating func append(_ contents: [UInt8], path: String) {
+  public mutating func append(_ contents: [UInt8], path: String) { append(contents, path: path, unit: 0) }
+
+  mutating func append(_ contents: [UInt8], path: String, unit: Int) {
     let start = bytes.count
     bytes += contents
-    files.append(File(path: path, start: start, end: bytes.count))
+    files.append(File(path: path, start: start, end: bytes.count, unit: unit))
   }
+
+  /// The folder that the text at `offset` belongs to.
+  func unit(of offset: Int) -> Int { file(of: offset)?.unit ?? 0 }
 
   /// The one file of that name.
   func only(named name: String) -> SourceText? {

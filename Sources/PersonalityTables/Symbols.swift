@@ -93,6 +93,8 @@ enum Keyword: UInt32, CaseIterable {
   case `in`, out, `inout`, path, string, strings, pair, never, handler, answer, unsupported, obsolete
   // sub-tables
   case host, writable
+  // includes
+  case include, calls, none, without
 
   /// The cases' names in order (reflection would take as long as reading a hundred rows).
   static let words = Array(
@@ -100,6 +102,7 @@ enum Keyword: UInt32, CaseIterable {
     personality abi elf auxv errno signal flags enum struct ioctl sockopt sysctl \
     version release trap syscall int lcall number args stack result error carry negative entry \
     padding word frame message osabi note interpreter mask else verbatim ignore reject pad at bytes char \
-    in out inout path string strings pair never handler answer unsupported obsolete host writable
+    in out inout path string strings pair never handler answer unsupported obsolete host writable \
+    include calls none without
     """.utf8)
 }

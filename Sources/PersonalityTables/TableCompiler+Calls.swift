@@ -5,9 +5,11 @@ extension TableCompiler {
     var missing = persona_call()
     missing.kind = UInt8(PERSONA_CALL_MISSING.rawValue)
     calls = [persona_call](repeating: missing, count: personality.callByNumber.count)
-    for row in personality.calls {
+    for (index, row) in personality.calls.enumerated() {
       let wire = compile(row)
-      for number in row.number...row.last { calls[number] = wire }
+      for number in row.number...row.last where personality.callByNumber[number] == Int32(index) {
+        calls[number] = wire
+      }
     }
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import PersonalityTables
 
 /// Where Persona's own files are: beside its executable, in the layout of an installation prefix.
 public struct Installation: Sendable {
@@ -28,14 +29,15 @@ public struct Installation: Sendable {
 
   /// The folder of a personality: the first of `directories`, then the installed one.
   public func folder(ofPersonality name: String, directories: [String] = []) -> String? {
-    (directories + [personalities]).map { $0 + "/" + name }.first { isDirectory($0) }
+    (directories + [personalities]).map { $0 + "/" + name }.first { PersonalityLoader.isPersonality($0) }
   }
 
   /// The names of all personalities that can be used, in alphabetical order; Linux itself is none.
   public func personalityNames(directories: [String] = []) -> [String] {
     var names: Set<String> = []
     for directory in directories + [personalities] {
-      for name in entries(of: directory) where name != "linux" && isDirectory(directory + "/" + name) {
+      for name in entries(of: directory)
+      where name != "linux" && PersonalityLoader.isPersonality(directory + "/" + name) {
         names.insert(name)
       }
     }

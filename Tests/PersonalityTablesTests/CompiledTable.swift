@@ -6,6 +6,8 @@ import CWire
 struct CompiledTable {
   let block: [UInt8]
 
+  init(block: [UInt8]) { self.block = block }
+
   init?(_ text: String) {
     let loaded = Small.load(text)
     let (block, _) = TableCompiler.compile(loaded.personality, linux: Small.linux.personality)

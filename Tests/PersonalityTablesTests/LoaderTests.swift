@@ -85,7 +85,7 @@ struct LoaderTests {
 
   @Test func checkTellsAndCompiles() throws {
     let folder = Folder()
-    folder.write(Small.linux.source.text(0..<Small.linux.source.bytes.count), "linux/a.table")
+    folder.write(Small.linux.source.text(0..<Small.linux.source.bytes.count), "linux/abi.table")
     folder.write(Small.heading, "tiny/abi.table")
     folder.write("20 getpid() -> pid = getpid\n", "tiny/b.table")
     let command = CheckCommand(folders: [folder.path + "/tiny"], directories: [], keepsCompiled: true)

@@ -1,0 +1,183 @@
+/// What an `include` line takes: all, or calls of some numbers, without some names.
+struct Inclusion {
+  var calls: [ClosedRange<Int>]?
+  /// Where each name that is left out stands, by its symbol.
+  var without: [UInt32: Token] = [:]
+
+  var isLimited: Bool { calls != nil || !without.isEmpty }
+
+  func takes(call number: Int) -> Bool { calls?.contains { $0.contains(number) } ?? true }
+}
+
+/// What a declaration is beside an earlier one of the same name or number.
+enum Standing {
+  /// A second one in the same folder.
+  case second
+  /// The earlier one's folder includes this one's: it counts.
+  case replaced
+  /// Both are included, neither by the other.
+  case rival
+}
+
+extension Parser {
+  /// `include "PATH" [calls RANGES | calls none] [without NAME…]`: the file's text is there already
+  /// (`IncludeReader`); what is taken of it is decided here, before anything else is read.
+  mutating func readIncludes() {
+    for include in source.includes {
+      var inclusion = Inclusion()
+      if let token = token(at: include.offset) {
+        at = token
+        if let problem = include.problem { report(problem, current.position) }
+        at += 1
+        do { try limits(&inclusion) } catch {}
+      }
+      inclusions.append(inclusion)
+    }
+    at = 0
+    guard !source.includes.isEmpty else { return }
+    var found = [[[Int]]?](repeating: nil, count: source.files.count)
+    for index in source.files.indices { _ = findRoutes(index, &found) }
+    routes = found.map { $0.flatMap { $0.contains([]) ? nil : $0 } }
+  }
+
+  private mutating func limits(_ inclusion: inout Inclusion) throws(BadEntry) {
+    while kind == .word {
+      if accept(.calls) {
+        var ranges: [ClosedRange<Int>] = []
+        if !accept(.none) {
+          repeat {
+            let token = current
+            let first = try small("a call's number", below: 1 << 16)
+            let last = accept(.ellipsis) ? try small("a call's number", below: 1 << 16) : first
+            if last < first { throw fail("the range ends before it begins", at: token) }
+            ranges.append(first...last)
+          } while accept(.comma)
+        }
+        inclusion.calls = (inclusion.calls ?? []) + ranges
+      } else if accept(.without) {
+        repeat {
+          let token = try word("a name that is left out")
+          inclusion.without[token.symbol] = token
+        } while kind == .word && !isKeyword(.calls) && !isKeyword(.without)
+      } else {
+        throw fail("expected 'calls' or 'without'\(found)", words: ["calls", "without"])
+      }
+    }
+    guard kind == .newline || kind == .endOfFile else {
+      throw fail("expected 'calls' or 'without'\(found)")
+    }
+  }
+
+  /// The limited inclusions on each way to a file; an empty way takes all of it.
+  private func findRoutes(_ file: Int, _ found: inout [[[Int]]?]) -> [[Int]] {
+    if let known = found[file] { return known }
+    found[file] = []
+    var list: [[Int]] = source.files[file].unit == 0 ? [[]] : []
+    for (index, include) in source.includes.enumerated() where include.targets.contains(file) {
+      for route in findRoutes(include.file, &found) {
+        let whole = inclusions[index].isLimited ? route + [index] : route
+        if !list.contains(whole) { list.append(whole) }
+      }
+    }
+    found[file] = list
+    return list
+  }
+
+  /// The declaration itself: `readIncludes` has read it.
+  mutating func include() throws(BadEntry) {
+    guard kind == .string else { throw fail("expected a file or a folder in quotes\(found)") }
+    let start = Int(current.start)
+    guard source.includes.contains(where: { $0.offset == start }) else {
+      throw fail("'include' begins a line of a file")
+    }
+    skipLine()
+  }
+
+  // MARK: What the file that is being read gives
+
+  /// Whether the tables of the folder itself are being read.
+  var isOwn: Bool { source.files.isEmpty || source.files[file].unit == 0 }
+
+  /// Whether the file's inclusion takes this name.
+  mutating func takes(_ name: Token) -> Bool { takes(name, nil) }
+
+  /// Whether it takes the call of this name and number.
+  mutating func takes(_ name: Token, call number: Int) -> Bool { takes(name, number) }
+
+  private mutating func takes(_ name: Token, _ number: Int?) -> Bool {
+    guard file < routes.count, let ways = routes[file] else { return true }
+    var isTaken = false
+    for way in ways {
+      var isOpen = true
+      for index in way {
+        if inclusions[index].without[name.symbol] != nil {
+          leftOut.insert(UInt64(index) << 32 | UInt64(name.symbol))
+          isOpen = false
+        }
+        if let number, !inclusions[index].takes(call: number) { isOpen = false }
+      }
+      if isOpen { isTaken = true }
+    }
+    return isTaken
+  }
+
+  /// Names that `without` leaves out and that nothing has.
+  mutating func reportUnusedLimits() {
+    for (index, inclusion) in inclusions.enumerated() where source.includes[index].problem == nil {
+      for (symbol, token) in inclusion.without where !leftOut.contains(UInt64(index) << 32 | UInt64(symbol)) {
+        report("nothing that is included here is named '\(text(token))'", token.position)
+      }
+    }
+  }
+
+  // MARK: Precedence
+
+  /// What a declaration of the file that is being read is beside the earlier one at `first`.
+  func standing(_ first: Position) -> Standing {
+    let (earlier, mine) = (source.unit(of: Int(first.offset)), source.files[file].unit)
+    if earlier == mine { return .second }
+    return source.reached[earlier][mine] ? .replaced : .rival
+  }
+
+  /// Remembers which tokens an included declaration is, to compare it with a rival.
+  mutating func remember(_ position: Position, _ tokens: Range<Int>) {
+    if source.reached.count > 2 { spans[position.offset] = tokens }
+  }
+
+  /// Reports a declaration that another folder makes differently.
+  mutating func compare(_ what: String, _ position: Position, with first: Position) {
+    if let mine = spans[position.offset], let other = spans[first.offset], isSameText(mine, other) { return }
+    report(
+      "\(what) differs from the one at \(source.place(first)), which is included too", position,
+      "declare it in the including folder, or leave one out: 'without NAME'")
+  }
+
+  private func isSameText(_ one: Range<Int>, _ other: Range<Int>) -> Bool {
+    let mine = tokens[one].filter { $0.kind != .newline }
+    let its = tokens[other].filter { $0.kind != .newline }
+    return mine.count == its.count
+      && zip(mine, its).allSatisfy { $0.kind == $1.kind && text($0) == text($1) }
+  }
+
+  // MARK: Tokens
+
+  /// The index of the token that begins at `offset`.
+  func token(at offset: Int) -> Int? {
+    var (low, high) = (0, tokens.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if Int(tokens[middle].start) < offset { low = middle + 1 } else { high = middle }
+    }
+    // The end of an empty file before it may stand at the same place.
+    while low < tokens.count, Int(tokens[low].start) == offset {
+      if tokens[low].kind == .string { return low }
+      low += 1
+    }
+    return nil
+  }
+
+  /// Goes to the end of the logical line.
+  mutating func skipLine() {
+    while kind != .newline, kind != .endOfFile { at += 1 }
+  }
+}
