@@ -207,6 +207,7 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .bindLazily: return bindLazily(&call)
   case .promise: return promise(&call)
   case .pledgedOpen: return pledgedOpen(&call)
+  case .directoryEntries: return directoryEntries(&call)
   // The trap has replaced it by the call that it names.
   case .indirect: return call.foreignError(Int(call.table.header.pointee.errno_unsupported))
   }

@@ -50,7 +50,7 @@ public enum HandlerName: UInt16, CaseIterable {
   // memory that stays as it is; promises; descriptors and small things
   case fixMemory, mapMemory, unmapMemory, protectMemory, queryMemory, setBreak, entropy, waitIdentified,
     descriptorCount, closeFrom, duplicateTo, currentDirectoryLength, temporaryFile, sendSystemLog, bindLazily,
-    promise, pledgedOpen
+    promise, pledgedOpen, directoryEntries
 }
 
 /// A value of the running host that a table may name where the foreign OS would report its own.

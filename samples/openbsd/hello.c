@@ -25,6 +25,16 @@ static void sample(long argc, char **argv, char **environment) {
     expect("fstat", SYS(fstat, name[0], &status), -EBADF);
     expect("stat", SYS(stat, "/", &status), 0);
     expect("mode's type", status.mode & 0170000, 0040000);
+    SYS(mkdir, "inside", 0700);
+    char entries[512];
+    long folder = SYS(open, ".", O_RDONLY | O_DIRECTORY, 0), count, found = 0;
+    while ((count = SYS(getdents, folder, entries, 64)) > 0)
+        for (long at = 0; at < count; at += *(uint16_t *)(entries + at + 16))
+            found += entries[at + 19] == 6 && entries[at + 18] == 4 && same(entries + at + 24, "inside", 7);
+    expect("getdents", count, 0);
+    expect("entries of that name", found, 1);
+    expect("getdents without room", (SYS(lseek, folder, 0, 0), SYS(getdents, folder, entries, 8)), -EINVAL);
+    SYS(rmdir, "inside");
     expect("unveil", SYS(unveil, "/", "r"), -ENOSYS);
     expect("pinsyscalls", SYS(pinsyscalls, 0, 0, 0, 0), -ENOSYS);
 }
