@@ -92,7 +92,7 @@ import Testing
     let path = try folder.file("unknown", ELFBuilder.program(osABI: 97).build())
     try check(
       path, 126,
-      "is an ELF file for amd64 (64 bits) of an unknown system (OSABI 97); name the system with --as, one of: freebsd"
+      "is an ELF file for amd64 (64 bits) of an unknown system (OSABI 97); name the system with --as, one of: \(Executable.personalities)"
     )
   }
 
@@ -100,13 +100,13 @@ import Testing
     let path = try folder.file("unmarked", ELFBuilder.program(osABI: 0).build())
     try check(
       path, 126,
-      "carries no mark of its system; if it is not for Linux, name the system with --as, one of: freebsd")
+      "carries no mark of its system; if it is not for Linux, name the system with --as, one of: \(Executable.personalities)")
   }
 
   @Test func systemWithoutPersonality() throws {
     try check(
       try folder.file("xenix", Samples.xout()), 126,
-      "is an x.out program for 386 for Xenix, which has no personality yet; there are: freebsd")
+      "is an x.out program for 386 for Xenix, which has no personality yet; there are: \(Executable.personalities)")
   }
 
   @Test func dynamicProgramWithoutLinker() throws {

@@ -43,7 +43,7 @@ import Testing
     #expect(
       outcome
         == .init(
-          status: 125, output: "", errors: "persona: there is no personality 'beos'; there are: freebsd\n"))
+          status: 125, output: "", errors: "persona: there is no personality 'beos'; there are: \(Executable.personalities)\n"))
   }
 
   @Test func refusesABrokenTable() throws {

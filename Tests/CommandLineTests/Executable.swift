@@ -61,3 +61,14 @@ final class Folder {
     return file
   }
 }
+
+extension Executable {
+  /// The repository's personalities, as messages list them.
+  static let personalities: String = {
+    let folder = URL(fileURLWithPath: #filePath)
+      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("personalities").path
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    return names.filter { $0 != "linux" && !$0.hasPrefix(".") }.sorted().joined(separator: ", ")
+  }()
+}
