@@ -43,20 +43,4 @@ extension Image {
       return nil
     }
   }
-
-  /// Recognises Plan 9's a.out for 386 and amd64: magic 0x1eb or 0x8a97 big-endian (Plan 9 a.out(6)).
-  init?(plan9 bytes: ImageBytes) throws(ImageError) {
-    guard bytes.count >= 32 else { return nil }
-    let magic = try bytes.load(0, as: UInt32.self, bigEndian: true, "the magic")
-    guard magic == 0x1eb || magic == 0x8a97 else { return nil }
-    // The 64-bit form carries a wide entry address behind the 32-byte header.
-    let entry =
-      magic == 0x8a97
-      ? try bytes.load(32, as: UInt64.self, bigEndian: true, "the entry point")
-      : UInt64(try bytes.load(20, as: UInt32.self, bigEndian: true, "the entry point"))
-    self.init(
-      format: .plan9(magic: magic),
-      origin: Origin(system: .plan9, certainty: .stated, evidence: [Evidence(.plan9, "Plan 9 a.out header")]),
-      fileSize: bytes.count, entry: entry)
-  }
 }

@@ -9,16 +9,19 @@ public struct Image: Sendable, Equatable {
   public var entry: UInt64
   /// What an ELF image says about loading it; nil for every other format.
   public var elf: ELFDetails?
+  /// What a Plan 9 image says about loading it; nil for every other format.
+  public var plan9: Plan9Details?
 
   public init(
     format: ImageFormat, origin: Origin = Origin(), fileSize: UInt64, entry: UInt64 = 0,
-    elf: ELFDetails? = nil
+    elf: ELFDetails? = nil, plan9: Plan9Details? = nil
   ) {
     self.format = format
     self.origin = origin
     self.fileSize = fileSize
     self.entry = entry
     self.elf = elf
+    self.plan9 = plan9
   }
 }
 

@@ -158,7 +158,9 @@ private func load(_ segment: persona_segment, _ file: UInt64) {
   let protection = UInt64(segment.protection)
   let inFile = (segment.file_length + page - 1) & ~(page - 1)
   let fixed = UInt64(MAP_FIXED_NOREPLACE | MAP_PRIVATE)
-  if inFile > 0 {
+  if inFile > 0, segment.file_offset % page != 0 {
+    readSegment(segment, inFile, file)
+  } else if inFile > 0 {
     let tail = inFile - segment.file_length
     let zeroTail = tail > 0 && segment.length > segment.file_length && protection & UInt64(PROT_WRITE) != 0
     let mapped = persona_syscall(
@@ -175,6 +177,24 @@ private func load(_ segment: persona_segment, _ file: UInt64) {
     Int64(__NR_mmap), rest, segment.length - inFile, protection, fixed | UInt64(MAP_ANONYMOUS),
     UInt64.max, 0)
   if mapped != Int64(rest) { fatal("persona: cannot map the program's data at its addresses", mapped) }
+}
+
+/// A segment whose bytes do not begin on a page of the file.
+private func readSegment(_ segment: persona_segment, _ length: UInt64, _ file: UInt64) {
+  let protection = UInt64(segment.protection)
+  let flags = UInt64(MAP_FIXED_NOREPLACE | MAP_PRIVATE | MAP_ANONYMOUS)
+  let mapped = persona_syscall(
+    Int64(__NR_mmap), segment.address, length, UInt64(PROT_READ | PROT_WRITE), flags, UInt64.max, 0)
+  if mapped != Int64(segment.address) { fatal("persona: cannot map the program's data at its addresses", mapped) }
+  var done: UInt64 = 0
+  while done < segment.file_length {
+    let count = persona_syscall(
+      Int64(__NR_pread64), file, segment.address + done, segment.file_length - done,
+      segment.file_offset + done, 0, 0)
+    if count <= 0 { fatal("persona: cannot read the program", count) }
+    done += UInt64(count)
+  }
+  _ = persona_syscall(Int64(__NR_mprotect), segment.address, length, protection, 0, 0, 0)
 }
 
 // MARK: - Initial stack
@@ -194,6 +214,9 @@ private func buildStack(
   data -= 32
   programStrings = data
   let strings = UnsafeMutablePointer<UInt64>(bitPattern: UInt(data))!
+  if process.pointee.table.pointee.abi.entry_form == UInt8(PERSONA_ENTRY_TOS.rawValue) {
+    programStrings = placeTos(process, &data)
+  }
   var addresses = InlineArray<64, UInt64>(repeating: 0)
   for index in 0..<min(Int(head.pointee.auxv_count), 64) {
     addresses[index] = place(auxv[index], plan, &data)
@@ -349,7 +372,10 @@ private func enter(
   let context = freshContext(thread)
   context[PERSONA_RIP] = process.pointee.plan.pointee.entry
   context[PERSONA_RSP] = ((stack - 8) & ~15) + UInt64(abi.entry_padding)
-  if abi.entry_stack == UInt8(PERSONA_NO_REGISTER.rawValue) {
+  if abi.entry_form == UInt8(PERSONA_ENTRY_TOS.rawValue) {
+    context[PERSONA_RSP] = stack
+    context[number: abi.entry_stack] = strings
+  } else if abi.entry_stack == UInt8(PERSONA_NO_REGISTER.rawValue) {
     context[PERSONA_RSP] = stack
   } else {
     context[number: abi.entry_stack] = stack

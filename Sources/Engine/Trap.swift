@@ -100,6 +100,7 @@ private func encode(
   let abi = call.table.header.pointee.abi
   if let errno = call.errno(of: result) {
     store(errno: errno, abi, context)
+    if abi.error == UInt8(PERSONA_ERROR_MESSAGE.rawValue) { keepMessage(call.thread, call.table, errno) }
     return (PERSONA_OUTCOME_ERROR, errno)
   }
   context[number: abi.result] = UInt64(bitPattern: Int64(result))
@@ -121,5 +122,18 @@ func store(errno: Int, _ abi: persona_abi, _ context: TrapContext) {
     context[PERSONA_FLAGS] |= TrapContext.carry
   case PERSONA_ERROR_MESSAGE.rawValue: context[number: abi.result] = UInt64.max
   default: context[number: abi.result] = UInt64(bitPattern: Int64(-errno))
+  }
+}
+
+/// Remembers an error's words for the call that asks for them.
+private func keepMessage(_ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ errno: Int) {
+  guard let text = table.errnoText(errno) else { return }
+  withUnsafeMutableBytes(of: &thread.pointee.message) { message in
+    var length = 0
+    while length < message.count - 1, text[length] != 0 {
+      message[length] = UInt8(bitPattern: text[length])
+      length += 1
+    }
+    message[length] = 0
   }
 }

@@ -42,6 +42,8 @@ public struct Constant: Sendable {
   public var mask: UInt64 = 0
   /// What the OS does with the signal when nobody handles it.
   public var defaultAction: SignalAction?
+  /// The words by which the OS tells it, where it tells errors in words.
+  public var text: String?
   public var mappings: [Mapping] = []
   public var position: Position
 }

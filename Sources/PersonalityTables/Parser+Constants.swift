@@ -18,7 +18,7 @@ extension Parser {
         return
       }
       let start = parser.at
-      let entry = try parser.constant(isSignal: isSignals)
+      let entry = try parser.constant(isSignal: isSignals, hasText: !isSignals)
       if parser.isOwn || parser.joins(entry, parser.personality[keyPath: set], start) { entries.append(entry) }
     }
   }
@@ -82,7 +82,7 @@ extension Parser {
   }
 
   /// `VALUE[...LAST] NAME` and what it is to Linux.
-  private mutating func constant(isSignal: Bool) throws(BadEntry) -> Constant {
+  private mutating func constant(isSignal: Bool, hasText: Bool = false) throws(BadEntry) -> Constant {
     let value = try number("a number")
     var last = value
     if accept(.ellipsis) {
@@ -100,6 +100,7 @@ extension Parser {
       entry.defaultAction = action
       at += 1
     }
+    if hasText, kind == .string { entry.text = try quoted("the OS's words") }
     while let mapping = try mapping() { entry.mappings.append(mapping) }
     return entry
   }

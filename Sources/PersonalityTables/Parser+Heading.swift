@@ -53,6 +53,7 @@ extension Parser {
         }
       case .entry:
         abi.entryStack = try parser.register()
+        if parser.accept(.tos) { abi.entryForm = .topOfStack }
         if parser.accept(.padding) { abi.entryPadding = try parser.small("the padding", below: 256) }
       case .strings: abi.entryStrings = try parser.register()
       case .frame: abi.frame = try parser.frame()

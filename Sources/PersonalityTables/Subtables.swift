@@ -101,6 +101,8 @@ public struct CallABI: Sendable {
     case callGate(selector: UInt16, offset: UInt32)
   }
   public enum ErrorConvention: Sendable { case carry, negative, message }
+  /// What the stack holds at entry: `enum persona_entry_form`.
+  public enum EntryForm: Sendable { case vectors, topOfStack }
 
   public var name: String
   public var trap: Trap = .syscall
@@ -119,6 +121,7 @@ public struct CallABI: Sendable {
   public var entryStrings: UInt8 = 255
   /// How signal handlers are entered.
   public var frame = FrameName.none
+  public var entryForm: EntryForm = .vectors
   /// Bytes that the stack pointer lies below a 16-byte boundary at entry.
   public var entryPadding = 0
   public var position: Position

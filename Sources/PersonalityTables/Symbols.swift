@@ -84,7 +84,7 @@ enum Keyword: UInt32, CaseIterable {
   // heading and ABI
   case version, release, trap, syscall, int, lcall, number, args, stack, result, error, carry, negative,
     entry,
-    padding, word, frame, message, osabi, note, interpreter
+    padding, word, frame, message, osabi, note, interpreter, tos
   // constants
   case mask, `else`, verbatim, ignore, reject
   // structures
@@ -101,7 +101,7 @@ enum Keyword: UInt32, CaseIterable {
     """
     personality abi elf auxv errno signal flags enum struct ioctl sockopt sysctl \
     version release trap syscall int lcall number args stack result error carry negative entry \
-    padding word frame message osabi note interpreter mask else verbatim ignore reject pad at bytes char \
+    padding word frame message osabi note interpreter tos mask else verbatim ignore reject pad at bytes char \
     in out inout path string strings pair never handler answer unsupported obsolete host writable \
     include calls none without
     """.utf8)

@@ -28,6 +28,7 @@ extension TableCompiler {
     table.strings = TableCompiler.append(strings, to: &bytes)
     table.errno_to_foreign = TableCompiler.append(errnoToForeign, to: &bytes)
     table.errno_to_native = TableCompiler.append(errnoToNative, to: &bytes)
+    table.errno_text = TableCompiler.append(errnoText, to: &bytes)
     table.signal_to_foreign = TableCompiler.append(signalToForeign, to: &bytes)
     table.signal_to_native = TableCompiler.append(signalToNative, to: &bytes)
     table.signal_default = TableCompiler.append(signalDefault, to: &bytes)
@@ -73,6 +74,8 @@ extension TableCompiler {
     wire.frame = abi.frame.rawValue
     let set = personality.structure(named: "sigset").map { personality.structures[$0].size } ?? 16
     wire.signal_set = UInt8(truncatingIfNeeded: set)
+    wire.entry_form = UInt8(
+      abi.entryForm == .vectors ? PERSONA_ENTRY_VECTORS.rawValue : PERSONA_ENTRY_TOS.rawValue)
     return wire
   }
 }

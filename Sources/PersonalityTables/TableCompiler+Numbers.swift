@@ -38,8 +38,21 @@ extension TableCompiler {
         "no errno named 'ENOSYS': it answers unsupported calls",
         personality.errnos.entries.first?.position ?? abi.position)
     }
+    if abi.error == .message { compileErrnoTexts() }
     errnoToForeign = toForeign
     errnoToNative = toNative
+  }
+
+  /// What a system says that tells errors in words; every errno needs them.
+  private mutating func compileErrnoTexts() {
+    errnoText = [UInt32](repeating: 0, count: personality.errnos.highest + 1)
+    for entry in personality.errnos.entries {
+      guard let text = entry.text else {
+        report("errno \(entry.name) has no text, which abi \(abi.name) answers", entry.position)
+        continue
+      }
+      errnoText[Int(entry.value)] = string(text)
+    }
   }
 
   private mutating func compileSignals() {

@@ -24,6 +24,7 @@ public struct TableCompiler {
   var strings: [UInt8] = [0]
   var errnoToForeign: [UInt16] = []
   var errnoToNative: [UInt16] = []
+  var errnoText: [UInt32] = []
   var signalToForeign: [UInt8] = []
   var signalToNative: [UInt8] = []
   var signalDefault: [UInt8] = []

@@ -53,6 +53,10 @@ struct PlacedImage {
   /// Computes page-aligned segments relative to `bias` 0 and checks everything that does not depend on the
   /// place.
   init(_ image: Image, index: UInt32) throws(LoadPlanError) {
+    if let plan9 = image.plan9 {
+      self = try PlacedImage(plan9, image, index: index)
+      return
+    }
     let elf = try PlacedImage.loadable(image)
     let loads = elf.programHeaders.filter { $0.type == ProgramHeader.load && $0.memorySize > 0 }
     guard !loads.isEmpty else {

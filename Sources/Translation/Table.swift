@@ -106,3 +106,13 @@ public struct Table {
     return Int(element(pool, foreign, as: UInt8.self).pointee)
   }
 }
+
+extension Table {
+  /// The words by which a system with `error message` tells an errno; nil where it has none.
+  public func errnoText(_ foreign: Int) -> UnsafePointer<CChar>? {
+    let pool = header.pointee.errno_text
+    guard foreign > 0, foreign < Int(pool.count) else { return nil }
+    let offset = (base + Int(pool.offset)).load(fromByteOffset: 4 * foreign, as: UInt32.self)
+    return offset == 0 ? nil : string(offset)
+  }
+}

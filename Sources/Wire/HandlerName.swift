@@ -51,6 +51,9 @@ public enum HandlerName: UInt16, CaseIterable {
   case fixMemory, mapMemory, unmapMemory, protectMemory, queryMemory, setBreak, entropy, waitIdentified,
     descriptorCount, closeFrom, duplicateTo, currentDirectoryLength, temporaryFile, sendSystemLog, bindLazily,
     promise, pledgedOpen, directoryEntries
+  // errors told in words; files opened by mode bytes, read at a place or where one is; ends told in words
+  case exchangeMessage, exitWithMessage, openByMode, createByMode, readAt, writeAt, seekTo, removePath,
+    pathOfDescriptor, duplicate, moveBreak, pause, changeDirectory
 }
 
 /// A value of the running host that a table may name where the foreign OS would report its own.

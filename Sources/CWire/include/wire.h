@@ -61,7 +61,7 @@ enum persona_plan_flags {
 struct persona_segment {
     uint64_t address;      ///< page-aligned
     uint64_t length;       ///< bytes, page-aligned; beyond file_length it reads as zero
-    uint64_t file_offset;  ///< page-aligned
+    uint64_t file_offset;  ///< page-aligned, or the bytes are read instead of mapped
     uint64_t file_length;  ///< bytes backed by the file, counted from `address`
     uint32_t protection;   ///< Linux PROT_*
     uint32_t image;        ///< index for PERSONA_HC_IMAGE
@@ -130,6 +130,12 @@ enum persona_error_convention {
     PERSONA_ERROR_MESSAGE = 2,   ///< result register holds -1; a text tells why (`persona_thread.message`)
 };
 
+/// What the stack holds at entry.
+enum persona_entry_form {
+    PERSONA_ENTRY_VECTORS = 0,   ///< argc, argv, environment, auxiliary vector
+    PERSONA_ENTRY_TOS = 1,       ///< argc, argv; at the top a structure that the system keeps up to date
+};
+
 /// How one ABI passes a call. Arguments past the registers are 64-bit words on the stack,
 /// the first at `stack_offset` from the stack pointer.
 struct persona_abi {
@@ -146,7 +152,8 @@ struct persona_abi {
     uint8_t entry_padding;       ///< bytes rsp lies below a 16-byte boundary under it at entry
     uint8_t entry_strings;       ///< register that holds the address of ps_strings at entry, or none
     uint8_t signal_set;          ///< bytes of a signal set in guest memory: 16, 8 or 4
-    uint8_t reserved[4];
+    uint8_t entry_form;          ///< enum persona_entry_form
+    uint8_t reserved[3];
 };
 
 struct persona_pool {
@@ -172,6 +179,7 @@ struct persona_table {
     struct persona_pool strings;          ///< bytes; NUL-terminated, index 0 is ""
     struct persona_pool errno_to_foreign; ///< uint16_t, indexed by Linux errno
     struct persona_pool errno_to_native;  ///< uint16_t, indexed by foreign errno
+    struct persona_pool errno_text;       ///< uint32_t, string by foreign errno; 0 = none
     struct persona_pool signal_to_foreign;///< uint8_t, indexed by Linux signal 0...64; 0 = none
     struct persona_pool signal_to_native; ///< uint8_t, indexed by foreign signal; 0 = none
     struct persona_pool signal_default;   ///< uint8_t, enum persona_signal_default, by foreign signal

@@ -1,0 +1,47 @@
+import BinaryImage
+
+extension PlacedImage {
+  /// UTZERO: where the text begins (sys/src/9/pc/mem.h).
+  private static let textStart: UInt64 = 0x20_0000
+  /// The amd64 linker starts the data on the next 2 MiB (6l, INITRND).
+  private static let dataRounding: UInt64 = 0x20_0000
+
+  /// Lays out a Plan 9 a.out as its exec does (sys/src/9/port/sysproc.c, sysexec): the header and the text at
+  /// UTZERO, the data behind it at a rounded address, then the bss.
+  init(_ details: Plan9Details, _ image: Image, index: UInt32) throws(LoadPlanError) {
+    guard case .plan9(let magic) = image.format, magic == 0x8a97 else {
+      throw LoadPlanError(
+        .wrongArchitecture, "is \(image.format.displayName)",
+        remedy: "this version runs Plan 9 programs for amd64 only; get that build of the program")
+    }
+    let remedy = "get a fresh copy of the file"
+    // Four sizes of 32 bits cannot overflow 64.
+    let text = details.headerSize + details.textSize
+    guard text + details.dataSize <= image.fileSize else {
+      throw LoadPlanError(
+        .badSegment,
+        "truncated: text and data need \(text + details.dataSize) bytes, the file has \(image.fileSize)",
+        remedy: remedy)
+    }
+    let code = PlacedImage.textStart..<PlacedImage.textStart + text
+    guard image.entry >= code.lowerBound + details.headerSize, image.entry < code.upperBound else {
+      throw LoadPlanError(
+        .badEntry, "its entry point \(hexadecimal(image.entry)) lies outside its text", remedy: remedy)
+    }
+    segments = [
+      LoadPlan.Segment(
+        address: code.lowerBound, length: text.rounded(up: PlacedImage.pageSize), fileOffset: 0,
+        fileLength: text, protection: 5, image: index)
+    ]
+    let data = code.upperBound.rounded(up: PlacedImage.dataRounding)
+    let dataEnd = data + details.dataSize + details.bssSize
+    // Without data and bss there is still a break to move.
+    let length = max(dataEnd - data, 1).rounded(up: PlacedImage.pageSize)
+    segments.append(
+      LoadPlan.Segment(
+        address: data, length: length, fileOffset: text, fileLength: details.dataSize, protection: 3,
+        image: index))
+    entry = image.entry
+    end = segments[1].end
+  }
+}
