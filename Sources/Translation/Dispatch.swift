@@ -4,6 +4,18 @@ import Wire
 /// Runs the handler that a row names: every name has one.
 func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   switch name {
+  case .lwpCreate: return lwpCreate(&call)
+  case .lwpExit: return lwpExit(&call)
+  case .lwpSelf: return lwpSelf(&call)
+  case .lwpKill: return lwpKill(&call)
+  case .lwpPark: return lwpPark(&call)
+  case .lwpUnpark: return lwpUnpark(&call)
+  case .lwpUnparkAll: return lwpUnparkAll(&call)
+  case .lwpSetPrivate: return lwpSetPrivate(&call)
+  case .lwpGetPrivate: return lwpGetPrivate(&call)
+  case .sigactionWithTrampoline: return sigactionWithTrampoline(&call)
+  case .setTimevals: return setTimevals(&call)
+  case .keventNumbered: return keventNumbered(&call)
   case .wait4: return wait4(&call)
   case .wait6: return wait6(&call)
   case .pdkill: return pdkill(&call)

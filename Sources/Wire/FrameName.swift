@@ -5,6 +5,7 @@
 public enum FrameName: UInt8, CaseIterable, Sendable {
   /// The personality has no signal handlers.
   case none
+  case siginfo_frame
   case sigframe
   case sigcontext_frame
 }

@@ -23,6 +23,9 @@ public enum HandlerName: UInt16, CaseIterable {
   // signals
   case sigaction, sigprocmask, sigpending, sigsuspend, sigaltstack, sigreturn, sigtimedwait, sigwait,
     sigwaitinfo, sigqueue, getcontext, setcontext, swapcontext
+  // threads that park, directory entries, times and events in layouts of their own
+  case lwpCreate, lwpExit, lwpSelf, lwpKill, lwpPark, lwpUnpark, lwpUnparkAll, lwpSetPrivate, lwpGetPrivate,
+    sigactionWithTrampoline, setTimevals, keventNumbered
   // sockets
   case bind, connect, accept, accept4, getsockname, getpeername, sendto, recvfrom, sendmsg, recvmsg,
     getsockopt, setsockopt, sendfile, bindat, connectat, socketPair, openSocket

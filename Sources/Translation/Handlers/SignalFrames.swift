@@ -65,6 +65,7 @@ public enum SignalFrames {
   ) -> Int32? {
     switch table.frame {
     case .sigframe: Sigframe.build(request, thread, context)
+    case .siginfo_frame: SiginfoFrame.build(request, thread, context)
     case .sigcontext_frame: SigcontextFrame.build(request, thread, context)
     case .none: nil
     }
@@ -73,6 +74,7 @@ public enum SignalFrames {
   static func restore(_ call: Call, _ address: UInt64) -> Int? {
     switch call.table.frame {
     case .sigframe: Sigframe.restore(call, address)
+    case .siginfo_frame: SiginfoFrame.restore(call, address)
     case .sigcontext_frame: SigcontextFrame.restore(call, address)
     case .none: call.error(ENOSYS)
     }
@@ -81,6 +83,7 @@ public enum SignalFrames {
   static func save(_ call: Call, to address: UInt64) -> Int {
     switch call.table.frame {
     case .sigframe: Sigframe.save(call, to: address)
+    case .siginfo_frame: SiginfoFrame.save(call, to: address)
     case .sigcontext_frame: SigcontextFrame.save(call, to: address)
     case .none: call.error(ENOSYS)
     }
@@ -92,6 +95,7 @@ public enum SignalFrames {
   ) -> Int32 {
     switch table.frame {
     case .sigframe: Sigframe.writeInfo(table, info, signal, context, to: memory)
+    case .siginfo_frame: SiginfoFrame.writeInfo(table, info, signal, context, to: memory)
     case .sigcontext_frame: SigcontextFrame.writeInfo(table, info, signal, context, to: memory)
     case .none: 0
     }
@@ -102,6 +106,7 @@ public enum SignalFrames {
   ) -> Int {
     switch table.frame {
     case .sigframe: Sigframe.writeTrampoline(code, sigreturn: number)
+    case .siginfo_frame: SiginfoFrame.writeTrampoline(code, sigreturn: number)
     case .sigcontext_frame: SigcontextFrame.writeTrampoline(code, sigreturn: number)
     case .none: 0
     }
