@@ -25,7 +25,7 @@ public struct CheckCommand: Sendable {
   public func run() -> Outcome {
     var outcome = Outcome(text: "", status: 0)
     var chosen = folders
-    if chosen.isEmpty { chosen = directories.flatMap(subfolders) }
+    if chosen.isEmpty { chosen = directories.flatMap { PersonalityLoader.folders(in: $0) } }
     if chosen.isEmpty {
       return Outcome(
         text: "error: no personalities in \(directories.joined(separator: ", "))\n", status: 125)
@@ -93,20 +93,5 @@ public struct CheckCommand: Sendable {
     }
     if PersonalityLoader.isPersonality(parent + "linux") { return try PersonalityLoader.load(folder: parent + "linux") }
     return try PersonalityLoader.load("linux", from: directories)
-  }
-
-  private func subfolders(_ directory: String) -> [String] {
-    guard let stream = opendir(directory) else { return [] }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if !name.hasPrefix("."), PersonalityLoader.isPersonality(directory + "/" + name) {
-        names.append(directory + "/" + name)
-      }
-    }
-    return names.sorted()
   }
 }

@@ -67,6 +67,27 @@ public enum PersonalityLoader {
   /// Whether the folder describes a system: one without abi.table holds declarations that others include.
   public static func isPersonality(_ folder: String) -> Bool { access(folder + "/abi.table", F_OK) == 0 }
 
+  /// The names of the personalities in a folder, in alphabetical order; Linux's description is one of them.
+  static func names(in directory: String) -> [String] {
+    folders(in: directory).map { String($0.dropFirst(directory.count + 1)) }
+  }
+
+  /// The folders in a folder that are accepted, in alphabetical order.
+  static func folders(in directory: String, accepting: (String) -> Bool = isPersonality) -> [String] {
+    guard let stream = opendir(directory) else { return [] }
+    defer { closedir(stream) }
+    var found: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if !name.hasPrefix("."), accepting(directory + "/" + name) { found.append(directory + "/" + name) }
+    }
+    return found.sorted()
+  }
+
+  static func hasTables(_ folder: String) -> Bool { (try? tables(in: folder)) != nil }
+
   /// The names of `*.table` files in alphabetical order.
   static func tables(in folder: String) throws(LoadError) -> [String] {
     guard let directory = opendir(folder) else {
