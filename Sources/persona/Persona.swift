@@ -15,7 +15,9 @@ struct Persona: ParsableCommand {
       be run, 127 when there is no such program.
       """,
     version: "persona \(version)",
-    subcommands: [Run.self, Trace.self, Identify.self, Check.self, Format.self, Doctor.self])
+    subcommands: [
+      Run.self, Trace.self, Identify.self, Personalities.self, Explain.self, Check.self, Format.self, Doctor.self,
+    ])
 
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())
