@@ -30,7 +30,7 @@ public struct ExplainCommand: Sendable {
       }
       outcome.text = found.joined(separator: "\n")
     } catch {
-      let known = Set(directories.flatMap(PersonalityLoader.names)).subtracting(["linux"]).sorted()
+      let known = Set(directories.flatMap(PersonalityLoader.names(in:))).subtracting(["linux"]).sorted()
       outcome.errors = "\(error); there are: \(known.joined(separator: ", "))\n"
       outcome.status = 125
     }
@@ -118,7 +118,7 @@ struct Explanation {
       }
       let words = line.dropFirst().drop { $0 == " " }
       if text != nil {
-        text! += " " + words
+        text! += (text!.isEmpty ? "" : " ") + words
       } else if let start = words.firstRange(of: "Source:") ?? words.firstRange(of: "Sources:") {
         text = String(words[start.upperBound...].drop { $0 == " " })
       }

@@ -108,7 +108,7 @@ extension Explanation {
     case .map(let index, _):
       let map = personality.maps[index]
       if map.isVerbatim { return "\(map.name): passed as it is" }
-      return "\(map.name): by name\n" + entries(map, indent: "      ")
+      return "\(map.name): by name\n" + entries(map, indent: "      ").dropLast()
     case .scalar(let scalar):
       if scalar == .signal { return "signal: by the signal table" }
       let width = scalar.width(word: personality.abis.first?.word ?? 8)

@@ -41,7 +41,7 @@ public struct ListCommand: Sendable {
         let folder = directory + "/" + name
         guard seen.insert(name).inserted else { continue }
         do {
-          let loaded = try PersonalityLoader.load(folder: folder)
+          let loaded = try PersonalityLoader.load(folder: folder, directories: directories)
           let personality = loaded.personality
           if !loaded.diagnostics.isEmpty {
             outcome.errors += "\(folder): has mistakes; 'persona check \(folder)' shows them\n"
