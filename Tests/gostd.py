@@ -233,8 +233,11 @@ def main():
     parser.add_argument("--build-only", action="store_true")
     parser.add_argument("--native-again", action="store_true", help="do not use remembered native results")
     parser.add_argument("--native-only", action="store_true")
-    parser.add_argument("--known", default=os.path.join(TOP, "docs", "go-std-failures.txt"))
+    parser.add_argument("--os", default="freebsd", help="the system that tests are built for")
+    parser.add_argument("--known", help="the failures with a reason; default: docs/go-std-failures[-OS].txt")
     options = parser.parse_args()
+    suffix = "" if options.os == "freebsd" else "-" + options.os
+    options.known = options.known or os.path.join(TOP, "docs", f"go-std-failures{suffix}.txt")
     options.subsets = {}
     if options.subset:
         options.short = True
@@ -246,11 +249,11 @@ def main():
     known = known_failures(options.known)
     packages = [package for package in options.packages or PACKAGES if options.subsets.get(package) != "-"]
 
-    for system in ("linux", "freebsd"):
+    for system in ("linux", options.os):
         build_together(packages, system)
     width = max(len(package) for package in packages)
     if not options.build_only:
-        print(f"{'package':{width}}  {'Linux, natively':>22}  {'FreeBSD, Persona':>22}", flush=True)
+        print(f"{'package':{width}}  {'Linux, natively':>22}  {options.os + ', Persona':>22}", flush=True)
         print(f"{'':{width}}  {'pass    fail    skip':>22}  {'pass    fail    skip':>22}", flush=True)
     regressions, healed, listed, shared = [], [], [], []
     totals = [0] * 6
@@ -258,7 +261,7 @@ def main():
         started = time.monotonic()
         native = native_run(package, options)
         middle = time.monotonic()
-        foreign = Run() if options.native_only else run_package(package, "freebsd", options)
+        foreign = Run() if options.native_only else run_package(package, options.os, options)
         if options.build_only:
             continue
         numbers = native.counts() + foreign.counts()
@@ -286,7 +289,7 @@ def main():
         return 0
     columns = "  ".join("  ".join(f"{number:6d}" for number in side) for side in (totals[:3], totals[3:]))
     print(f"{'total':{width}}  {columns}")
-    for title, entries in (("fail natively too:", shared), ("fail as docs/go-std-failures.txt says:", listed),
+    for title, entries in (("fail natively too:", shared), (f"fail as {os.path.relpath(options.known, TOP)} says:", listed),
                            ("are listed as failing, but pass:", healed),
                            ("pass natively, but not under Persona:", regressions)):
         if entries:

@@ -36,13 +36,15 @@ def go(system, arguments, folder):
     subprocess.run([os.path.join(GOROOT, "bin", "go")] + arguments, env=values, cwd=folder, check=True)
 
 
-def build():
-    for system in ("linux", "freebsd"):
+def build(foreign):
+    for system in ("linux", foreign):
         target = os.path.join(BUILD, system)
         os.makedirs(target, exist_ok=True)
         go(system, ["build", "-o", target + "/", "./..."], SOURCES)
         go(system, ["build", "-o", os.path.join(target, "gofmt"), "cmd/gofmt"], os.path.join(GOROOT, "src"))
-        shutil.copy(os.path.join(LEFTHOOK, f"{system}-x86_64", "lefthook"), target)
+        lefthook = os.path.join(LEFTHOOK, f"{system}-x86_64", "lefthook")
+        if os.path.exists(lefthook):
+            shutil.copy(lefthook, target)
 
 
 def run(command, settings, folder, limit):
@@ -172,19 +174,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("programs", nargs="*", help="default: all of samples/go, gofmt and lefthook")
     parser.add_argument("--persona", default=os.path.join(TOP, "build", "bin", "persona"))
+    parser.add_argument("--os", default="freebsd", help="the system that programs are built for")
     parser.add_argument("--repeat", type=int, default=1, help="runs of each program under Persona")
     parser.add_argument("--native-twice", action="store_true", help="compare two native runs: is the test steady?")
     parser.add_argument("--build-only", action="store_true")
     parser.add_argument("--no-build", action="store_true")
     options = parser.parse_args()
     if not options.no_build:
-        build()
+        build(options.os)
     if options.build_only:
         return 0
     names = options.programs or sorted(
-        [name for name in os.listdir(SOURCES) if os.path.isdir(os.path.join(SOURCES, name))]) + ["gofmt", "lefthook"]
+        [name for name in os.listdir(SOURCES) if os.path.isdir(os.path.join(SOURCES, name))]) + ["gofmt"]
+    # lefthook is released for few systems.
+    if not options.programs and os.path.exists(os.path.join(BUILD, options.os, "lefthook")):
+        names.append("lefthook")
     launcher = [] if options.native_twice else [options.persona, "run", "--"]
-    system = "linux" if options.native_twice else "freebsd"
+    system = "linux" if options.native_twice else options.os
     passed, failed = 0, 0
     for name in names:
         settings = SETTINGS.get(name, {})

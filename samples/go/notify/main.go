@@ -87,7 +87,7 @@ func main() {
 	// Go's own words for these two differ between the systems: BSD's Stopped leaves SIGSTOP out.
 	fmt.Println("stopped", status&0x7f == 0x7f, syscall.Signal(status>>8) == syscall.SIGSTOP)
 	check(command.Process.Signal(syscall.SIGCONT))
-	_, err = syscall.Wait4(command.Process.Pid, &status, syscall.WCONTINUED, nil)
+	_, err = syscall.Wait4(command.Process.Pid, &status, waitContinued, nil)
 	check(err)
 	fmt.Println("continued", !status.Exited(), !status.Signaled() || status == 0x13)
 	check(command.Process.Kill())

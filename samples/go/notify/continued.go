@@ -1,0 +1,7 @@
+//go:build !netbsd
+
+package main
+
+import "syscall"
+
+const waitContinued = syscall.WCONTINUED

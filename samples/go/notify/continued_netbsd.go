@@ -1,0 +1,4 @@
+package main
+
+// WCONTINUED of sys/wait.h, which package syscall lacks for NetBSD.
+const waitContinued = 0x10
