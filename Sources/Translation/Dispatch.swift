@@ -4,6 +4,7 @@ import Wire
 /// Runs the handler that a row names: every name has one.
 func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   switch name {
+  case .sysctlWithQuery: return sysctlWithQuery(&call)
   case .lwpCreate: return lwpCreate(&call)
   case .lwpExit: return lwpExit(&call)
   case .lwpSelf: return lwpSelf(&call)

@@ -25,7 +25,7 @@ public enum HandlerName: UInt16, CaseIterable {
     sigwaitinfo, sigqueue, getcontext, setcontext, swapcontext
   // threads that park, directory entries, times and events in layouts of their own
   case lwpCreate, lwpExit, lwpSelf, lwpKill, lwpPark, lwpUnpark, lwpUnparkAll, lwpSetPrivate, lwpGetPrivate,
-    sigactionWithTrampoline, setTimevals, keventNumbered
+    sigactionWithTrampoline, setTimevals, keventNumbered, sysctlWithQuery
   // sockets
   case bind, connect, accept, accept4, getsockname, getpeername, sendto, recvfrom, sendmsg, recvmsg,
     getsockopt, setsockopt, sendfile, bindat, connectat, socketPair, openSocket
