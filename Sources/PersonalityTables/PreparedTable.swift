@@ -89,6 +89,7 @@ public struct PreparedTable: Sendable {
     for name in HostValue.allCases { hash.add("\(name)") }
     for name in WellKnown.allCases { hash.add("\(name)") }
     for name in FieldName.allCases { hash.add("\(name)") }
+    for name in ConstantName.allCases { hash.add("\(name)") }
     return hash.value
   }
 }

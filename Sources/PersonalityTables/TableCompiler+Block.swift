@@ -34,6 +34,7 @@ extension TableCompiler {
     table.signal_default = TableCompiler.append(signalDefault, to: &bytes)
     table.well_known = TableCompiler.append(wellKnown, to: &bytes)
     table.layouts = TableCompiler.append(layouts, to: &bytes)
+    table.constants = TableCompiler.append(constants, to: &bytes)
     while bytes.count % 8 != 0 { bytes.append(0) }
     table.size = UInt64(bytes.count)
     withUnsafeBytes(of: &table) { head in

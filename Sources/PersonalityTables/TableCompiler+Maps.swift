@@ -1,4 +1,5 @@
 import CWire
+import Wire
 
 /// One direction or consequence of a map's entry.
 private struct Effect {
@@ -33,6 +34,17 @@ extension TableCompiler {
   private mutating func otherwise(_ map: ConstantMap) -> UInt16 {
     if let name = map.otherwise { return errno(name, map.position) }
     return UInt16(truncatingIfNeeded: personality.errnoNumber("EINVAL") ?? 22)
+  }
+
+  /// The values that handlers know by their names alone.
+  mutating func compileConstants() {
+    var values: [String: UInt64] = [:]
+    for map in personality.maps {
+      for entry in map.entries where values[entry.name] == nil { values[entry.name] = entry.value }
+    }
+    for name in ConstantName.allCases {
+      constants.append(values["\(name)"].map { Int64(bitPattern: $0) } ?? Int64.min)
+    }
   }
 
   // MARK: Enumerations

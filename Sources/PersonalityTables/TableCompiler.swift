@@ -30,6 +30,7 @@ public struct TableCompiler {
   var signalDefault: [UInt8] = []
   var wellKnown: [UInt16] = []
   var layouts: [persona_layout] = []
+  var constants: [Int64] = []
 
   init(_ personality: Personality, abi: CallABI, native: NativeNames) {
     self.personality = personality
@@ -103,6 +104,7 @@ public struct TableCompiler {
       wellKnown.append(index.map { UInt16(truncatingIfNeeded: $0) } ?? .max)
     }
     for name in FieldName.allCases { layouts.append(layout("\(name)")) }
+    compileConstants()
   }
 
   /// The place of STRUCTURE__FIELD.

@@ -176,7 +176,6 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .openSocket: return openSocket(&call)
   case .kqueue: return kqueue(&call)
   case .kevent: return kevent(&call)
-  case .keventLegacy: return keventLegacy(&call)
   case .close: return close(&call)
   case .dup2: return dup2(&call)
   case .schedulerOf: return schedulerOf(&call)

@@ -1,4 +1,5 @@
 import CWire
+import Wire
 
 /// A compiled personality table, mapped read-only. Layout: Sources/CWire/include/wire.h.
 public struct Table {
@@ -74,6 +75,19 @@ public struct Table {
       if candidate.pointee.key < key { low = middle + 1 } else { high = middle }
     }
     return nil
+  }
+
+  // MARK: Numbers by name
+
+  /// The personality's number of that name; nil when it has none.
+  public func constant(_ name: ConstantName) -> Int64? {
+    let value = element(header.pointee.constants, Int(name.rawValue), as: Int64.self).pointee
+    return value == Int64.min ? nil : value
+  }
+
+  /// The personality's flag of that name; 0, which no value has set, when it has none.
+  public subscript(_ flag: ConstantName) -> UInt32 {
+    UInt32(truncatingIfNeeded: constant(flag) ?? 0)
   }
 
   // MARK: Numbers that mean the same

@@ -30,7 +30,7 @@ public enum HandlerName: UInt16, CaseIterable {
   case bind, connect, accept, accept4, getsockname, getpeername, sendto, recvfrom, sendmsg, recvmsg,
     getsockopt, setsockopt, sendfile, bindat, connectat, socketPair, openSocket
   // events
-  case kqueue, kevent, keventLegacy, poll, ppoll, select, pselect, close, dup2
+  case kqueue, kevent, poll, ppoll, select, pselect, close, dup2
   // time
   case clockGettime, clockSettime, clockGetres, gettimeofday, nanosleep, clockNanosleep, getitimer,
     setitimer, timerCreate, timerDelete, timerSettime, timerGettime, timerGetoverrun, ntpAdjtime,

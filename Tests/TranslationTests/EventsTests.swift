@@ -7,12 +7,13 @@ import Testing
 private final class Queue {
   let guest = Guest.freeBSD
   let descriptor: Int
+  let layout = EventLayout(Guest.freeBSD.table, size: 64)!
 
   init() { descriptor = guest("kqueue").result }
   deinit { _ = guest("close", descriptor) }
 
   static func event(
-    _ ident: Int, _ filter: Int16, _ flags: UInt16, _ fflags: UInt32 = 0, _ data: Int64 = 0,
+    _ ident: Int, _ filter: Int32, _ flags: UInt32, _ fflags: UInt32 = 0, _ data: Int64 = 0,
     udata: UInt64 = 0
   ) -> ForeignEvent {
     ForeignEvent(
@@ -23,14 +24,14 @@ private final class Queue {
   @discardableResult
   func change(_ changes: ForeignEvent...) -> Guest.Answer {
     let memory = Memory(64 * changes.count)
-    for (index, change) in changes.enumerated() { memory.set(change, 64 * index) }
+    for (index, change) in changes.enumerated() { layout.encode(change, memory.bytes + 64 * index) }
     return guest("kevent", descriptor, memory.word, changes.count, 0, 0, 0)
   }
 
   /// What is told within `milliseconds`.
   func events(_ capacity: Int = 8, within milliseconds: Int = 0, _ changes: ForeignEvent...) -> [ForeignEvent] {
     let memory = Memory(64 * max(changes.count, 1))
-    for (index, change) in changes.enumerated() { memory.set(change, 64 * index) }
+    for (index, change) in changes.enumerated() { layout.encode(change, memory.bytes + 64 * index) }
     let output = Memory(64 * capacity)
     let limit = Memory(16)
     limit.set(Int64(milliseconds / 1000), 0)
@@ -38,7 +39,7 @@ private final class Queue {
     let count = guest(
       "kevent", descriptor, memory.word, changes.count, output.word, capacity, limit.word
     ).result
-    return (0..<max(count, 0)).map { output.get(64 * $0) }
+    return (0..<max(count, 0)).map { layout.decode(output.bytes + 64 * $0) }
   }
 }
 
@@ -374,7 +375,7 @@ private final class Queue {
     outer.change(Queue.event(inner.descriptor, -1, 1))
     #expect(outer.events().isEmpty)
     let change = Memory(64)
-    change.set(Queue.event(1, -11, 0, 0x0100_0000), 0)
+    inner.layout.encode(Queue.event(1, -11, 0, 0x0100_0000), change.bytes)
     #expect(guest("kevent", name, change.word, 1, 0, 0, 0) == .value(0))
     #expect(outer.events(4, within: 1000).count == 1)
     #expect(inner.events().count == 1)
@@ -398,5 +399,44 @@ private final class Queue {
       #expect(guest("fcntl", high, 1, 0) == guest.errno("EBADF"))
       #expect(queue.events(4, within: 1000).count == 1)
     }
+  }
+}
+
+/// Filters, layouts and units by another system's table.
+@Suite struct EventsByTableTests {
+  @Test func layoutsOfBothSizes() throws {
+    let table = Guest.freeBSD.table
+    let long = try #require(EventLayout(table, size: 64))
+    let short = try #require(EventLayout(table, size: 32))
+    #expect(long.ext?.offset == 32 && short.ext == nil)
+    #expect(EventLayout(table, size: 24) == nil)
+    let memory = Memory(64)
+    let event = ForeignEvent(
+      ident: 7, filter: -4, flags: 0x8021, fflags: 0x8000_0000, data: -2, udata: 99, ext: (1, 2, 3, 4))
+    long.encode(event, memory.bytes)
+    #expect(memory.get(0, as: UInt64.self) == 7)
+    #expect(memory.get(8, as: Int16.self) == -4)
+    #expect(memory.get(10, as: UInt16.self) == 0x8021)
+    #expect(memory.get(12, as: UInt32.self) == 0x8000_0000)
+    #expect(memory.get(16, as: Int64.self) == -2)
+    #expect(memory.get(24, as: UInt64.self) == 99)
+    #expect(memory.get(56, as: UInt64.self) == 4)
+    let read = long.decode(memory.bytes)
+    #expect(read.filter == -4 && read.flags == 0x8021 && read.data == -2 && read.ext.3 == 4)
+    memory.set(UInt64(5), 32)
+    short.encode(event, memory.bytes)
+    #expect(memory.get(32, as: UInt64.self) == 5)
+    #expect(short.decode(memory.bytes).ext.0 == 0)
+  }
+
+  @Test func filtersByTheTablesNumbers() {
+    let freeBSD = Guest.freeBSD.table
+    #expect(freeBSD.eventFilter(-1) == .EVFILT_READ)
+    #expect(freeBSD.eventFilter(-8) == .EVFILT_PROCDESC)
+    #expect(freeBSD.eventFilter(-11) == .EVFILT_USER)
+    #expect(freeBSD.eventFilter(0) == nil && freeBSD.eventFilter(-16) == nil && freeBSD.eventFilter(1) == nil)
+    #expect(freeBSD.constant(.EV_HUP) == nil && freeBSD[.EV_HUP] == 0)
+    #expect(freeBSD[.EV_KEEPUDATA] == 0x200 && freeBSD[.NOTE_USECONDS] == 4)
+    #expect(freeBSD.eventSystemFlags == 0xf000)
   }
 }

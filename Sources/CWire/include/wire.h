@@ -116,6 +116,9 @@ struct persona_plan {
 #define PERSONA_TABLE_VERSION 2
 #define PERSONA_MAX_ARGUMENTS 8
 
+/// The value of a constant that the personality does not have.
+#define PERSONA_NO_CONSTANT INT64_MIN
+
 /// Register numbers in the order of Linux's struct sigcontext (arch/x86 uapi), as `gregs` index.
 enum persona_register {
     PERSONA_R8 = 0, PERSONA_R9, PERSONA_R10, PERSONA_R11, PERSONA_R12, PERSONA_R13, PERSONA_R14,
@@ -185,6 +188,7 @@ struct persona_table {
     struct persona_pool signal_default;   ///< uint8_t, enum persona_signal_default, by foreign signal
     struct persona_pool well_known;       ///< uint16_t, index of maps/structs handlers use, by WellKnown
     struct persona_pool layouts;          ///< persona_layout, by FieldName
+    struct persona_pool constants;        ///< int64_t by ConstantName, or PERSONA_NO_CONSTANT
     uint32_t errno_unsupported;           ///< the personality's own ENOSYS
     uint32_t name;                        ///< string: personality's name
     uint32_t release;                     ///< numeric release, as the OS counts it (FreeBSD: __FreeBSD_version)

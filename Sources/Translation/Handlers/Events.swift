@@ -1,12 +1,14 @@
 import CEngine
 import CWire
 
-/// kqueue(2), and kqueuex(2) with flags (KQUEUE_CLOEXEC 1).
+/// kqueue(2), and kqueue1 or kqueuex with flags that the table maps to O_CLOEXEC and O_NONBLOCK.
 func kqueue(_ call: inout Call) -> Int {
   let flags = call.row.pointee.operand_count > 0 ? call.uint32(0) : 0
-  if flags & ~1 != 0 { return call.error(EINVAL) }
-  let descriptor = call.hostNow(__NR_epoll_create1, flags & 1 != 0 ? 0o2000000 : 0)
+  let (closeOnExec, nonblocking): (UInt32, UInt32) = (0o2000000, 0o4000)
+  if flags & ~(closeOnExec | nonblocking) != 0 { return call.error(EINVAL) }
+  let descriptor = call.hostNow(__NR_epoll_create1, Int(flags & closeOnExec))
   if descriptor < 0 { return descriptor }
+  if flags & nonblocking != 0 { _ = call.hostNow(__NR_fcntl, descriptor, 4, Int(nonblocking)) }  // F_SETFL
   call.lockEvents()
   defer { call.unlockEvents() }
   if call.events == nil {
@@ -37,15 +39,17 @@ func kqueue(_ call: inout Call) -> Int {
   return descriptor
 }
 
-/// kevent(2).
-func kevent(_ call: inout Call) -> Int { call.changeAndWait(eventSize: 64) }
-
-/// kevent(2) of FreeBSD 11 and earlier, whose struct kevent has no `ext`.
-func keventLegacy(_ call: inout Call) -> Int { call.changeAndWait(eventSize: 32) }
+/// kevent(2). Each OS's own call says how large its struct kevent is; a further operand 1 tells that entries
+/// without a filter are passed over.
+func kevent(_ call: inout Call) -> Int {
+  let size = Int(call.table.argument(call.row, 1).pointee.element_size)
+  guard let layout = EventLayout(call.table, size: size) else { return call.error(ENOSYS) }
+  return call.changeAndWait(layout)
+}
 
 extension Call {
   /// kern_kevent: the changes first; their errors fill the event list; only without any it waits.
-  fileprivate func changeAndWait(eventSize: Int) -> Int {
+  fileprivate func changeAndWait(_ layout: EventLayout) -> Int {
     let changes = Int(int32(2))
     let capacity = Int(int32(4))
     var limit: Timespec?
@@ -63,27 +67,28 @@ extension Call {
       unlockEvents()
       return error(EINVAL)
     }
+    let passesOver = row.pointee.operand_count > 6 && int32(6) == 1
     var told = 0
     var refusal = 0
     var index = 0
     while index < changes, refusal == 0 {
       var change = ForeignEvent()
-      guard readEvent(&change, address(1) &+ UInt64(index * eventSize), eventSize) else {
+      guard readEvent(&change, address(1) &+ UInt64(index * layout.size), layout) else {
         refusal = error(EFAULT)
         break
       }
       index += 1
-      if change.filter == 0 { continue }
-      change.flags &= ~EventFlag.system
+      if passesOver, change.filter == 0 { continue }
+      change.flags &= ~table.eventSystemFlags
       let result = register(queue, change)
-      guard result < 0 || change.flags & EventFlag.receipt != 0 else { continue }
+      guard result < 0 || change.flags & table[.EV_RECEIPT] != 0 else { continue }
       if told >= capacity {
         if result < 0 { refusal = result }
         break
       }
-      change.flags = EventFlag.error
+      change.flags = table[.EV_ERROR]
       change.data = result < 0 ? Int64(errno(of: result) ?? 0) : 0
-      _ = writeEvent(change, address(3) &+ UInt64(told * eventSize), eventSize)
+      _ = writeEvent(change, address(3) &+ UInt64(told * layout.size), layout)
       told += 1
     }
     unlockEvents()
@@ -91,15 +96,24 @@ extension Call {
     if told > 0 { return told }
     if capacity == 0 { return 0 }
     if let limit, !limit.isInterval { return error(EINVAL) }
-    return wait(int32(0), capacity, limit, eventSize)
+    return wait(int32(0), capacity, limit, layout)
   }
 
-  private func readEvent(_ event: inout ForeignEvent, _ address: UInt64, _ size: Int) -> Bool {
-    withUnsafeMutablePointer(to: &event) { copyIn($0, address, size) }
+  private func readEvent(_ event: inout ForeignEvent, _ address: UInt64, _ layout: EventLayout) -> Bool {
+    var buffer: InlineArray<16, UInt64> = InlineArray(repeating: 0)
+    return withUnsafeMutableBytes(of: &buffer) {
+      guard copyIn($0.baseAddress!, address, layout.size) else { return false }
+      event = layout.decode($0.baseAddress!)
+      return true
+    }
   }
 
-  private func writeEvent(_ event: ForeignEvent, _ address: UInt64, _ size: Int) -> Bool {
-    withUnsafePointer(to: event) { copyOut(address, $0, size) }
+  private func writeEvent(_ event: ForeignEvent, _ address: UInt64, _ layout: EventLayout) -> Bool {
+    var buffer: InlineArray<16, UInt64> = InlineArray(repeating: 0)
+    return withUnsafeMutableBytes(of: &buffer) {
+      layout.encode(event, $0.baseAddress!)
+      return copyOut(address, $0.baseAddress!, layout.size)
+    }
   }
 
   // MARK: Waiting
@@ -108,9 +122,9 @@ extension Call {
   private var batch: Int { 256 }
 
   /// kqueue_scan: waits for the first event and tells what else has happened by then.
-  private func wait(_ descriptor: Int32, _ capacity: Int, _ limit: Timespec?, _ eventSize: Int) -> Int {
+  private func wait(_ descriptor: Int32, _ capacity: Int, _ limit: Timespec?, _ layout: EventLayout) -> Int {
     let count = min(capacity, batch)
-    guard let ready = scratch(12 * count), let told = scratch(eventSize * count) else {
+    guard let ready = scratch(12 * count), let told = scratch(layout.size * count) else {
       return error(ENOMEM)
     }
     var remaining = limit
@@ -126,10 +140,10 @@ extension Call {
         return error(EBADF)
       }
       if isInterrupted, queue.pointee.hasSignals { activateSignals(queue) }
-      let filled = collect(queue, ready, found, told, count, eventSize)
+      let filled = collect(queue, ready, found, told, count, layout)
       unlockEvents()
       if filled > 0 {
-        return copyOut(address(3), told, filled * eventSize) ? filled : error(EFAULT)
+        return copyOut(address(3), told, filled * layout.size) ? filled : error(EFAULT)
       }
       if isInterrupted { return interruption }
       guard let limit else { continue }
@@ -171,9 +185,9 @@ extension Call {
   /// Makes events of what epoll and the engine know; how many.
   private func collect(
     _ queue: QueuePointer, _ ready: UnsafeMutableRawPointer, _ found: Int,
-    _ told: UnsafeMutableRawPointer, _ capacity: Int, _ eventSize: Int
+    _ told: UnsafeMutableRawPointer, _ capacity: Int, _ layout: EventLayout
   ) -> Int {
-    var output = EventOutput(memory: told, capacity: capacity, eventSize: eventSize)
+    var output = EventOutput(memory: told, capacity: capacity, layout: layout)
     let canWrite = tell(queue, ready, max(found, 0), &output)
     if canWrite, !output.isFull {
       let writable = hostNow(
@@ -203,22 +217,5 @@ extension Call {
       }
     }
     return canWrite
-  }
-}
-
-/// Events on their way to the guest.
-struct EventOutput {
-  let memory: UnsafeMutableRawPointer
-  let capacity: Int
-  let eventSize: Int
-  var count = 0
-
-  var isFull: Bool { count == capacity }
-
-  mutating func append(_ event: ForeignEvent) {
-    withUnsafePointer(to: event) {
-      (memory + count * eventSize).copyMemory(from: $0, byteCount: eventSize)
-    }
-    count += 1
   }
 }

@@ -1,37 +1,38 @@
 import CEngine
 import CWire
+import Wire
 
 // What an entry of kevent(2)'s change list does (kqueue_register), under `event_lock`.
 extension Call {
   /// 0 or -errno.
   func register(_ queue: QueuePointer, _ change: ForeignEvent) -> Int {
-    guard change.filter < 0, change.filter >= -15 else { return error(EINVAL) }
-    guard let knote = knote(queue, change.ident, change.filter) else {
-      if change.flags & EventFlag.add == 0 {
-        if EventFilter.isDescriptor(change.filter) {
+    guard let filter = table.eventFilter(change.filter) else { return error(EINVAL) }
+    guard let knote = knote(queue, change.ident, filter) else {
+      if change.flags & table[.EV_ADD] == 0 {
+        if isDescriptor(filter) {
           let flags = hostNow(__NR_fcntl, Int(Int32(truncatingIfNeeded: change.ident)), 1)  // F_GETFD
           if flags < 0 { return flags }
         }
         return error(ENOENT)
       }
-      return attach(queue, change)
+      return attach(queue, filter, change)
     }
-    if change.flags & EventFlag.delete != 0 {
+    if change.flags & table[.EV_DELETE] != 0 {
       drop(queue, knote)
       return 0
     }
-    if change.flags & EventFlag.keepUdata == 0 { knote.pointee.event.udata = change.udata }
+    if change.flags & table[.EV_KEEPUDATA] == 0 { knote.pointee.event.udata = change.udata }
     let touched = touch(queue, knote, change)
     if touched < 0 { return touched }
-    if change.flags & EventFlag.disable != 0, change.flags & EventFlag.enable == 0 {
+    if change.flags & table[.EV_DISABLE] != 0, change.flags & table[.EV_ENABLE] == 0 {
       knote.pointee.isDisabled = true
       deactivate(queue, knote)
-    } else if change.flags & EventFlag.enable != 0 {
+    } else if change.flags & table[.EV_ENABLE] != 0 {
       knote.pointee.isDisabled = false
     }
-    if change.flags & EventFlag.forceOneshot != 0 {
-      knote.pointee.event.flags |= EventFlag.oneshot
-      knote.pointee.state |= knote.pointee.event.filter == EventFilter.user ? 1 : 0
+    if change.flags & table[.EV_FORCEONESHOT] != 0 {
+      knote.pointee.event.flags |= table[.EV_ONESHOT]
+      knote.pointee.state |= knote.pointee.filter == .EVFILT_USER ? 1 : 0
     }
     return evaluateAgain(queue, knote)
   }
@@ -47,23 +48,23 @@ extension Call {
       isArmed = watch.pointee.mask != before
     }
     if knote.pointee.isDisabled || isArmed { return 0 }
-    if isTold(byEpoll: knote), knote.pointee.event.flags & EventFlag.clear == 0 { return 0 }
+    if isTold(byEpoll: knote), knote.pointee.event.flags & table[.EV_CLEAR] == 0 { return 0 }
     if isPending(knote) { activate(queue, knote) }
     return 0
   }
 
   private func touch(_ queue: QueuePointer, _ knote: KnotePointer, _ change: ForeignEvent) -> Int {
-    switch change.filter {
-    case EventFilter.user: touchUser(queue, knote, change)
-    case EventFilter.timer:
-      if change.flags & EventFlag.add != 0 {
+    switch knote.pointee.filter {
+    case .EVFILT_USER: touchUser(queue, knote, change)
+    case .EVFILT_TIMER:
+      if change.flags & table[.EV_ADD] != 0 {
         deactivate(queue, knote)
         knote.pointee.event.data = 0
         knote.pointee.askedFlags = change.fflags
         knote.pointee.askedData = change.data
         return startTimer(knote)
       }
-    case EventFilter.signal: knote.pointee.askedFlags = change.fflags
+    case .EVFILT_SIGNAL: knote.pointee.askedFlags = change.fflags
     default:
       knote.pointee.askedFlags = change.fflags
       knote.pointee.askedData = change.data
@@ -73,16 +74,16 @@ extension Call {
 
   /// filt_usertouch.
   private func touchUser(_ queue: QueuePointer, _ knote: KnotePointer, _ change: ForeignEvent) {
-    if change.fflags & 0x0100_0000 != 0 { knote.pointee.state = 1 }  // NOTE_TRIGGER
-    let flags = change.fflags & 0x00ff_ffff
-    switch change.fflags & 0xc000_0000 {
-    case 0x4000_0000: knote.pointee.askedFlags &= flags  // NOTE_FFAND
-    case 0x8000_0000: knote.pointee.askedFlags |= flags  // NOTE_FFOR
-    case 0xc000_0000: knote.pointee.askedFlags = flags  // NOTE_FFCOPY
+    if change.fflags & table[.NOTE_TRIGGER] != 0 { knote.pointee.state = 1 }
+    let flags = change.fflags & 0x00ff_ffff  // NOTE_FFLAGSMASK
+    switch change.fflags & (table[.NOTE_FFAND] | table[.NOTE_FFOR]) {
+    case table[.NOTE_FFCOPY]: knote.pointee.askedFlags = flags
+    case table[.NOTE_FFAND]: knote.pointee.askedFlags &= flags
+    case table[.NOTE_FFOR]: knote.pointee.askedFlags |= flags
     default: break
     }
     knote.pointee.askedData = change.data
-    if change.flags & EventFlag.clear != 0 {
+    if change.flags & table[.EV_CLEAR] != 0 {
       knote.pointee.state = 0
       deactivate(queue, knote)
     }
@@ -90,22 +91,23 @@ extension Call {
 
   // MARK: New knotes
 
-  private func attach(_ queue: QueuePointer, _ change: ForeignEvent) -> Int {
-    guard let knote = newKnote(queue, change) else { return error(ENOMEM) }
+  private func attach(_ queue: QueuePointer, _ filter: ConstantName, _ change: ForeignEvent) -> Int {
+    guard let knote = newKnote(queue, filter, change) else { return error(ENOMEM) }
     knote.pointee.isDisabled =
-      change.flags & EventFlag.disable != 0 && change.flags & EventFlag.enable == 0
+      change.flags & table[.EV_DISABLE] != 0 && change.flags & table[.EV_ENABLE] == 0
     let result: Int
-    switch change.filter {
-    case EventFilter.read, EventFilter.write: result = attachDescriptor(queue, knote)
-    case EventFilter.timer: result = attachTimer(queue, knote)
-    case EventFilter.user: result = prepareWake(queue)
-    case EventFilter.signal: result = attachSignal(queue, knote)
-    case EventFilter.process: result = attachProcess(queue, knote)
-    case EventFilter.processDescriptor: result = attachProcessDescriptor(queue, knote)
-    case EventFilter.vnode: result = attachFile(queue, knote)
-    case EventFilter.aio, EventFilter.lio: result = error(EPERM)  // filt_aioattach: only aio_* may
-    case EventFilter.sendfile: result = error(EPERM)
-    default: result = error(EOPNOTSUPP)  // FS, EMPTY, JAIL
+    switch filter {
+    case .EVFILT_READ, .EVFILT_WRITE: result = attachDescriptor(queue, knote)
+    case .EVFILT_EXCEPT: result = attachException(queue, knote)
+    case .EVFILT_TIMER: result = attachTimer(queue, knote)
+    case .EVFILT_USER: result = prepareWake(queue)
+    case .EVFILT_SIGNAL: result = attachSignal(queue, knote)
+    case .EVFILT_PROC: result = attachProcess(queue, knote)
+    case .EVFILT_PROCDESC: result = attachProcessDescriptor(queue, knote)
+    case .EVFILT_VNODE: result = attachFile(queue, knote)
+    case .EVFILT_AIO, .EVFILT_LIO: result = error(EPERM)  // filt_aioattach: only aio_* may
+    case .EVFILT_SENDFILE: result = error(EPERM)
+    default: result = error(EOPNOTSUPP)  // FS, EMPTY, DEVICE, JAIL
     }
     if result < 0 { drop(queue, knote) }
     return result
@@ -115,7 +117,7 @@ extension Call {
   private func attachDescriptor(_ queue: QueuePointer, _ knote: KnotePointer) -> Int {
     guard knote.pointee.event.ident <= UInt64(Int32.max) else { return error(EBADF) }
     let descriptor = Int32(knote.pointee.event.ident)
-    let isWriter = knote.pointee.event.filter == EventFilter.write
+    let isWriter = knote.pointee.filter == .EVFILT_WRITE
     if isWriter {
       let result = prepareWriters(queue)
       if result < 0 { return result }
@@ -128,6 +130,16 @@ extension Call {
       return min(hostNow(__NR_fcntl, Int(descriptor), 1), 0)
     }
     return result
+  }
+
+  /// EVFILT_EXCEPT: a socket's urgent data.
+  private func attachException(_ queue: QueuePointer, _ knote: KnotePointer) -> Int {
+    guard knote.pointee.event.ident <= UInt64(Int32.max) else { return error(EBADF) }
+    let descriptor = Int32(knote.pointee.event.ident)
+    guard let status = fileStatus(descriptor) else { return error(EBADF) }
+    if !status.isSocket { return error(EOPNOTSUPP) }
+    guard let watch = newWatch(queue, knote, descriptor) else { return error(ENOMEM) }
+    return synchronize(queue, watch)
   }
 
   /// A number of the engine's own for a descriptor, with its own place in the set.
@@ -165,61 +177,21 @@ extension Call {
     let result = prepareWake(queue)
     if result < 0 { return result }
     if isPending(knote) { activate(queue, knote) }
-    if knote.pointee.event.filter == EventFilter.read {
-      // IN_MODIFY tells when there may be more to read.
-      return attachHelper(queue, knote, inotify(descriptor, 0x2))
+    if knote.pointee.filter == .EVFILT_READ {
+      // A modification tells when there may be more to read.
+      return attachHelper(queue, knote, inotify(descriptor, Inotify.modify))
     }
     return 0
   }
 
-  /// EVFILT_TIMER (filt_timerattach): a timerfd.
-  private func attachTimer(_ queue: QueuePointer, _ knote: KnotePointer) -> Int {
-    let isAbsolute = knote.pointee.askedFlags & 0x10 != 0  // NOTE_ABSTIME
-    let clock = isAbsolute ? LinuxClock.realtime : LinuxClock.monotonic
-    if !isAbsolute { knote.pointee.event.flags |= EventFlag.clear }
-    let descriptor = hidden(hostNow(__NR_timerfd_create, clock, 0o2004000))  // TFD_CLOEXEC|TFD_NONBLOCK
-    let result = attachHelper(queue, knote, descriptor)
-    return result < 0 ? result : startTimer(knote)
-  }
-
-  /// filt_timervalidate, filt_timerstart.
-  private func startTimer(_ knote: KnotePointer) -> Int {
-    let isOneshot = knote.pointee.event.flags & EventFlag.oneshot != 0
-    let flags = knote.pointee.askedFlags
-    if knote.pointee.askedData < 0 || flags & ~0x1f != 0 { return error(EINVAL) }
-    if knote.pointee.askedData == 0, !isOneshot { knote.pointee.askedData = 1 }
-    let perSecond: Int64
-    switch flags & 0xf {
-    case 1: perSecond = 1  // NOTE_SECONDS
-    case 0, 2: perSecond = 1000  // NOTE_MSECONDS
-    case 4: perSecond = 1_000_000  // NOTE_USECONDS
-    case 8: perSecond = 1_000_000_000  // NOTE_NSECONDS
-    default: return error(EINVAL)
-    }
-    let data = knote.pointee.askedData
-    var value = Timespec(
-      seconds: min(data / perSecond, Int64(1) << 40),
-      nanoseconds: data % perSecond * (1_000_000_000 / perSecond))
-    if value.isZero { value.nanoseconds = 1 }
-    let isAbsolute = flags & 0x10 != 0
-    let interval = isOneshot || isAbsolute ? Timespec() : value
-    var setting: InlineArray<2, Timespec> = [interval, value]
-    guard let watch = knote.pointee.watch else { return error(EINVAL) }
-    return withUnsafeMutablePointer(to: &setting) {
-      hostNow(
-        __NR_timerfd_settime, Int(watch.pointee.descriptor), isAbsolute ? 1 : 0, Int(bitPattern: $0))
-    }
-  }
-
   /// EVFILT_PROC (filt_procattach): a pid descriptor tells of the exit and nothing else.
   private func attachProcess(_ queue: QueuePointer, _ knote: KnotePointer) -> Int {
-    if knote.pointee.askedFlags & 0x6000_0001 != 0 {  // NOTE_FORK, NOTE_EXEC, NOTE_TRACK
-      return error(EOPNOTSUPP)
-    }
+    let unknown = table[.NOTE_FORK] | table[.NOTE_EXEC] | table[.NOTE_TRACK]
+    if knote.pointee.askedFlags & unknown != 0 { return error(EOPNOTSUPP) }
     guard knote.pointee.event.ident > 0, knote.pointee.event.ident <= UInt64(Int32.max) else {
       return error(ESRCH)
     }
-    knote.pointee.event.flags |= EventFlag.clear
+    knote.pointee.event.flags |= table[.EV_CLEAR]
     let descriptor = hidden(hostNow(__NR_pidfd_open, Int(knote.pointee.event.ident), 0))
     return descriptor == error(EINVAL) ? error(ESRCH) : attachHelper(queue, knote, descriptor)
   }
@@ -234,7 +206,7 @@ extension Call {
       let flags = hostNow(__NR_fcntl, Int(descriptor), 1)
       return flags < 0 ? flags : error(EINVAL)
     }
-    knote.pointee.event.flags |= EventFlag.clear
+    knote.pointee.event.flags |= table[.EV_CLEAR]
     return attachSecondName(queue, knote, descriptor)
   }
 
@@ -248,16 +220,18 @@ extension Call {
     knote.pointee.links = status.links
     let asked = knote.pointee.askedFlags
     var mask: UInt32 = 0
-    if asked & 0x0006 != 0 { mask |= 0x3c2 }  // WRITE, EXTEND: modify, create, delete, moved in a directory
-    if asked & 0x0019 != 0 { mask |= 0x4 }  // DELETE, ATTRIB, LINK: IN_ATTRIB
-    if asked & 0x0010 != 0 { mask |= 0x3c0 }
-    if asked & 0x0001 != 0 { mask |= 0x400 }  // IN_DELETE_SELF
-    if asked & 0x0020 != 0 { mask |= 0x800 }  // IN_MOVE_SELF
-    if asked & 0x0080 != 0 { mask |= 0x20 }
-    if asked & 0x0100 != 0 { mask |= 0x10 }
-    if asked & 0x0200 != 0 { mask |= 0x8 }
-    if asked & 0x0400 != 0 { mask |= 0x1 }
-    if mask == 0 { mask = 0x2000 }  // IN_UNMOUNT, which comes anyway
+    let content = table[.NOTE_WRITE] | table[.NOTE_EXTEND] | table[.NOTE_TRUNCATE]
+    if asked & content != 0 { mask |= Inotify.modify | Inotify.entries }
+    let metadata = table[.NOTE_DELETE] | table[.NOTE_ATTRIB] | table[.NOTE_LINK]
+    if asked & metadata != 0 { mask |= Inotify.attributes }
+    if asked & table[.NOTE_LINK] != 0 { mask |= Inotify.entries }
+    if asked & table[.NOTE_DELETE] != 0 { mask |= Inotify.deleteSelf }
+    if asked & table[.NOTE_RENAME] != 0 { mask |= Inotify.moveSelf }
+    if asked & table[.NOTE_OPEN] != 0 { mask |= Inotify.open }
+    if asked & table[.NOTE_CLOSE] != 0 { mask |= Inotify.close }
+    if asked & table[.NOTE_CLOSE_WRITE] != 0 { mask |= Inotify.closeWrite }
+    if asked & table[.NOTE_READ] != 0 { mask |= Inotify.access }
+    if mask == 0 { mask = Inotify.unmount }  // which comes anyway
     return attachHelper(queue, knote, inotify(descriptor, mask))
   }
 

@@ -1,5 +1,6 @@
 import CEngine
 import CWire
+import Wire
 
 /// Forgets what queues have of a descriptor that is about to be closed (knote_fdclose). Linux would keep
 /// watching a file that has another descriptor, and tell of it under the closed one's number.
@@ -66,10 +67,11 @@ extension Call {
   fileprivate func dropKnotes(_ queue: QueuePointer, _ descriptor: Int32) {
     guard descriptor >= 0 else { return }
     let ident = UInt64(descriptor)
-    if let knote = knote(queue, ident, EventFilter.read) { drop(queue, knote) }
-    if let knote = knote(queue, ident, EventFilter.write) { drop(queue, knote) }
-    if let knote = knote(queue, ident, EventFilter.vnode) { drop(queue, knote) }
-    if let knote = knote(queue, ident, EventFilter.processDescriptor) { drop(queue, knote) }
+    if let knote = knote(queue, ident, .EVFILT_READ) { drop(queue, knote) }
+    if let knote = knote(queue, ident, .EVFILT_WRITE) { drop(queue, knote) }
+    if let knote = knote(queue, ident, .EVFILT_VNODE) { drop(queue, knote) }
+    if let knote = knote(queue, ident, .EVFILT_PROCDESC) { drop(queue, knote) }
+    if let knote = knote(queue, ident, .EVFILT_EXCEPT) { drop(queue, knote) }
   }
 
   /// The descriptor by which the engine knows a queue goes away: another one takes its place, or the
@@ -171,7 +173,7 @@ extension Call {
         var knote = queue.pointee.knotes[slot]
         while let current = knote {
           knote = current.pointee.next
-          if EventFilter.isDescriptor(current.pointee.event.filter) {
+          if isDescriptor(current.pointee.filter) {
             consider(Int(Int32(truncatingIfNeeded: current.pointee.event.ident)))
           }
         }

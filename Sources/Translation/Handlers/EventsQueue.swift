@@ -1,67 +1,21 @@
 import CEngine
 import CWire
+import Wire
 
 // The engine's side of kqueue(2). The guest's kqueue descriptor is a Linux epoll descriptor, so that it can
-// be polled, waited for and nested; what FreeBSD keeps in knotes lies here, in the process's memory, under
+// be polled, waited for and nested; what a BSD keeps in knotes lies here, in the process's memory, under
 // `event_lock`. Facts: sys/event.h, kern/kern_event.c.
+// Filters, flags and notes are called by the names that the tables give their numbers (ConstantName).
 
 typealias QueuePointer = UnsafeMutablePointer<EventQueue>
 typealias KnotePointer = UnsafeMutablePointer<Knote>
 typealias WatchPointer = UnsafeMutablePointer<Watch>
 typealias EventsPointer = UnsafeMutablePointer<ProcessEvents>
 
-/// struct kevent of FreeBSD 12 and later, 64 bytes; the older one ends before `ext`.
-struct ForeignEvent: BitwiseCopyable {
-  var ident: UInt64 = 0
-  var filter: Int16 = 0
-  var flags: UInt16 = 0
-  var fflags: UInt32 = 0
-  var data: Int64 = 0
-  var udata: UInt64 = 0
-  var ext: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-}
-
-/// sys/event.h EVFILT_*.
-enum EventFilter {
-  static let read: Int16 = -1
-  static let write: Int16 = -2
-  static let aio: Int16 = -3
-  static let vnode: Int16 = -4
-  static let process: Int16 = -5
-  static let signal: Int16 = -6
-  static let timer: Int16 = -7
-  static let processDescriptor: Int16 = -8
-  static let fileSystem: Int16 = -9
-  static let lio: Int16 = -10
-  static let user: Int16 = -11
-  static let sendfile: Int16 = -12
-  static let empty: Int16 = -13
-
-  static func isDescriptor(_ filter: Int16) -> Bool {
-    filter == read || filter == write || filter == empty || filter == vnode || filter == processDescriptor
-  }
-}
-
-/// sys/event.h EV_*.
-enum EventFlag {
-  static let add: UInt16 = 0x0001
-  static let delete: UInt16 = 0x0002
-  static let enable: UInt16 = 0x0004
-  static let disable: UInt16 = 0x0008
-  static let oneshot: UInt16 = 0x0010
-  static let clear: UInt16 = 0x0020
-  static let receipt: UInt16 = 0x0040
-  static let dispatch: UInt16 = 0x0080
-  static let forceOneshot: UInt16 = 0x0100
-  static let keepUdata: UInt16 = 0x0200
-  static let system: UInt16 = 0xf000
-  static let eof: UInt16 = 0x8000
-  static let error: UInt16 = 0x4000
-}
-
 /// One event that a queue looks for.
 struct Knote {
   var next: KnotePointer?
+  var filter: ConstantName
   var event: ForeignEvent
   /// The filter flags and data that the guest asked with (kn_sfflags, kn_sdata).
   var askedFlags: UInt32
@@ -132,11 +86,27 @@ struct ProcessEvents {
 /// Linux's poll and epoll bits (uapi linux/eventpoll.h), which agree.
 enum Readiness {
   static let input: UInt32 = 0x001
+  static let urgent: UInt32 = 0x002
   static let output: UInt32 = 0x004
   static let error: UInt32 = 0x008
   static let hangUp: UInt32 = 0x010
   static let readHangUp: UInt32 = 0x2000
   static let edge: UInt32 = 1 << 31
+}
+
+/// inotify's bits (uapi linux/inotify.h).
+enum Inotify {
+  static let access: UInt32 = 0x1
+  static let modify: UInt32 = 0x2
+  static let attributes: UInt32 = 0x4
+  static let closeWrite: UInt32 = 0x8
+  static let close: UInt32 = 0x10
+  static let open: UInt32 = 0x20
+  /// A directory's entries: moved in and out, created, deleted.
+  static let entries: UInt32 = 0x3c0
+  static let deleteSelf: UInt32 = 0x400
+  static let moveSelf: UInt32 = 0x800
+  static let unmount: UInt32 = 0x2000
 }
 
 /// The serials of the descriptors that belong to no watch.
@@ -179,7 +149,7 @@ extension Call {
     return hostNow(__NR_kcmp, pid, pid, 0, Int(one), Int(other)) == 0
   }
 
-  /// Moves a descriptor of the engine's out of the guest's sight: FreeBSD would not have it.
+  /// Moves a descriptor of the engine's out of the guest's sight: its own OS would not have it.
   func hidden(_ descriptor: Int) -> Int {
     if descriptor < 0 { return descriptor }
     var limits: InlineArray<2, UInt64> = [1024, 1024]
@@ -232,9 +202,10 @@ extension Call {
     if knote.pointee.isDisabled { return 0 }
     if watch.pointee.isHelper, !watch.pointee.isSecondName { return Readiness.input }
     var mask = Readiness.input
-    if knote.pointee.event.filter == EventFilter.read { mask |= Readiness.readHangUp }
-    if knote.pointee.event.filter == EventFilter.write { mask = Readiness.output }
-    let isEdge = knote.pointee.event.flags & EventFlag.clear != 0 || watch.pointee.isParked
+    if knote.pointee.filter == .EVFILT_EXCEPT { mask = Readiness.urgent }
+    if knote.pointee.filter == .EVFILT_READ { mask |= Readiness.readHangUp }
+    if knote.pointee.filter == .EVFILT_WRITE { mask = Readiness.output }
+    let isEdge = knote.pointee.event.flags & table[.EV_CLEAR] != 0 || watch.pointee.isParked
     return isEdge ? mask | Readiness.edge : mask
   }
 

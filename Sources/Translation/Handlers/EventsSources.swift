@@ -1,9 +1,55 @@
 import CEngine
 import CWire
+import Wire
 
 // Timers, processes, files and signals as sources of events, under `event_lock`.
 extension Call {
   // MARK: EVFILT_TIMER
+
+  /// EVFILT_TIMER (filt_timerattach): a timerfd.
+  func attachTimer(_ queue: QueuePointer, _ knote: KnotePointer) -> Int {
+    let isAbsolute = knote.pointee.askedFlags & table[.NOTE_ABSTIME] != 0
+    let clock = isAbsolute ? LinuxClock.realtime : LinuxClock.monotonic
+    if !isAbsolute { knote.pointee.event.flags |= table[.EV_CLEAR] }
+    let descriptor = hidden(hostNow(__NR_timerfd_create, clock, 0o2004000))  // TFD_CLOEXEC|TFD_NONBLOCK
+    let result = attachHelper(queue, knote, descriptor)
+    return result < 0 ? result : startTimer(knote)
+  }
+
+  /// filt_timervalidate, filt_timerstart.
+  func startTimer(_ knote: KnotePointer) -> Int {
+    let isOneshot = knote.pointee.event.flags & table[.EV_ONESHOT] != 0
+    let flags = knote.pointee.askedFlags
+    if knote.pointee.askedData < 0 { return error(EINVAL) }
+    if knote.pointee.askedData == 0, !isOneshot { knote.pointee.askedData = 1 }
+    guard let perSecond = timerUnit(flags & ~table[.NOTE_ABSTIME]) else { return error(EINVAL) }
+    let data = knote.pointee.askedData
+    var value = Timespec(
+      seconds: min(data / perSecond, Int64(1) << 40),
+      nanoseconds: data % perSecond * (1_000_000_000 / perSecond))
+    if value.isZero { value.nanoseconds = 1 }
+    let isAbsolute = flags & table[.NOTE_ABSTIME] != 0
+    let interval = isOneshot || isAbsolute ? Timespec() : value
+    var setting: InlineArray<2, Timespec> = [interval, value]
+    guard let watch = knote.pointee.watch else { return error(EINVAL) }
+    return withUnsafeMutablePointer(to: &setting) {
+      hostNow(
+        __NR_timerfd_settime, Int(watch.pointee.descriptor), isAbsolute ? 1 : 0, Int(bitPattern: $0))
+    }
+  }
+
+  /// How many of a timer's units make a second; nil for what is no unit. Where the personality names no
+  /// units its timers count milliseconds, whatever the flags.
+  private func timerUnit(_ note: UInt32) -> Int64? {
+    if note == 0 || table.constant(.NOTE_SECONDS) == nil { return 1000 }
+    switch note {
+    case table[.NOTE_SECONDS]: return 1
+    case table[.NOTE_MSECONDS]: return 1000
+    case table[.NOTE_USECONDS]: return 1_000_000
+    case table[.NOTE_NSECONDS]: return 1_000_000_000
+    default: return nil
+    }
+  }
 
   /// Adds the expirations that the timerfd has counted.
   func countExpirations(_ watch: WatchPointer, _ knote: KnotePointer) -> Bool {
@@ -20,9 +66,9 @@ extension Call {
   /// The process behind the pid descriptor has ended (filt_proc): data is its wait status.
   func noteExit(_ watch: WatchPointer, _ knote: KnotePointer) -> Bool {
     knote.pointee.event.data = Int64(exitStatus(watch.pointee.descriptor))
-    knote.pointee.event.flags |= EventFlag.eof
-    if knote.pointee.event.filter == EventFilter.process { knote.pointee.event.flags |= EventFlag.oneshot }
-    knote.pointee.event.fflags |= knote.pointee.askedFlags & 0x8000_0000  // NOTE_EXIT
+    knote.pointee.event.flags |= table[.EV_EOF] | table[.EV_NODATA]
+    if knote.pointee.filter == .EVFILT_PROC { knote.pointee.event.flags |= table[.EV_ONESHOT] }
+    knote.pointee.event.fflags |= knote.pointee.askedFlags & table[.NOTE_EXIT]
     return knote.pointee.event.fflags != 0
   }
 
@@ -72,34 +118,37 @@ extension Call {
     }
   }
 
-  /// What happened to a file, in FreeBSD's words. An open file's last name going away is a changed link
+  /// What happened to a file, in the personality's words. An open file's last name going away is a changed link
   /// count for Linux.
   func noteChanges(_ watch: WatchPointer, _ knote: KnotePointer) -> Bool {
     var seen: UInt32 = 0
     drainInotify(watch) { seen |= $0 }
     var notes: UInt32 = 0
     let status = fileStatus(Int32(truncatingIfNeeded: knote.pointee.event.ident))
-    if seen & 0x3c2 != 0 { notes |= 0x0002 }  // NOTE_WRITE
+    if seen & (Inotify.modify | Inotify.entries) != 0 { notes |= table[.NOTE_WRITE] }
     if let status {
-      if seen & 0x2 != 0, status.size > knote.pointee.state { notes |= 0x0004 }  // NOTE_EXTEND
-      if status.links < knote.pointee.links, !status.isDirectory { notes |= 0x0001 }  // NOTE_DELETE
-      if status.links > knote.pointee.links || (status.isDirectory && status.links != knote.pointee.links) {
-        notes |= 0x0010  // NOTE_LINK
+      if seen & Inotify.modify != 0 {
+        if status.size > knote.pointee.state { notes |= table[.NOTE_EXTEND] }
+        if status.size < knote.pointee.state { notes |= table[.NOTE_TRUNCATE] }
       }
-      if seen & 0x4 != 0, status.links == knote.pointee.links { notes |= 0x0008 }  // NOTE_ATTRIB
-      if status.links == 0, status.links != knote.pointee.links { notes |= 0x0001 }
+      if status.links < knote.pointee.links, !status.isDirectory { notes |= table[.NOTE_DELETE] }
+      if status.links > knote.pointee.links || (status.isDirectory && status.links != knote.pointee.links) {
+        notes |= table[.NOTE_LINK]
+      }
+      if seen & Inotify.attributes != 0, status.links == knote.pointee.links { notes |= table[.NOTE_ATTRIB] }
+      if status.links == 0, status.links != knote.pointee.links { notes |= table[.NOTE_DELETE] }
       knote.pointee.state = status.size
       knote.pointee.links = status.links
     }
-    if seen & 0x400 != 0 { notes |= 0x0001 }
-    if seen & 0x800 != 0 { notes |= 0x0020 }  // NOTE_RENAME
-    if seen & 0x2000 != 0 { notes |= 0x0040 }  // NOTE_REVOKE
-    if seen & 0x20 != 0 { notes |= 0x0080 }  // NOTE_OPEN
-    if seen & 0x10 != 0 { notes |= 0x0100 }  // NOTE_CLOSE
-    if seen & 0x8 != 0 { notes |= 0x0200 }  // NOTE_CLOSE_WRITE
-    if seen & 0x1 != 0 { notes |= 0x0400 }  // NOTE_READ
-    knote.pointee.event.fflags |= notes & (knote.pointee.askedFlags | 0x0040)
-    if seen & 0x2000 != 0 { knote.pointee.event.flags |= EventFlag.eof }
+    if seen & Inotify.deleteSelf != 0 { notes |= table[.NOTE_DELETE] }
+    if seen & Inotify.moveSelf != 0 { notes |= table[.NOTE_RENAME] }
+    if seen & Inotify.unmount != 0 { notes |= table[.NOTE_REVOKE] }
+    if seen & Inotify.open != 0 { notes |= table[.NOTE_OPEN] }
+    if seen & Inotify.close != 0 { notes |= table[.NOTE_CLOSE] }
+    if seen & Inotify.closeWrite != 0 { notes |= table[.NOTE_CLOSE_WRITE] }
+    if seen & Inotify.access != 0 { notes |= table[.NOTE_READ] }
+    knote.pointee.event.fflags |= notes & (knote.pointee.askedFlags | table[.NOTE_REVOKE])
+    if seen & Inotify.unmount != 0 { knote.pointee.event.flags |= table[.EV_EOF] }
     return knote.pointee.event.fflags != 0
   }
 
@@ -109,7 +158,7 @@ extension Call {
   /// delivered, but a signalfd tells when it becomes pending; it is never read.
   func attachSignal(_ queue: QueuePointer, _ knote: KnotePointer) -> Int {
     guard let events else { return error(EINVAL) }
-    knote.pointee.event.flags |= EventFlag.clear
+    knote.pointee.event.flags |= table[.EV_CLEAR]
     if events.pointee.signals < 0 {
       let descriptor = newEventDescriptor()
       if descriptor < 0 { return descriptor }
@@ -180,7 +229,7 @@ extension Call {
       var candidate = queue.pointee.knotes[slot]
       while let knote = candidate {
         candidate = knote.pointee.next
-        if knote.pointee.event.filter == EventFilter.signal, countSignals(knote) { activate(queue, knote) }
+        if knote.pointee.filter == .EVFILT_SIGNAL, countSignals(knote) { activate(queue, knote) }
       }
     }
   }

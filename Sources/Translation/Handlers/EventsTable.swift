@@ -1,5 +1,6 @@
 import CEngine
 import CWire
+import Wire
 
 // A queue's hash tables of knotes and watches, under `event_lock`.
 
@@ -11,8 +12,8 @@ func releaseTables(_ queue: QueuePointer) {
 extension Call {
   // MARK: Finding
 
-  private func slot(_ ident: UInt64, _ filter: Int16, _ buckets: Int) -> Int {
-    let mixed = ident ^ ident >> 16 ^ ident >> 32 ^ UInt64(UInt16(bitPattern: filter)) &* 7
+  private func slot(_ ident: UInt64, _ filter: ConstantName, _ buckets: Int) -> Int {
+    let mixed = ident ^ ident >> 16 ^ ident >> 32 ^ UInt64(filter.rawValue) &* 7
     return Int(truncatingIfNeeded: mixed) & (buckets - 1)
   }
 
@@ -28,7 +29,7 @@ extension Call {
     for old in 0..<queue.pointee.buckets {
       while let knote = queue.pointee.knotes[old] {
         queue.pointee.knotes[old] = knote.pointee.next
-        let slot = slot(knote.pointee.event.ident, knote.pointee.event.filter, buckets)
+        let slot = slot(knote.pointee.event.ident, knote.pointee.filter, buckets)
         knote.pointee.next = newKnotes[slot]
         newKnotes[slot] = knote
       }
@@ -46,10 +47,10 @@ extension Call {
     return true
   }
 
-  func knote(_ queue: QueuePointer, _ ident: UInt64, _ filter: Int16) -> KnotePointer? {
+  func knote(_ queue: QueuePointer, _ ident: UInt64, _ filter: ConstantName) -> KnotePointer? {
     var candidate = queue.pointee.knotes[slot(ident, filter, queue.pointee.buckets)]
     while let knote = candidate {
-      if knote.pointee.event.ident == ident, knote.pointee.event.filter == filter { return knote }
+      if knote.pointee.event.ident == ident, knote.pointee.filter == filter { return knote }
       candidate = knote.pointee.next
     }
     return nil
@@ -66,18 +67,21 @@ extension Call {
 
   // MARK: Making and dropping
 
-  func newKnote(_ queue: QueuePointer, _ change: ForeignEvent) -> KnotePointer? {
+  func newKnote(
+    _ queue: QueuePointer, _ filter: ConstantName, _ change: ForeignEvent
+  ) -> KnotePointer? {
     guard let memory = persona_allocate(MemoryLayout<Knote>.stride) else { return nil }
     let knote = memory.bindMemory(to: Knote.self, capacity: 1)
+    knote.pointee.filter = filter
     knote.pointee.event = change
-    let requests = EventFlag.add | EventFlag.delete | EventFlag.enable | EventFlag.disable
-    knote.pointee.event.flags &= ~(requests | EventFlag.forceOneshot | EventFlag.keepUdata)
+    let requests = table[.EV_ADD] | table[.EV_DELETE] | table[.EV_ENABLE] | table[.EV_DISABLE]
+    knote.pointee.event.flags &= ~(requests | table[.EV_FORCEONESHOT] | table[.EV_KEEPUDATA])
     knote.pointee.event.fflags = 0
     knote.pointee.event.data = 0
     knote.pointee.askedFlags = change.fflags
     knote.pointee.askedData = change.data
     if queue.pointee.knoteCount >= 2 * queue.pointee.buckets { _ = resize(queue, 4 * queue.pointee.buckets) }
-    let slot = slot(change.ident, change.filter, queue.pointee.buckets)
+    let slot = slot(change.ident, filter, queue.pointee.buckets)
     knote.pointee.next = queue.pointee.knotes[slot]
     queue.pointee.knotes[slot] = knote
     queue.pointee.knoteCount += 1
@@ -101,7 +105,7 @@ extension Call {
   /// Forgets a knote and its watch.
   func drop(_ queue: QueuePointer, _ knote: KnotePointer) {
     deactivate(queue, knote)
-    let slot = slot(knote.pointee.event.ident, knote.pointee.event.filter, queue.pointee.buckets)
+    let slot = slot(knote.pointee.event.ident, knote.pointee.filter, queue.pointee.buckets)
     if queue.pointee.knotes[slot] == knote {
       queue.pointee.knotes[slot] = knote.pointee.next
     } else {

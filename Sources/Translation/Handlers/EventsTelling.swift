@@ -1,5 +1,6 @@
 import CEngine
 import CWire
+import Wire
 
 /// What of Linux's struct stat (asm/stat.h, 144 bytes) the filters need.
 struct FileStatus {
@@ -32,15 +33,15 @@ extension Call {
 
   /// Whether the condition holds, by what the engine knows or a look at the descriptor.
   func isPending(_ knote: KnotePointer) -> Bool {
-    switch knote.pointee.event.filter {
-    case EventFilter.user: return knote.pointee.state != 0
-    case EventFilter.signal: return countSignals(knote)
-    case EventFilter.timer: return knote.pointee.event.data != 0
-    case EventFilter.read, EventFilter.write:
+    switch knote.pointee.filter {
+    case .EVFILT_USER: return knote.pointee.state != 0
+    case .EVFILT_SIGNAL: return countSignals(knote)
+    case .EVFILT_TIMER: return knote.pointee.event.data != 0
+    case .EVFILT_READ, .EVFILT_WRITE, .EVFILT_EXCEPT:
       if knote.pointee.isFile { return lookAtFile(knote) }
       var entry: InlineArray<2, UInt32> = [
         UInt32(truncatingIfNeeded: knote.pointee.event.ident),
-        Readiness.input | Readiness.output | Readiness.readHangUp,
+        Readiness.input | Readiness.urgent | Readiness.output | Readiness.readHangUp,
       ]
       let found = withUnsafeMutablePointer(to: &entry) { hostNow(__NR_poll, Int(bitPattern: $0), 1, 0) }
       return found > 0 && lookAt(knote, entry[1] >> 16)
@@ -54,11 +55,11 @@ extension Call {
     let knote = watch.pointee.knote
     if knote.pointee.isDisabled { return }
     let isPending: Bool
-    switch knote.pointee.event.filter {
-    case EventFilter.timer: isPending = countExpirations(watch, knote)
-    case EventFilter.process, EventFilter.processDescriptor: isPending = noteExit(watch, knote)
-    case EventFilter.vnode: isPending = noteChanges(watch, knote)
-    case EventFilter.signal:
+    switch knote.pointee.filter {
+    case .EVFILT_TIMER: isPending = countExpirations(watch, knote)
+    case .EVFILT_PROC, .EVFILT_PROCDESC: isPending = noteExit(watch, knote)
+    case .EVFILT_VNODE: isPending = noteChanges(watch, knote)
+    case .EVFILT_SIGNAL:
       notePendingSignal(knote)
       isPending = countSignals(knote)
     default:
@@ -101,25 +102,25 @@ extension Call {
     }
     let flags = knote.pointee.event.flags
     var event = knote.pointee.event
-    if event.filter == EventFilter.user {
+    if knote.pointee.filter == .EVFILT_USER {
       event.fflags = knote.pointee.askedFlags
       event.data = knote.pointee.askedData
     }
     output.append(event)
-    if flags & EventFlag.oneshot != 0 {
+    if flags & table[.EV_ONESHOT] != 0 {
       drop(queue, knote)
       return
     }
-    if flags & EventFlag.clear != 0 {
+    if flags & table[.EV_CLEAR] != 0 {
       knote.pointee.event.data = 0
       knote.pointee.event.fflags = 0
-      if event.filter == EventFilter.user { knote.pointee.state = 0 }
-      if event.filter == EventFilter.signal { forgetSignals(knote, told: event.data) }
+      if knote.pointee.filter == .EVFILT_USER { knote.pointee.state = 0 }
+      if knote.pointee.filter == .EVFILT_SIGNAL { forgetSignals(knote, told: event.data) }
     }
-    if flags & EventFlag.dispatch != 0 {
+    if flags & table[.EV_DISPATCH] != 0 {
       knote.pointee.isDisabled = true
       if let watch = knote.pointee.watch { _ = synchronize(queue, watch) }
-    } else if flags & EventFlag.clear == 0, !isTold(byEpoll: knote) {
+    } else if flags & table[.EV_CLEAR] == 0, !isTold(byEpoll: knote) {
       activate(queue, knote)  // told until it no longer holds
     }
   }
@@ -131,10 +132,11 @@ extension Call {
   /// A socket's pending error stays unread, since Linux forgets it once it is asked for: the guest's own
   /// next call is to find it. EV_EOF then comes without it in fflags.
   private func lookAt(_ knote: KnotePointer, _ mask: UInt32) -> Bool {
-    knote.pointee.event.flags &= ~EventFlag.eof
-    switch knote.pointee.event.filter {
-    case EventFilter.read: return lookAtInput(knote, mask)
-    case EventFilter.write: return lookAtOutput(knote, mask)
+    knote.pointee.event.flags &= ~(table[.EV_EOF] | table[.EV_NODATA] | table[.EV_HUP])
+    switch knote.pointee.filter {
+    case .EVFILT_EXCEPT: return lookAtException(knote, mask)
+    case .EVFILT_READ: return lookAtInput(knote, mask)
+    case .EVFILT_WRITE: return lookAtOutput(knote, mask)
     default: return false
     }
   }
@@ -158,11 +160,24 @@ extension Call {
       knote.pointee.event.data = result == error(EINVAL) ? backlog(descriptor) : 1
     }
     if mask & (Readiness.readHangUp | Readiness.hangUp) != 0 {
-      knote.pointee.event.flags |= EventFlag.eof
+      knote.pointee.event.flags |= table[.EV_EOF]
+      if knote.pointee.event.data == 0 { knote.pointee.event.flags |= table[.EV_NODATA] }
+      if mask & Readiness.hangUp != 0 { knote.pointee.event.flags |= table[.EV_HUP] }
       return true
     }
-    let isLow = knote.pointee.askedFlags & 1 != 0 && knote.pointee.event.data < knote.pointee.askedData
-    return mask & Readiness.error != 0 || !isLow  // NOTE_LOWAT
+    let asksLeast = knote.pointee.askedFlags & table[.NOTE_LOWAT] != 0
+    let isLow = asksLeast && knote.pointee.event.data < knote.pointee.askedData
+    return mask & Readiness.error != 0 || !isLow
+  }
+
+  private func lookAtException(_ knote: KnotePointer, _ mask: UInt32) -> Bool {
+    if mask & (Readiness.hangUp | Readiness.error) != 0 {
+      knote.pointee.event.flags |= table[.EV_EOF] | table[.EV_HUP]
+      return true
+    }
+    guard mask & Readiness.urgent != 0 else { return false }
+    knote.pointee.event.fflags = knote.pointee.askedFlags & table[.NOTE_OOB]
+    return knote.pointee.event.fflags != 0
   }
 
   /// Connections that wait to be accepted: TCP_INFO's tcpi_unacked (uapi linux/tcp.h).
@@ -200,7 +215,7 @@ extension Call {
       return false
     }
     knote.pointee.event.data = space(descriptor)
-    if ends { knote.pointee.event.flags |= EventFlag.eof }
+    if ends { knote.pointee.event.flags |= table[.EV_EOF] | table[.EV_HUP] }
     return true
   }
 
@@ -231,7 +246,7 @@ extension Call {
   }
 
   private func lookAtFile(_ knote: KnotePointer) -> Bool {
-    if knote.pointee.event.filter == EventFilter.write {
+    if knote.pointee.filter == .EVFILT_WRITE {
       knote.pointee.event.data = 0
       return true
     }
@@ -239,6 +254,7 @@ extension Call {
     guard let status = fileStatus(descriptor) else { return false }
     let offset = hostNow(__NR_lseek, Int(descriptor), 0, 1)
     knote.pointee.event.data = Int64(bitPattern: status.size) &- Int64(max(offset, 0))
-    return knote.pointee.event.data != 0 || knote.pointee.askedFlags & 2 != 0  // NOTE_FILE_POLL
+    let always = table[.NOTE_FILE_POLL] | table[.NOTE_EOF]
+    return knote.pointee.event.data != 0 || knote.pointee.askedFlags & always != 0
   }
 }
