@@ -30,8 +30,9 @@ extension TableCompiler {
     }
   }
 
-  /// The errno for values that no entry describes: `else`, or EINVAL.
+  /// The errno for values that no entry describes: `else`, or EINVAL; 0 where `else pass` lets them through.
   private mutating func otherwise(_ map: ConstantMap) -> UInt16 {
+    if map.otherwise == "pass", map.kind == .enumeration { return 0 }
     if let name = map.otherwise { return errno(name, map.position) }
     return UInt16(truncatingIfNeeded: personality.errnoNumber("EINVAL") ?? 22)
   }

@@ -55,6 +55,8 @@ extension Table {
       default: continue
       }
     }
+    // `else pass`
+    if map.pointee.unknown_errno == 0 { return .value(value) }
     return .refused(foreignErrno: Int(map.pointee.unknown_errno))
   }
 

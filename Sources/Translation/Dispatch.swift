@@ -16,7 +16,6 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .lwpGetPrivate: return lwpGetPrivate(&call)
   case .sigactionWithTrampoline: return sigactionWithTrampoline(&call)
   case .setTimevals: return setTimevals(&call)
-  case .keventNumbered: return keventNumbered(&call)
   case .wait4: return wait4(&call)
   case .wait6: return wait6(&call)
   case .pdkill: return pdkill(&call)
@@ -233,6 +232,14 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .moveBreak: return moveBreak(&call)
   case .pause: return pause(&call)
   case .changeDirectory: return changeDirectory(&call)
+  case .lightweightCreate: return lightweightCreate(&call)
+  case .lightweightKill: return lightweightKill(&call)
+  case .extendedExit: return extendedExit(&call)
+  case .umtxSleep: return umtxSleep(&call)
+  case .umtxWakeup: return umtxWakeup(&call)
+  case .setThreadArea: return setThreadArea(&call)
+  case .getThreadArea: return getThreadArea(&call)
+  case .extendedTransfer: return extendedTransfer(&call)
   // The trap has replaced it by the call that it names.
   case .indirect: return call.foreignError(Int(call.table.header.pointee.errno_unsupported))
   }

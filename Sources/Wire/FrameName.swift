@@ -8,4 +8,5 @@ public enum FrameName: UInt8, CaseIterable, Sendable {
   case siginfo_frame
   case sigframe
   case sigcontext_frame
+  case lwp_frame
 }

@@ -25,7 +25,7 @@ public enum HandlerName: UInt16, CaseIterable {
     sigwaitinfo, sigqueue, getcontext, setcontext, swapcontext
   // threads that park, directory entries, times and events in layouts of their own
   case lwpCreate, lwpExit, lwpSelf, lwpKill, lwpPark, lwpUnpark, lwpUnparkAll, lwpSetPrivate, lwpGetPrivate,
-    sigactionWithTrampoline, setTimevals, keventNumbered, sysctlWithQuery
+    sigactionWithTrampoline, setTimevals, sysctlWithQuery
   // sockets
   case bind, connect, accept, accept4, getsockname, getpeername, sendto, recvfrom, sendmsg, recvmsg,
     getsockopt, setsockopt, sendfile, bindat, connectat, socketPair, openSocket
@@ -57,6 +57,9 @@ public enum HandlerName: UInt16, CaseIterable {
   // errors told in words; files opened by mode bytes, read at a place or where one is; ends told in words
   case exchangeMessage, exitWithMessage, openByMode, createByMode, readAt, writeAt, seekTo, removePath,
     pathOfDescriptor, duplicate, moveBreak, pause, changeDirectory
+  // light-weight processes, their areas and their sleep; transfers with and without an offset
+  case lightweightCreate, lightweightKill, extendedExit, umtxSleep, umtxWakeup, setThreadArea, getThreadArea,
+    extendedTransfer
 }
 
 /// A value of the running host that a table may name where the foreign OS would report its own.

@@ -246,7 +246,8 @@ func writeDescriptorPath(_ descriptor: Int, to text: UnsafeMutableRawPointer) ->
 /// pipe() -> pair: both descriptors come in registers.
 func pipePair(_ call: inout Call) -> Int {
   guard let pair = call.scratch(8) else { return call.error(ENOMEM) }
-  let result = call.hostNow(__NR_pipe2, pair.word, 0)
+  let flags = call.row.pointee.operand_count > 0 ? call[0] : 0
+  let result = call.hostNow(__NR_pipe2, pair.word, flags)
   if result < 0 { return result }
   call.second = Int(pair.load(fromByteOffset: 4, as: Int32.self))
   return Int(pair.load(as: Int32.self))

@@ -67,6 +67,7 @@ public enum SignalFrames {
     case .sigframe: Sigframe.build(request, thread, context)
     case .siginfo_frame: SiginfoFrame.build(request, thread, context)
     case .sigcontext_frame: SigcontextFrame.build(request, thread, context)
+    case .lwp_frame: LwpFrame.build(request, thread, context)
     case .none: nil
     }
   }
@@ -76,6 +77,7 @@ public enum SignalFrames {
     case .sigframe: Sigframe.restore(call, address)
     case .siginfo_frame: SiginfoFrame.restore(call, address)
     case .sigcontext_frame: SigcontextFrame.restore(call, address)
+    case .lwp_frame: LwpFrame.restore(call, address)
     case .none: call.error(ENOSYS)
     }
   }
@@ -85,6 +87,7 @@ public enum SignalFrames {
     case .sigframe: Sigframe.save(call, to: address)
     case .siginfo_frame: SiginfoFrame.save(call, to: address)
     case .sigcontext_frame: SigcontextFrame.save(call, to: address)
+    case .lwp_frame: LwpFrame.save(call, to: address)
     case .none: call.error(ENOSYS)
     }
   }
@@ -97,6 +100,7 @@ public enum SignalFrames {
     case .sigframe: Sigframe.writeInfo(table, info, signal, context, to: memory)
     case .siginfo_frame: SiginfoFrame.writeInfo(table, info, signal, context, to: memory)
     case .sigcontext_frame: SigcontextFrame.writeInfo(table, info, signal, context, to: memory)
+    case .lwp_frame: LwpFrame.writeInfo(table, info, signal, context, to: memory)
     case .none: 0
     }
   }
@@ -108,6 +112,7 @@ public enum SignalFrames {
     case .sigframe: Sigframe.writeTrampoline(code, sigreturn: number)
     case .siginfo_frame: SiginfoFrame.writeTrampoline(code, sigreturn: number)
     case .sigcontext_frame: SigcontextFrame.writeTrampoline(code, sigreturn: number)
+    case .lwp_frame: LwpFrame.writeTrampoline(code, sigreturn: number)
     case .none: 0
     }
   }

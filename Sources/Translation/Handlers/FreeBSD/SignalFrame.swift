@@ -51,8 +51,8 @@ private enum Machine {
   static let ownedByPCB: UInt64 = 0x20002
 }
 
-/// General registers in mcontext_t's order, from mc_rdi on.
-private func register(_ position: Int) -> persona_register {
+/// General registers in mcontext_t's order, from mc_rdi on, as DragonFly has them too.
+func machineRegister(_ position: Int) -> persona_register {
   switch position {
   case 0: PERSONA_RDI
   case 1: PERSONA_RSI
@@ -178,7 +178,7 @@ private func writeContext(
   uc.storeBytes(of: onStack ? 1 : 0, toByteOffset: Machine.onStack, as: UInt64.self)
   for position in 0..<15 {
     uc.storeBytes(
-      of: context[register(position)], toByteOffset: Machine.onStack + 8 * (position + 1), as: UInt64.self)
+      of: context[machineRegister(position)], toByteOffset: Machine.onStack + 8 * (position + 1), as: UInt64.self)
   }
   let fault = request.info.isFault
   uc.storeBytes(of: fault ? foreignTrap(context.trapNumber) : 0, toByteOffset: Machine.trapNumber, as: UInt32.self)
@@ -223,7 +223,7 @@ private func restoreContext(_ call: Call, _ address: UInt64, _ fsBase: inout UIn
     if let refusal = restoreFloatingPoint(call, uc, flags, area) { return refusal }
   }
   for position in 0..<15 {
-    context[register(position)] = uc.load(
+    context[machineRegister(position)] = uc.load(
       fromByteOffset: Machine.onStack + 8 * (position + 1), as: UInt64.self)
   }
   context[PERSONA_RIP] = uc.load(fromByteOffset: Machine.rip, as: UInt64.self)

@@ -15,7 +15,7 @@ private enum NativeEntry {
   static let chunk = 24 * 1024
 }
 
-/// getdents(fd, buf, buflen): struct dirent as the table lays it out, each a multiple of 8 bytes.
+/// getdents(fd, buf, buflen), getdirentries(fd, buf, count, basep): struct dirent as the table lays it out, each a multiple of 8 bytes.
 func directoryEntries(_ call: inout Call) -> Int {
   guard call.unsigned(2) <= UInt64(Int32.max), let name = call.table.layout(.dirent__d_name) else {
     return call.error(EINVAL)
@@ -55,5 +55,7 @@ func directoryEntries(_ call: inout Call) -> Int {
     out += size
     at += Int(entry.loadUnaligned(fromByteOffset: NativeEntry.length, as: UInt16.self))
   }
-  return out == 0 || call.copyOut(call.address(1), foreign, out) ? out : call.error(EFAULT)
+  guard out == 0 || call.copyOut(call.address(1), foreign, out) else { return call.error(EFAULT) }
+  let base = call.row.pointee.operand_count > 3 ? call.address(3) : 0
+  return base == 0 || call.write(Int64(start), at: base) ? out : call.error(EFAULT)
 }
