@@ -31,6 +31,7 @@ step "tables" build/bin/persona check
 step "tutorial" python3 Tests/tutorial.py
 step "samples" sh Tests/samples.sh
 step "plan9" python3 Tests/plan9.py
+step "terminals" python3 Tests/terminal.py
 step "programs" python3 Tests/programs.py
 step "faults" sh Tests/faults.sh
 step "Go's own tests" python3 Tests/gostd.py --subset
