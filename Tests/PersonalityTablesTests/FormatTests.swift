@@ -154,7 +154,7 @@ struct FormatTests {
     var seed: UInt64 = 1
     var compiled = 0
     let linux = try PersonalityLoader.load("linux", from: [RealTables.directory])
-    for folder in PersonalityLoader.subfolders(RealTables.directory) {
+    for folder in PersonalityLoader.folders(in: RealTables.directory) {
       let loaded = try PersonalityLoader.load(folder: folder)
       #expect(loaded.diagnostics.isEmpty)
       var before = ""

@@ -1,0 +1,42 @@
+import Glibc
+import Testing
+
+@testable import PersonalityTables
+
+/// `persona new`: what it makes has no mistakes and says what its origin says.
+struct NewTests {
+  private let folders = TableFolders([
+    "tiny/abi.table": """
+    personality tiny "Tiny" version 2.0
+    abi amd64 { trap syscall  number rax  args rdi rsi  result rax  error carry }
+    """,
+    "tiny/calls.table": """
+    errno { 7 ENOENT  11 ENOSYS  else ENOENT }
+    5 beep() -> status = unsupported "nobody listens"
+    """,
+  ])
+
+  private func make(_ name: String, from origin: String? = nil) -> CommandOutcome {
+    NewCommand(name: name, origin: origin, parent: folders.path, directories: [folders.path]).run()
+  }
+
+  @Test func derivesFromAnother() throws {
+    let outcome = make("tiny2", from: "tiny")
+    #expect(outcome.status == 0)
+    #expect(
+      outcome.text == "\(folders.path)/tiny2: made; 'persona check \(folders.path)/tiny2' checks it\n")
+    #expect(folders.check("tiny2") == "tiny2: 1 calls, 0 structures, 0 flags and enums: no errors\n")
+    let derived = try folders.load("tiny2").personality
+    #expect(derived.name == "tiny2")
+    #expect(derived.call(5)?.name == "beep")
+    #expect(derived.errnoNumber("ENOENT") == 7)
+  }
+
+  @Test func refuses() {
+    #expect(make("Tiny").errors == "'Tiny' is no personality's name: use small letters, digits and '-', a letter first\n")
+    #expect(make("tiny").errors == "\(folders.path)/tiny: is already there\n")
+    #expect(make("linux").errors == "'linux' is the side that all are translated to\n")
+    #expect(make("other", from: "huge").errors == "\(folders.path)/huge: no such folder of tables\n")
+    #expect(access(folders.path + "/other", F_OK) != 0)
+  }
+}
