@@ -1,6 +1,6 @@
 extension Image {
   /// Recognises the i386 a.out dialects: OMAGIC 0407, NMAGIC 0410, ZMAGIC 0413, QMAGIC 0314, in a_magic
-  /// (386BSD), a_midmag in network order (NetBSD sys/sys/exec_aout.h) or a_info with a machine type (Linux
+  /// (4.3BSD), a_midmag in network order (sys/sys/exec_aout.h) or a_info with a machine type (Linux
   /// uapi/linux/a.out.h).
   init?(aout bytes: ImageBytes) throws(ImageError) {
     guard bytes.count >= 32 else { return nil }
@@ -15,32 +15,16 @@ extension Image {
 
     let hostMagic = UInt16(truncatingIfNeeded: host)
     let networkMagic = UInt16(truncatingIfNeeded: network)
+    let format: ImageFormat
     if magics.contains(networkMagic) {
-      let machine = UInt16(network >> 16 & 0x3ff)
-      let systems: [UInt16: OperatingSystem] = [134: .netbsd]
-      var evidence: [Evidence] = []
-      if let system = systems[machine] {
-        evidence.append(Evidence(system, "a.out machine 134 in network order", isConclusive: false))
-      }
-      self.init(
-        format: .aout(.machineID(machine), magic: networkMagic),
-        origin: Origin(system: evidence.first?.system, certainty: .assumed, evidence: evidence),
-        fileSize: bytes.count, entry: entry)
+      format = .aout(.machineID(UInt16(network >> 16 & 0x3ff)), magic: networkMagic)
     } else if magics.contains(hostMagic), host >> 16 & 0xff == 100 {
-      self.init(
-        format: .aout(.linux, magic: hostMagic),
-        origin: Origin(
-          system: .linux, certainty: .stated, evidence: [Evidence(.linux, "a.out machine 100 (M_386)")]),
-        fileSize: bytes.count, entry: entry)
+      format = .aout(.linux, magic: hostMagic)
     } else if magics.contains(hostMagic), host >> 16 == 0 {
-      self.init(
-        format: .aout(.classic, magic: hostMagic),
-        origin: Origin(
-          system: .bsd386, certainty: .assumed,
-          evidence: [Evidence(.bsd386, "a.out without a machine", isConclusive: false)]),
-        fileSize: bytes.count, entry: entry)
+      format = .aout(.classic, magic: hostMagic)
     } else {
       return nil
     }
+    self.init(format: format, fileSize: bytes.count, entry: entry)
   }
 }

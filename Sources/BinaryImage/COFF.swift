@@ -11,27 +11,7 @@ extension Image {
     guard [0o407, 0o410, 0o411, 0o413, 0o443].contains(magic) else { return nil }
     let entry = try bytes.load(36, as: UInt32.self, "the entry point")
     self.init(
-      format: .coff386, origin: try Origin(coff: bytes), fileSize: bytes.count, entry: UInt64(entry))
-  }
-}
-
-extension Origin {
-  /// Tells the flavours of System V Release 3 apart by the identification strings that their startup code
-  /// and `.comment` leave in the first 8 KiB and in the last.
-  fileprivate init(coff bytes: ImageBytes) throws(ImageError) {
-    let marks: [(String, OperatingSystem)] = [
-      ("UNIX System V/386 Release 3.2.1", .wyse),
-      ("SCO UNIX 3.2", .sco), ("SCO 3.2", .sco), ("crt1.s 1.8 89/05/30", .sco),
-      ("crt1.s.source 20.1 94/12/04", .sco),
-      ("INTERACTIVE", .interactive),
-    ]
-    var found: [Evidence] = []
-    let head = String(decoding: try bytes.bytes(0, limit: 8192), as: UTF8.self)
-    for (text, system) in marks where head.contains(substring: text) {
-      found.append(Evidence(system, "the text \"\(text)\""))
-    }
-    self.init(
-      system: found.first?.system ?? .svr3, certainty: .stated,
-      evidence: found + [Evidence(.svr3, "COFF for i386")])
+      format: .coff386, marks: Marks(head: try bytes.bytes(0, limit: 8192)), fileSize: bytes.count,
+      entry: UInt64(entry))
   }
 }

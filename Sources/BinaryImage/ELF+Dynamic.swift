@@ -10,7 +10,7 @@ struct DynamicSection {
   private static let entryLimit = 4096
   private static let nameLimit: UInt64 = 4096
 
-  /// Tags: System V gABI, chapter 5; DT_FLAGS_1 and DF_1_PIE: elf.h of FreeBSD, Solaris and glibc.
+  /// Tags: System V gABI, chapter 5; DT_FLAGS_1 and DF_1_PIE: elf.h of glibc.
   init(_ file: ELFFile, _ headers: [ProgramHeader]) throws(ImageError) {
     guard let segment = headers.first(where: { $0.type == ProgramHeader.dynamic }) else { return }
     let entrySize: UInt64 = file.header.elfClass == .elf64 ? 16 : 8

@@ -28,7 +28,8 @@ extension Image {
     details.goVersion = build?.version
     self.init(
       format: .elf(header.elfClass, machine: header.machine),
-      origin: Origin(elf: details, notes: file.notes(programHeaders), comment: file.comment(), build: build),
+      marks: Marks(
+        notes: file.notes(programHeaders), goSystem: build?.system, comments: file.comment()),
       fileSize: bytes.count, entry: header.entry, elf: details)
   }
 }
@@ -190,7 +191,7 @@ struct ELFHeader {
   func interpreter(_ headers: [ProgramHeader]) throws(ImageError) -> String? {
     guard let segment = headers.first(where: { $0.type == ProgramHeader.interp }) else { return nil }
     try bytes.require(segment.offset, segment.fileSize, "the run-time linker's path (PT_INTERP)")
-    // FreeBSD takes at most MAXPATHLEN (1024) bytes, Linux PATH_MAX (4096).
+    // Linux takes PATH_MAX bytes, and no system more.
     guard segment.fileSize >= 2, segment.fileSize <= 4096,
       let path = try bytes.text(segment.offset, limit: segment.fileSize), !path.isEmpty
     else {
@@ -291,14 +292,14 @@ struct ELFHeader {
 }
 
 /// One entry of a note segment; only the first 64 bytes of its content are kept.
-struct ELFNote: Equatable {
-  var owner: String
-  var type: UInt32
-  var content: [UInt8]
-  var isBigEndian = false
+public struct ELFNote: Sendable, Equatable {
+  public var owner: String
+  public var type: UInt32
+  public var content: [UInt8]
+  public var isBigEndian = false
 
   /// The 32-bit word at that index of the content.
-  func word(_ index: Int) -> UInt32? {
+  public func word(_ index: Int) -> UInt32? {
     guard content.count >= index * 4 + 4 else { return nil }
     let bytes = content[index * 4..<index * 4 + 4]
     return isBigEndian

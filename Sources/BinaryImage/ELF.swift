@@ -85,8 +85,7 @@ public struct ProgramHeader: Sendable, Equatable {
     self.alignment = alignment
   }
 
-  // p_type and p_flags: System V gABI, chapter 5; PT_GNU_*: Linux standard base; PT_OPENBSD_*: OpenBSD
-  // exec_elf.h.
+  // p_type and p_flags: System V gABI, chapter 5; PT_GNU_*: Linux standard base.
   public static let load: UInt32 = 1
   public static let dynamic: UInt32 = 2
   public static let interp: UInt32 = 3

@@ -12,7 +12,7 @@ extension ImageFormat {
       "an x.out program for \(cpu == 0x4a ? "386" : cpu == 0x44 ? "8086 or 286" : "processor \(cpu)")"
     case .aout(let variant, let magic):
       "an i386 a.out program (\(ImageFormat.aoutName(magic))"
-        + (variant == .linux ? ", Linux)" : variant == .classic ? ")" : ", NetBSD header)")
+        + (variant == .linux ? ", Linux header)" : variant == .classic ? ")" : ", network header)")
     case .plan9(let magic): "an a.out program for \(magic == 0x8a97 ? "amd64" : "386")"
     case .script(let script): "a script for \(script.interpreter)"
     case .unknown: "a file of unknown format"
@@ -46,22 +46,16 @@ extension ImageFormat {
 }
 
 extension Image {
-  /// One line as `persona identify` prints it, without the file's name.
-  public var summary: String {
+  /// Format, kind and linking, as `persona identify` lists them.
+  public var facts: [String] {
     var parts: [String] = []
-    if let system = origin.system {
-      let release = origin.release.map { " \($0.text)" } ?? ""
-      parts.append(system.displayName + release + (origin.certainty == .assumed ? " (assumed)" : ""))
-    } else if case .elf = format {
-      parts.append("unknown system")
-    }
     switch format {
     case .elf(let elfClass, let machine):
       parts.append("ELF\(elfClass == .elf64 ? 64 : 32) \(ImageFormat.machineName(machine))")
     default:
       parts.append(String(format.displayName.drop { $0 != " " }.dropFirst()))
     }
-    guard let elf else { return parts.joined(separator: ", ") }
+    guard let elf else { return parts }
     switch elf.kind {
     case .object: parts.append("object file")
     case .executable: parts.append("executable")
@@ -76,18 +70,17 @@ extension Image {
       parts.append(elf.isDynamic ? "dynamic without a run-time linker" : "static")
     }
     if let version = elf.goVersion { parts.append("built by \(version)") }
-    return parts.joined(separator: ", ")
+    return parts
   }
 }
 
 extension ProgramHeader {
-  /// The type's name as headers spell it after `PT_`, or its number.
+  /// The type's name as headers spell it after `PT_`, where all systems have it; else its number.
   public var typeName: String {
     let names: [UInt32: String] = [
       0: "NULL", 1: "LOAD", 2: "DYNAMIC", 3: "INTERP", 4: "NOTE", 5: "SHLIB", 6: "PHDR", 7: "TLS",
       0x6474_e550: "GNU_EH_FRAME", 0x6474_e551: "GNU_STACK", 0x6474_e552: "GNU_RELRO",
-      0x6474_e553: "GNU_PROPERTY", 0x65a3_dbe5: "OPENBSD_MUTABLE", 0x65a3_dbe6: "OPENBSD_RANDOMIZE",
-      0x65a3_dbe7: "OPENBSD_WXNEEDED", 0x65a3_dbe8: "OPENBSD_NOBTCFI", 0x65a4_1be6: "OPENBSD_BOOTDATA",
+      0x6474_e553: "GNU_PROPERTY",
     ]
     return names[type] ?? "0x" + String(type, radix: 16)
   }

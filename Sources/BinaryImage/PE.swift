@@ -1,8 +1,7 @@
 extension Image {
-  /// Recognises an MS-DOS, PE32 or PE32+ program (Microsoft PE/COFF specification, sections 2 and 3).
+  /// Recognises a 16-bit, PE32 or PE32+ program (Microsoft PE/COFF specification, sections 2 and 3).
   init?(pe bytes: ImageBytes) throws(ImageError) {
     guard bytes.count >= 2, try bytes.load(0, as: UInt16.self, "the magic") == 0x5a4d else { return nil }
-    let origin = Origin(system: .windows, certainty: .stated, evidence: [Evidence(.windows, "PE header")])
     let dos = Image(format: .dos, fileSize: bytes.count)
     guard bytes.holds(0x3c, 4) else {
       self = dos
@@ -27,7 +26,7 @@ extension Image {
       ? try bytes.load(start + 48, as: UInt64.self, "the image base")
       : UInt64(try bytes.load(start + 52, as: UInt32.self, "the image base"))
     self.init(
-      format: .pe(isPlus: isPlus, machine: machine), origin: origin, fileSize: bytes.count,
+      format: .pe(isPlus: isPlus, machine: machine), fileSize: bytes.count,
       entry: base &+ entry)
   }
 }

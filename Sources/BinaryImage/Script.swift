@@ -1,8 +1,8 @@
 extension Script {
   /// Reads the first line, or answers nil when the file does not begin with `#!`.
   ///
-  /// FreeBSD looks at one page (sys/kern/imgact_shell.c), Linux at 256 bytes (BINPRM_BUF_SIZE); the longer
-  /// line is accepted.
+  /// Systems look at 256 bytes (Linux, BINPRM_BUF_SIZE) to one page (sys/kern/imgact_shell.c); the longer line
+  /// is accepted.
   init?(_ bytes: ImageBytes) throws(ImageError) {
     let line = try bytes.bytes(0, limit: 4096)
     guard line.starts(with: [0x23, 0x21]) else { return nil }

@@ -1,5 +1,5 @@
 extension Image {
-  /// Recognises Xenix's x.out: magic 0x206, extended header of 0x2c bytes (Xenix sys/a.out.h, struct xexec).
+  /// Recognises x.out: magic 0x206, extended header of 0x2c bytes (sys/a.out.h, struct xexec).
   init?(xout bytes: ImageBytes) throws(ImageError) {
     guard bytes.count >= 32, try bytes.load(0, as: UInt16.self, "the magic") == 0x206 else { return nil }
     let extended = try bytes.load(2, as: UInt16.self, "the extended header's size")
@@ -8,7 +8,6 @@ extension Image {
     let cpu = try bytes.load(28, as: UInt8.self, "the processor")
     self.init(
       format: .xout(cpu: cpu),
-      origin: Origin(system: .xenix, certainty: .stated, evidence: [Evidence(.xenix, "x.out header")]),
       fileSize: bytes.count, entry: UInt64(entry))
   }
 }

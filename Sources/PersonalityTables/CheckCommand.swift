@@ -31,6 +31,7 @@ public struct CheckCommand: Sendable {
         text: "error: no personalities in \(directories.joined(separator: ", "))\n", status: 125)
     }
     for folder in chosen { check(folder, &outcome) }
+    if folders.isEmpty { for directory in directories { checkSystems(directory, &outcome) } }
     return outcome
   }
 
@@ -77,6 +78,15 @@ public struct CheckCommand: Sendable {
       "\(folder): \(calls) calls, \(personality.structures.count) structures,"
       + " \(personality.maps.count) flags and enums: \(count(checked.diagnostics.count))\n"
     if !checked.diagnostics.isEmpty { outcome.status = max(outcome.status, 1) }
+  }
+
+  /// The table of the systems that are recognised only.
+  private func checkSystems(_ directory: String, _ outcome: inout Outcome) {
+    let path = directory + "/systems.table"
+    guard let (table, report) = PersonalityLoader.parse(path) else { return }
+    outcome.text += report + "\(path): \(table.systems.count) systems: "
+    outcome.text += report.isEmpty ? "no errors\n" : "errors\n"
+    if !report.isEmpty { outcome.status = max(outcome.status, 1) }
   }
 
   private func count(_ errors: Int) -> String {

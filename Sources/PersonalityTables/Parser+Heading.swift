@@ -1,7 +1,7 @@
 import Wire
 
 extension Parser {
-  /// `personality NAME "TITLE" version V [release N]`
+  /// `personality NAME "TITLE" version V [release N [major N minor N [patch N] [from N]]]`
   mutating func heading() throws(BadEntry) {
     let start = current
     let name = try self.name("the personality's name")
@@ -15,6 +15,7 @@ extension Parser {
         at += 1
       } else if accept(.release) {
         personality.release = UInt32(try small("a release number", below: 1 << 32))
+        personality.encoding = try releaseEncoding()
       } else {
         throw fail("expected 'version' or 'release'\(found)", words: ["version", "release"])
       }
@@ -113,25 +114,6 @@ extension Parser {
     }
     at += 1
     return number
-  }
-
-  /// `elf { … }`
-  mutating func elf() throws(BadEntry) {
-    var elf = personality.elf ?? ELFIdentification()
-    defer { personality.elf = elf }
-    try block { (parser) throws(BadEntry) in
-      if parser.accept(.osabi) {
-        elf.osabi.append(UInt8(try parser.small("EI_OSABI", below: 256)))
-      } else if parser.accept(.note) {
-        let name = try parser.quoted("the note's name")
-        elf.notes.append(.init(name: name, type: UInt32(try parser.small("the note's type", below: 1 << 32))))
-      } else if parser.accept(.interpreter) {
-        elf.interpreters.append(try parser.quoted("the interpreter's path"))
-      } else {
-        throw parser.fail(
-          "expected 'osabi', 'note' or 'interpreter'\(parser.found)", words: ["osabi", "note", "interpreter"])
-      }
-    }
   }
 
   /// `auxv { TYPE NAME = SOURCE … }`

@@ -286,8 +286,8 @@ struct Parser {
   }
 
   private static let declarations: [Keyword] = [
-    .personality, .abi, .elf, .auxv, .errno, .signal, .flags, .enum, .struct, .ioctl, .sockopt, .sysctl,
-    .include,
+    .personality, .system, .abi, .elf, .format, .load, .auxv, .errno, .signal, .flags, .enum, .struct,
+    .ioctl, .sockopt, .sysctl, .include,
   ]
 
   private mutating func declaration() throws(BadEntry) {
@@ -296,14 +296,17 @@ struct Parser {
     at += 1
     switch keyword {
     case .include: return try include()
-    case .personality, .abi, .elf, .auxv:
+    case .personality, .abi, .elf, .format, .load, .auxv:
       if !isOwn { throw fail("'\(keyword)' belongs into abi.table: it is not included", at: tokens[at - 1]) }
     default: break
     }
     switch keyword {
     case .personality: try heading()
     case .abi: try abi()
-    case .elf: try elf()
+    case .system: try system()
+    case .elf: try marks { (parser, marks) throws(BadEntry) in try parser.elf(&marks) }
+    case .format: try marks { (parser, marks) throws(BadEntry) in try parser.formats(&marks) }
+    case .load: try load()
     case .auxv: try auxv()
     case .errno: try numberSet(\.errnos, isSignals: false)
     case .signal: try numberSet(\.signals, isSignals: true)

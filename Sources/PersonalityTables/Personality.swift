@@ -3,17 +3,25 @@
 /// Linux's own description is a `Personality` too. Named things refer to each other by their index in
 /// `maps` and `structures`.
 public struct Personality: Sendable {
-  /// The identifier after `personality`, as "freebsd".
+  /// The identifier after `personality`.
   public var name = ""
-  /// The OS's own name, as "FreeBSD".
+  /// The OS's own name.
   public var title = ""
   /// The version as written, as "14.0".
   public var version = ""
-  /// The number by which programs test for a release (FreeBSD: __FreeBSD_version); 0 if none.
+  /// The number by which programs test for a release; 0 if none.
   public var release: UInt32 = 0
 
   public var abis: [CallABI] = []
-  public var elf: ELFIdentification?
+  /// How `release` is made of the parts of a version; nil where it is not.
+  public var encoding: ReleaseEncoding?
+
+  /// Where the system puts a program.
+  public var load = LoadRules()
+  /// How a file of this system is recognised.
+  public var marks = SystemMarks()
+  /// Systems that are recognised and have no personality: systems.table.
+  public var systems: [KnownSystem] = []
   public var auxv: [AuxiliaryEntry] = []
   public var errnos = NumberSet()
   public var signals = NumberSet()

@@ -52,10 +52,19 @@ public enum PersonalityLoader {
     try load(folder: folder(name, in: directories), directories: directories)
   }
 
+  /// The folder of the personality `name` in the first of `directories` that has one. A directory or folder
+  /// that is there and cannot be looked into is an error: it might hold the one that is meant.
   static func folder(_ name: String, in directories: [String]) throws(LoadError) -> String {
     for directory in directories {
       let folder = directory + "/" + name
-      if isPersonality(folder) { return folder }
+      if access(folder + "/abi.table", F_OK) == 0 { return folder }
+      let code = errno
+      var status = stat()
+      if code == ENOENT, stat(folder, &status) == 0 { continue }
+      if lstat(folder, &status) == 0 { throw .unreadable(path: folder, errno: code) }
+      if lstat(directory, &status) == 0, code != ENOENT || access(directory, F_OK) != 0 {
+        throw .unreadable(path: directory, errno: code)
+      }
     }
     throw .missing(folder: (directories.first.map { $0 + "/" } ?? "") + name)
   }

@@ -82,17 +82,6 @@ public struct AuxiliaryEntry: Sendable {
   public var position: Position
 }
 
-/// `elf { … }`: how an ELF image of this OS is recognised.
-public struct ELFIdentification: Sendable {
-  public struct Note: Sendable, Equatable {
-    public var name: String
-    public var type: UInt32
-  }
-  public var osabi: [UInt8] = []
-  public var notes: [Note] = []
-  public var interpreters: [String] = []
-}
-
 /// `abi NAME { … }`: how calls are made; registers are numbered as `enum persona_register`.
 public struct CallABI: Sendable {
   public enum Trap: Sendable, Equatable {

@@ -26,7 +26,7 @@ public final class CompiledPersonality {
     } else {
       let linux = try CompiledPersonality.load("linux", directories).personality
       var foreign = try CompiledPersonality.load(name, directories)
-      if let claimed { foreign.personality.claim(claimed) }
+      if let claimed { try foreign.personality.claim(claimed) }
       let (compiled, diagnostics) = TableCompiler.compile(foreign.personality, linux: linux)
       guard let compiled else {
         foreign.diagnostics = diagnostics

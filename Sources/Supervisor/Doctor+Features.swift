@@ -114,7 +114,7 @@ extension DoctorReport {
   mutating func addMinimumAddress() {
     let requirement = Requirement(
       name: "low addresses (vm.mmap_min_addr)", weight: .useful,
-      loss: "programs that are loaded at address 0 (386BSD, SCO and Coherent) cannot run; others can",
+      loss: "programs that are loaded at address 0 cannot run; others can",
       remedy: "as root: sysctl vm.mmap_min_addr=0")
     let value = HostLimits.minimumAddress()
     add(
@@ -159,7 +159,7 @@ extension DoctorReport {
   }
 
   mutating func addPersonalities(_ installation: Installation) {
-    let names = installation.personalityNames()
+    let names = personalityNames(in: installation.directories())
     let hasLinux = isDirectory(installation.personalities + "/linux")
     add(
       Requirement(

@@ -60,7 +60,7 @@ public struct DoctorReport: Sendable {
       missing.isEmpty
       ? "Everything that Persona uses is there.\n"
       : isHealthy
-        ? "FreeBSD programs run here; optional features that are missing: \(missing.count).\n"
+        ? "Foreign programs run here; optional features that are missing: \(missing.count).\n"
         : "Programs cannot be run here until what is needed is there.\n"
     return text
   }

@@ -15,7 +15,7 @@ struct GuestImage: ~Copyable {
     let options = LoadOptions(
       path: launch.program.path, release: personality.personality.release,
       minimumAddress: HostLimits.minimumAddress(), isLogged: log, tableSize: personality.tableSize,
-      logSize: log ? CallLogMemory.size : 0)
+      logSize: log ? CallLogMemory.size : 0, rules: personality.personality.load)
     let bytes = try launch.plan(personality.personality.auxv, options).serialized()
     let file = bytes.withUnsafeBytes { persona_memory_file("persona-plan", $0.baseAddress!, $0.count) }
     guard file >= 0 else {

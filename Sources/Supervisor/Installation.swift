@@ -27,22 +27,37 @@ public struct Installation: Sendable {
   /// The folder of installed personalities.
   public var personalities: String { prefix + "/share/persona/personalities" }
 
-  /// The folder of a personality: the first of `directories`, then the installed one.
-  public func folder(ofPersonality name: String, directories: [String] = []) -> String? {
-    (directories + [personalities]).map { $0 + "/" + name }.first { PersonalityLoader.isPersonality($0) }
+  /// Where personalities are looked for, an earlier folder before a later one: those that the user names, the
+  /// user's own folder if there is one, and the installed one.
+  public func directories(_ named: [String] = []) -> [String] {
+    let own = Installation.userPersonalities { name in getenv(name).map { String(cString: $0) } }
+    return named + [own].compactMap { $0 }.filter(isThere) + [personalities]
   }
 
-  /// The names of all personalities that can be used, in alphabetical order; Linux itself is none.
-  public func personalityNames(directories: [String] = []) -> [String] {
-    var names: Set<String> = []
-    for directory in directories + [personalities] {
-      for name in entries(of: directory)
-      where name != "linux" && PersonalityLoader.isPersonality(directory + "/" + name) {
-        names.insert(name)
-      }
-    }
-    return names.sorted()
+  /// The user's own folder of personalities (XDG base directory specification); nil without a home.
+  static func userPersonalities(_ environment: (String) -> String?) -> String? {
+    if let base = environment("XDG_CONFIG_HOME"), base.hasPrefix("/") { return base + "/persona/personalities" }
+    guard let home = environment("HOME"), home.hasPrefix("/") else { return nil }
+    return home + "/.config/persona/personalities"
   }
+}
+
+/// Whether there is anything of that name, a link that leads nowhere included.
+private func isThere(_ path: String) -> Bool {
+  var status = stat()
+  return lstat(path, &status) == 0
+}
+
+/// The names of all personalities in `directories`, in alphabetical order; Linux itself is none.
+func personalityNames(in directories: [String]) -> [String] {
+  var names: Set<String> = []
+  for directory in directories {
+    for name in entries(of: directory)
+    where name != "linux" && PersonalityLoader.isPersonality(directory + "/" + name) {
+      names.insert(name)
+    }
+  }
+  return names.sorted()
 }
 
 /// The target of a symbolic link.

@@ -14,7 +14,7 @@ public struct Launch: ~Copyable {
   private static let scriptDepth = 5
 
   /// Finds the program of `configuration`, follows `#!` lines, and finds the run-time linker.
-  public init(_ configuration: borrowing RunConfiguration, searchPath: String?, installation: Installation)
+  public init(_ configuration: borrowing RunConfiguration, searchPath: String?, recognizer: Recognizer)
     throws(LaunchError)
   {
     let file = try ProgramFile.find(
@@ -22,8 +22,7 @@ public struct Launch: ~Copyable {
     try self.init(
       file, arguments: [configuration.program] + configuration.arguments, choice: configuration.personality,
       root: configuration.root,
-      available: installation.personalityNames(directories: configuration.personalityDirectories),
-      acceptsUnmarked: false)
+      recognizer: recognizer, acceptsUnmarked: false)
   }
 
   /// The same for a program that is already open, as an exec inside a guest has it.
@@ -31,18 +30,18 @@ public struct Launch: ~Copyable {
   /// - Parameter acceptsUnmarked: whether a program that nothing marks is taken for a Linux one.
   public init(
     _ file: consuming ProgramFile, arguments: [String], choice: PersonalityChoice?, root: String?,
-    available: [String], acceptsUnmarked: Bool = true
+    recognizer: Recognizer, acceptsUnmarked: Bool = true
   ) throws(LaunchError) {
     var arguments = arguments
     var file = file
     for _ in 0..<Launch.scriptDepth {
-      let recognition = try Recognition.of(file.image, file: file.path, choice: choice, available: available)
+      let recognition = try Recognition.of(file.image, file: file.path, choice: choice, recognizer: recognizer)
       guard case .script(let script) = recognition else {
         guard acceptsUnmarked || recognition != .native(isStated: false) else {
           throw LaunchError(
             .cannotRun, file: file.path, "carries no mark of its system",
             remedy: "if it is not for Linux, name the system with --as, one of: "
-              + available.joined(separator: ", "))
+              + recognizer.available.joined(separator: ", "))
         }
         let linker = recognition.isForeign ? try Launch.linker(of: file, root: root) : nil
         self.recognition = recognition

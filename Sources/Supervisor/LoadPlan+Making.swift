@@ -23,10 +23,9 @@ extension LoadPlan {
     program: Image, interpreter: Image? = nil, auxiliary: [AuxiliaryRule], options: LoadOptions
   ) throws(LoadPlanError) -> LoadPlan {
     var placed = try PlacedImage(program, index: 0)
-    // FreeBSD moves a position-independent program only if its first segment lies at 0
-    // (sys/kern/imgact_elf.c).
+    // A position-independent program is moved only if its first segment lies at 0 (sys/kern/imgact_elf.c).
     let isMovable = program.elf?.isRelocatable == true && placed.segments.map(\.address).min() == 0
-    let base = isMovable ? PlacedImage.programBase.rounded(up: placed.alignment) : 0
+    let base = isMovable ? options.rules.base.rounded(up: placed.alignment) : 0
     try placed.place(at: base, minimumAddress: options.minimumAddress, beside: [])
 
     var plan = LoadPlan()
@@ -51,7 +50,7 @@ extension LoadPlan {
     return plan
   }
 
-  /// Puts the run-time linker after the room for the program's data, as FreeBSD does, or where there is
+  /// Puts the run-time linker after the room for the program's data, or where there is
   /// place.
   private static func placeLinker(
     _ interpreter: Image, after program: PlacedImage, _ options: LoadOptions
@@ -69,7 +68,7 @@ extension LoadPlan {
       return fixed
     }
     var failure: LoadPlanError?
-    for start in [program.end + PlacedImage.dataLimit, 0x8_0000_0000, 0x2000_0000_0000, 0x7000_0000_0000] {
+    for start in [program.end + options.rules.dataRoom, 0x8_0000_0000, 0x2000_0000_0000, 0x7000_0000_0000] {
       var candidate = linker
       do {
         try candidate.place(
@@ -90,8 +89,7 @@ extension LoadPlan {
     _ options: LoadOptions
   ) -> Auxiliary.Value {
     let elf = program.elf
-    // FreeBSD knows three page sizes on amd64 (sys/amd64/include/param.h, MAXPAGESIZES).
-    let pageSizes: UInt64 = 3
+    let pageSizes = options.rules.pageSizes
     switch source {
     case .number(let value): return .literal(value)
     case .linux(let type): return .linux(type)
@@ -116,8 +114,7 @@ extension LoadPlan {
     case .entry: return .literal(placed.entry)
     case .ehdrFlags: return .literal(UInt64(elf?.flags ?? 0))
     case .stackProtection:
-      // Without PT_GNU_STACK a FreeBSD program gets an executable stack (sv_stackprot of its ABI).
-      return .literal(UInt64(elf?.stackFlags.map(PlacedImage.protection) ?? 7))
+      return .literal(elf?.stackFlags.map { UInt64(PlacedImage.protection($0)) } ?? options.rules.stackProtection)
     }
   }
 }

@@ -1,5 +1,6 @@
 import BinaryImage
 import CWire
+import PersonalityTables
 
 /// What the planner must know besides the images.
 public struct LoadOptions: Sendable {
@@ -12,10 +13,12 @@ public struct LoadOptions: Sendable {
   public var isLogged: Bool
   public var tableSize: UInt64
   public var logSize: UInt64
+  /// Where the system puts programs.
+  public var rules: LoadRules
 
   public init(
     path: String, release: UInt32 = 0, minimumAddress: UInt64 = 0x10000, isLogged: Bool = false,
-    tableSize: UInt64 = 0, logSize: UInt64 = 0
+    tableSize: UInt64 = 0, logSize: UInt64 = 0, rules: LoadRules = LoadRules()
   ) {
     self.path = path
     self.release = release
@@ -23,6 +26,7 @@ public struct LoadOptions: Sendable {
     self.isLogged = isLogged
     self.tableSize = tableSize
     self.logSize = logSize
+    self.rules = rules
   }
 }
 
@@ -31,12 +35,9 @@ struct PlacedImage {
   static let pageSize: UInt64 = 4096
   /// One past the last page that a program may use (x86-64 with 47 bits, Linux TASK_SIZE_MAX).
   static let addressLimit: UInt64 = 0x7fff_ffff_f000
-  /// FreeBSD's default limit of a data segment (sys/amd64/include/vmparam.h, MAXDSIZ); also how much room is
-  /// left for it before the run-time linker (sys/kern/imgact_elf.c).
+  /// More memory than any program's segments need.
   static let dataLimit: UInt64 = 32 << 30
-  /// Where FreeBSD puts a position-independent program (sys/amd64/include/elf.h, ET_DYN_LOAD_ADDR).
-  static let programBase: UInt64 = 0x0102_1000
-  /// FreeBSD takes program headers from one page, so no program of its own has more than 72.
+  /// Kernels take program headers from one page, so that 72 are the most.
   static let segmentLimit = 128
 
   var segments: [LoadPlan.Segment] = []

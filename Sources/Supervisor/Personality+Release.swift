@@ -1,16 +1,22 @@
-import BinaryImage
 import PersonalityTables
 
 extension Personality {
   /// Lets the system claim another release: the number that programs compare, and wherever its variables name
   /// it.
-  mutating func claim(_ wanted: UInt32) {
-    guard let system = OperatingSystem(rawValue: name) else {
-      release = wanted
-      return
+  mutating func claim(_ choice: PersonalityChoice.Release) throws(LaunchError) {
+    let wanted: UInt32
+    switch choice {
+    case .number(let number): wanted = number
+    case .version(let major, let minor):
+      guard let number = encoding?.number(major, minor) else {
+        throw LaunchError(
+          .ours, "\(title) \(major).\(minor) has no release number in the personality '\(name)'",
+          remedy: "name the release by its number, such as \(name):\(release)")
+      }
+      wanted = number
     }
     let old = release
-    let text = Release(system, wanted)?.text
+    let text = encoding?.text(of: wanted)
     for index in sysctls.indices {
       switch sysctls[index].value {
       case .number(let value) where value == Int64(old):

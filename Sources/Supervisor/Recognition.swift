@@ -17,9 +17,9 @@ public enum Recognition: Sendable, Equatable {
   ///
   /// - Parameters:
   ///   - file: how to call the file in an error.
-  ///   - available: the names of the personalities that there are.
+  ///   - recognizer: judges what the image says, and knows the personalities that there are.
   public static func of(
-    _ image: Image, file: String, choice: PersonalityChoice?, available: [String]
+    _ image: Image, file: String, choice: PersonalityChoice?, recognizer: Recognizer
   ) throws(LaunchError) -> Recognition {
     switch image.format {
     case .script(let script): return .script(script)
@@ -30,6 +30,7 @@ public enum Recognition: Sendable, Equatable {
         remedy: "persona identify tells what a file is")
     default: break
     }
+    let available = recognizer.available
     if let choice {
       guard available.contains(choice.name) else {
         throw LaunchError(
@@ -37,20 +38,21 @@ public enum Recognition: Sendable, Equatable {
       }
       return .foreign(personality: choice.name)
     }
-    guard let system = image.origin.system else {
+    let origin = recognizer.origin(of: image)
+    guard let system = origin.system else {
       let mark = image.elf.map { " (OSABI \($0.osABI))" } ?? ""
       throw LaunchError(
         .cannotRun, file: file, "is \(image.format.displayName) of an unknown system\(mark)",
         remedy: "name the system with --as, one of: " + list(available))
     }
-    if system == .linux { return .native(isStated: image.origin.certainty == .stated) }
-    guard available.contains(system.rawValue) else {
+    if system.isNative { return .native(isStated: origin.certainty == .stated) }
+    guard available.contains(system.name) else {
       throw LaunchError(
         .cannotRun, file: file,
         "is \(image.format.displayName) for \(system.displayName), which has no personality yet",
         remedy: "there are: " + list(available))
     }
-    return .foreign(personality: system.rawValue)
+    return .foreign(personality: system.name)
   }
 
   private static func list(_ names: [String]) -> String {

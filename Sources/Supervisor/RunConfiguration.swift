@@ -39,17 +39,24 @@ public struct RunConfiguration: Sendable, Equatable {
 
 /// `--as NAME[:RELEASE]`.
 public struct PersonalityChoice: Sendable, Equatable {
+  public enum Release: Sendable, Equatable {
+    /// As the system's programs compare it.
+    case number(UInt32)
+    /// As people say it; the personality's heading tells the number.
+    case version(UInt32, UInt32)
+  }
+
   /// The personality's name, which is its folder's name.
   public var name: String
-  /// The release to claim, as the system's programs compare it; nil for the table's own.
-  public var release: UInt32?
+  /// The release to claim; nil for the table's own.
+  public var release: Release?
 
-  public init(name: String, release: UInt32? = nil) {
+  public init(name: String, release: Release? = nil) {
     self.name = name
     self.release = release
   }
 
-  /// Reads "freebsd", "freebsd:13.2" or "freebsd:1302001"; nil when it is neither.
+  /// Reads "NAME", "NAME:13.2" or "NAME:1302001"; nil when it is neither.
   public init?(_ text: String) {
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     guard let name = parts.first, !name.isEmpty,
@@ -61,22 +68,11 @@ public struct PersonalityChoice: Sendable, Equatable {
     switch numbers.count {
     case 1:
       guard let number = numbers[0] else { return nil }
-      release = number < 100 ? PersonalityChoice.release(self.name, number, 0) : number
+      release = number < 100 ? .version(number, 0) : .number(number)
     case 2:
-      guard let major = numbers[0], let minor = numbers[1], major < 40, minor < 100 else { return nil }
-      release = PersonalityChoice.release(self.name, major, minor)
+      guard let major = numbers[0], let minor = numbers[1], major < 100, minor < 100 else { return nil }
+      release = .version(major, minor)
     default: return nil
-    }
-  }
-
-  /// The systems' own encodings of a release: `__FreeBSD_version`, `__NetBSD_Version__`,
-  /// `__DragonFly_version`.
-  private static func release(_ name: String, _ major: UInt32, _ minor: UInt32) -> UInt32 {
-    switch name {
-    case "freebsd": major * 100_000 + minor * 1000
-    case "netbsd": major * 100_000_000 + minor * 1_000_000
-    case "dragonfly": major * 100_000 + minor * 100
-    default: major * 100 + minor
     }
   }
 }

@@ -123,13 +123,14 @@ extension Session {
   ) throws(LaunchError) {
     if case .unknown = file.image.format { return }
     let isScript = if case .script = file.image.format { true } else { false }
-    if !isScript, file.image.origin.system == nil, configuration.personality == nil { return }
-    let choice = !isScript && file.image.origin.system == nil ? configuration.personality : nil
+    let isUnknown = !isScript && recognizer.origin(of: file.image).system == nil
+    if isUnknown, configuration.personality == nil { return }
+    let choice = isUnknown ? configuration.personality : nil
     let launch: Launch
     do {
       launch = try Launch(
         file, arguments: [guestPath], choice: choice, root: configuration.root,
-        available: installation.personalityNames(directories: configuration.personalityDirectories))
+        recognizer: recognizer)
     } catch {
       // A script whose interpreter is missing: Linux says the same, in its own words.
       if isScript { return }

@@ -9,6 +9,7 @@ import Glibc
 final class Session {
   let configuration: RunConfiguration
   let installation: Installation
+  let recognizer: Recognizer
   let filter: HypercallFilter
   /// The engine's file, which every guest executes.
   let engine: Int32
@@ -30,11 +31,12 @@ final class Session {
   }
 
   init(
-    _ configuration: RunConfiguration, _ installation: Installation, _ personality: CompiledPersonality,
-    logOutput: Int32?, relay: RelayEnd
+    _ configuration: RunConfiguration, _ installation: Installation, _ recognizer: Recognizer,
+    _ personality: CompiledPersonality, logOutput: Int32?, relay: RelayEnd
   ) throws(LaunchError) {
     self.configuration = configuration
     self.installation = installation
+    self.recognizer = recognizer
     self.relay = relay
     engine = open(installation.engine, O_RDONLY | O_CLOEXEC)
     guard engine >= 0 else {
@@ -65,8 +67,7 @@ final class Session {
   func personality(_ name: String) throws(LaunchError) -> CompiledPersonality {
     if let known = personalities[name] { return known }
     let compiled = try CompiledPersonality(
-      name, directories: configuration.personalityDirectories + [installation.personalities],
-      choice: configuration.personality)
+      name, directories: recognizer.directories, choice: configuration.personality)
     personalities[name] = compiled
     return compiled
   }

@@ -10,8 +10,9 @@ public enum Supervisor {
   /// guests which outlive the first one keep theirs.
   public static func run(_ configuration: RunConfiguration) throws(LaunchError) -> Int32 {
     let installation = try Installation.current()
+    let recognizer = Recognizer(directories: installation.directories(configuration.personalityDirectories))
     let launch = try Launch(
-      configuration, searchPath: getenv("PATH").map { String(cString: $0) }, installation: installation)
+      configuration, searchPath: getenv("PATH").map { String(cString: $0) }, recognizer: recognizer)
     guard case .foreign(let name) = launch.recognition else { throw executeNatively(launch) }
     // What cannot be loaded is refused before the tables are read.
     _ = try launch.plan([], LoadOptions(path: launch.program.path, minimumAddress: HostLimits.minimumAddress()))
@@ -34,7 +35,7 @@ public enum Supervisor {
       close(ends[0])
       let relay = RelayEnd(ends[1])
       do {
-        try supervise(configuration, installation, launch, name, relay, group, mask)
+        try supervise(configuration, installation, recognizer, launch, name, relay, group, mask)
       } catch {
         printError(error.description)
         relay.send(.failed(error.status.rawValue))
@@ -48,18 +49,17 @@ public enum Supervisor {
   }
 
   private static func supervise(
-    _ configuration: RunConfiguration, _ installation: Installation, _ launch: borrowing Launch,
-    _ name: String, _ relay: RelayEnd, _ group: pid_t, _ mask: sigset_t
+    _ configuration: RunConfiguration, _ installation: Installation, _ recognizer: Recognizer,
+    _ launch: borrowing Launch, _ name: String, _ relay: RelayEnd, _ group: pid_t, _ mask: sigset_t
   ) throws(LaunchError) {
     _ = persona_when_parent_dies(SIGKILL)
     _ = persona_become_subreaper()
     setpgid(0, 0)
     // The tables are read on this side of the fork: the relay needs none of them.
     let personality = try CompiledPersonality(
-      name, directories: configuration.personalityDirectories + [installation.personalities],
-      choice: configuration.personality)
+      name, directories: recognizer.directories, choice: configuration.personality)
     let logOutput = try openLog(configuration.trace)
-    let session = try Session(configuration, installation, personality, logOutput: logOutput, relay: relay)
+    let session = try Session(configuration, installation, recognizer, personality, logOutput: logOutput, relay: relay)
     try session.start(launch, personality, group: group, mask: mask)
     releaseStandardStreams()
     session.serve()

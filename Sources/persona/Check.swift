@@ -23,7 +23,7 @@ struct Check: ParsableCommand {
   var compile = false
 
   func run() throws {
-    let directories = personalities + [try Installation.current().personalities]
+    let directories = try Installation.current().directories(personalities)
     let outcome = CheckCommand(folders: folder, directories: directories, keepsCompiled: compile).run()
     print(outcome.text, terminator: "")
     fflush(nil)

@@ -6,7 +6,7 @@ struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Try what Persona needs of this host, and tell what is lost without it.",
     discussion: """
-      Every feature is really tried, in a child process. Exit status: 0 when everything that FreeBSD \
+      Every feature is really tried, in a child process. Exit status: 0 when everything that \
       programs need works, 1 when something of it is missing.
       """)
 

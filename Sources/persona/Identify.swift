@@ -1,6 +1,7 @@
 import ArgumentParser
 import BinaryImage
 import Glibc
+import Supervisor
 
 struct Identify: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -14,16 +15,23 @@ struct Identify: ParsableCommand {
   @Flag(name: .shortAndLong, help: "Also tell the evidence, the segments and the libraries.")
   var verbose = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Look for personalities in this folder before the installed ones. May be repeated.", valueName: "dir"))
+  var personalities: [String] = []
+
   @Argument(help: "The files to identify.")
   var file: [String]
 
   func run() throws {
     var allKnown = true
+    let recognizer = Recognizer(directories: try Installation.current().directories(personalities))
     for path in file {
       do {
         let image = try read(path)
-        print("\(path): \(image.summary)")
-        if verbose { describe(image) }
+        let origin = recognizer.origin(of: image)
+        print("\(path): \(image.summary(origin))")
+        if verbose { describe(image, origin, recognizer) }
         if image.format == .unknown { allKnown = false }
       } catch {
         fflush(nil)
@@ -52,8 +60,8 @@ struct Identify: ParsableCommand {
     var description: String
   }
 
-  private func describe(_ image: Image) {
-    for evidence in image.origin.evidence {
+  private func describe(_ image: Image, _ origin: Origin, _ recognizer: Recognizer) {
+    for evidence in origin.evidence {
       print(
         "  \(evidence.isConclusive ? "states" : "hints at") \(evidence.system.displayName): \(evidence.text)")
     }
@@ -65,7 +73,7 @@ struct Identify: ParsableCommand {
         + (header.flags & ProgramHeader.writable != 0 ? "w" : "-")
         + (header.flags & ProgramHeader.executable != 0 ? "x" : "-")
       print(
-        "  segment \(header.typeName) \(flags) address \(hexadecimal(header.address)) memory \(header.memorySize) "
+        "  segment \(recognizer.segmentName(header.type) ?? header.typeName) \(flags) address \(hexadecimal(header.address)) memory \(header.memorySize) "
           + "file \(hexadecimal(header.offset))+\(header.fileSize) align \(hexadecimal(header.alignment))")
     }
     if !elf.neededLibraries.isEmpty { print("  needs \(elf.neededLibraries.joined(separator: " "))") }

@@ -56,7 +56,7 @@ struct RunArguments: ParsableArguments {
     guard !program.isEmpty else { throw ValidationError("the program's name is empty") }
     if let personality, PersonalityChoice(personality) == nil {
       throw ValidationError(
-        "'\(personality)' is no personality: write NAME or NAME:RELEASE, such as freebsd:14.1")
+        "'\(personality)' is no personality: write NAME or NAME:RELEASE, such as NAME:14.1")
     }
     if let traceFormat, TraceFormat(rawValue: traceFormat) == nil {
       throw ValidationError("'\(traceFormat)' is no format of the call log: text, json or summary")

@@ -1,0 +1,42 @@
+/// `load { … }`: where a system puts a program, and what it tells the program of its memory.
+public struct LoadRules: Sendable, Equatable {
+  /// Where a position-independent program goes: `base`.
+  public var base: UInt64 = 0x0100_0000
+  /// How much room is left for the program's data before its run-time linker: `data_room`.
+  public var dataRoom: UInt64 = 1 << 30
+  /// How many page sizes `pagesizes` lists in the auxiliary vector: `page_sizes`.
+  public var pageSizes: UInt64 = 1
+  /// Linux PROT_* of the stack of a program without PT_GNU_STACK: `stack_protection`.
+  public var stackProtection: UInt64 = 3
+
+  public init() {}
+}
+
+extension Parser {
+  /// `load { … }`
+  mutating func load() throws(BadEntry) {
+    var rules = personality.load
+    defer { personality.load = rules }
+    try block { (parser) throws(BadEntry) in
+      let words = ["base", "data_room", "page_sizes", "stack_protection"]
+      guard parser.isWord else { throw parser.fail("expected a rule of loading\(parser.found)", words: words) }
+      let token = parser.current
+      parser.at += 1
+      switch parser.text(token) {
+      case "base":
+        let number = parser.current
+        rules.base = try parser.number("an address")
+        guard rules.base % 4096 == 0, rules.base < 1 << 46 else {
+          rules.base = LoadRules().base
+          throw parser.fail("programs begin at a page below 0x400000000000", at: number)
+        }
+      case "data_room": rules.dataRoom = UInt64(try parser.small("the room for data", below: 1 << 46))
+      case "page_sizes": rules.pageSizes = UInt64(try parser.small("the number of page sizes", below: 4))
+      case "stack_protection": rules.stackProtection = UInt64(try parser.small("the stack's protection", below: 8))
+      default:
+        throw parser.fail(
+          "expected a rule of loading, found '\(parser.text(token))'", at: token, words: words)
+      }
+    }
+  }
+}
