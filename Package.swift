@@ -44,7 +44,7 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "ImageFixtures", path: "Tests/ImageFixtures", swiftSettings: strict),
     .testTarget(
-      name: "BinaryImageTests", dependencies: ["BinaryImage", "ImageFixtures"], swiftSettings: strict),
+      name: "BinaryImageTests", dependencies: ["BinaryImage", "Supervisor", "ImageFixtures"], swiftSettings: strict),
     .testTarget(
       name: "LoadPlanTests", dependencies: ["Supervisor", "BinaryImage", "CWire", "ImageFixtures"],
       swiftSettings: strict),

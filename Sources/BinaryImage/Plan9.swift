@@ -25,8 +25,6 @@ extension Image {
       dataSize: UInt64(try bytes.load(8, as: UInt32.self, bigEndian: true, "the data size")),
       bssSize: UInt64(try bytes.load(12, as: UInt32.self, bigEndian: true, "the bss size")))
     self.init(
-      format: .plan9(magic: magic),
-      origin: Origin(system: .plan9, certainty: .stated, evidence: [Evidence(.plan9, "Plan 9 a.out header")]),
-      fileSize: bytes.count, entry: entry, plan9: details)
+      format: .plan9(magic: magic), fileSize: bytes.count, entry: entry, plan9: details)
   }
 }

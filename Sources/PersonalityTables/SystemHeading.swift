@@ -16,7 +16,8 @@ public struct SystemHeading: Sendable, Equatable {
   public static func all(_ names: [String], in directories: [String]) -> [SystemHeading] {
     var found: [SystemHeading] = []
     for name in names {
-      guard let folder = try? PersonalityLoader.folder(name, in: directories),
+      guard
+        let folder = directories.lazy.map({ $0 + "/" + name }).first(where: PersonalityLoader.isPersonality),
         let (personality, _) = PersonalityLoader.parse(folder + "/abi.table")
       else { continue }
       found.append(

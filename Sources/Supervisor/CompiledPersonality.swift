@@ -55,7 +55,7 @@ public final class CompiledPersonality {
     )
   }
 
-  private static func load(_ name: String, _ directories: [String]) throws(LaunchError) -> LoadedPersonality {
+  static func load(_ name: String, _ directories: [String]) throws(LaunchError) -> LoadedPersonality {
     let loaded: LoadedPersonality
     do {
       loaded = try PersonalityLoader.load(name, from: directories)

@@ -16,7 +16,7 @@ struct Persona: ParsableCommand {
       """,
     version: "persona \(version)",
     subcommands: [
-      Run.self, Trace.self, Identify.self, Personalities.self, Explain.self, New.self, Check.self, Format.self, Doctor.self,
+      Run.self, Trace.self, Identify.self, Personalities.self, Explain.self, New.self, Check.self, CoverageCommand.self, Format.self, Doctor.self,
     ])
 
   static func main() {

@@ -40,7 +40,7 @@ struct PersonalitySearch: ParsableArguments {
       "Look for personalities in this folder before the installed ones. May be repeated.", valueName: "dir"))
   var personalities: [String] = []
 
-  func directories() throws -> [String] { personalities + [try Installation.current().personalities] }
+  func directories() throws -> [String] { try Installation.current().directories(personalities) }
 }
 
 extension CommandOutcome {

@@ -25,7 +25,7 @@ import Testing
     (["run", "--bogus", "true"], "unknown option '--bogus'"),
     (
       ["run", "--as", "free bsd", "true"],
-      "'free bsd' is no personality: write NAME or NAME:RELEASE, such as freebsd:14.1"
+      "'free bsd' is no personality: write NAME or NAME:RELEASE, such as NAME:14.1"
     ),
     (["run", "--root", "/no/such/folder", "true"], "'/no/such/folder' is not a directory"),
     (["trace", "--trace-format", "xml", "true"], "'xml' is no format of the call log: text, json or summary"),
@@ -116,6 +116,60 @@ import Testing
         persona: \(folder.path)/none: No such file or directory
 
         """)
+  }
+
+  /// A folder in the user's configuration comes before the installed one of the same name, and behind what
+  /// --personalities names.
+  @Test func findsTheUsersPersonalities() throws {
+    let folder = try Folder()
+    let heading = { (title: String) in
+      Array(
+        """
+        personality freebsd "\(title)" version 14.0
+        abi amd64 { trap syscall  number rax  args rdi rsi  result rax  error carry }
+        elf { osabi 9 }
+
+        """.utf8)
+    }
+    _ = try folder.file("persona/personalities/freebsd/abi.table", heading("User's"))
+    _ = try folder.file("named/freebsd/abi.table", heading("Named"))
+    let program = try folder.file("program", ELFBuilder.program().build())
+    let environment = ["XDG_CONFIG_HOME": folder.path]
+    let rest = ", ELF64 amd64, executable, static\n"
+    #expect(try Executable.run("identify", program).output == "\(program): FreeBSD\(rest)")
+    #expect(
+      try Executable.run("identify", program, environment: environment).output == "\(program): User's\(rest)")
+    #expect(
+      try Executable.run(
+        "identify", "--personalities", folder.path + "/named", program, environment: environment
+      ).output == "\(program): Named\(rest)")
+    // Its tables are the ones that count, whatever has been compiled of the installed ones.
+    let run = try Executable.run("run", program, environment: environment)
+    #expect(run.status == 125)
+    #expect(run.errors.contains("persona/personalities/freebsd/abi.table"))
+    // HOME leads to the same.
+    try FileManager.default.moveItem(atPath: folder.path + "/persona", toPath: folder.path + "/p")
+    _ = try folder.file("home/.config/persona/personalities/freebsd/abi.table", heading("Home's"))
+    #expect(
+      try Executable.run(
+        "identify", program, environment: ["XDG_CONFIG_HOME": "", "HOME": folder.path + "/home"]
+      ).output == "\(program): Home's\(rest)")
+  }
+
+  @Test func reportsAUsersFolderThatLeadsNowhere() throws {
+    let folder = try Folder()
+    let program = try folder.file("program", ELFBuilder.program().build())
+    _ = try folder.file("persona/personalities/other/note", [])
+    let link = folder.path + "/persona/personalities/freebsd"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "/no/such/folder")
+    let run = try Executable.run("run", program, environment: ["XDG_CONFIG_HOME": folder.path])
+    #expect(run.status == 125)
+    #expect(run.errors.hasPrefix("persona: \(link): No such file or directory; "))
+    #expect(run.errors.split(separator: "\n").count == 1)
+    // Who needs none of it hears nothing.
+    #expect(
+      try Executable.run("run", "/bin/true", environment: ["XDG_CONFIG_HOME": folder.path])
+        == .init(status: 0, output: "", errors: ""))
   }
 
   @Test func tellsTheEvidence() throws {

@@ -73,6 +73,8 @@ final class ScratchFile {
     let seed = Self.environment("PERSONA_FUZZ_SEED", 20_260_101)
     print("fuzz: \(count) files from seed \(seed)")
     let samples = Samples.all()
+    let tables = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/personalities"
+    let recognizer = Recognizer(directories: [tables])
     let linker = try Image(bytes: ELFBuilder.linker().build())
     let options = LoadOptions(path: "/fuzz", release: 1, minimumAddress: 0x10000)
     let file = try ScratchFile()
@@ -87,7 +89,7 @@ final class ScratchFile {
       // Files and memory are read in different ways; both must stand it.
       if let image = index % 8 == 0 ? file.image(of: bytes) : try? Image(bytes: bytes) {
         read += 1
-        _ = image.summary
+        _ = image.summary(recognizer.origin(of: image))
         if let plan = try? LoadPlan.make(
           program: image, interpreter: index % 2 == 0 ? linker : nil, auxiliary: Self.rules, options: options)
         {

@@ -6,19 +6,37 @@ import Testing
 @Suite struct PersonalityChoiceTests {
   @Test(
     arguments: [
-      ("freebsd", "freebsd", nil), ("freebsd:14.1", "freebsd", 1_401_000),
-      ("freebsd:13", "freebsd", 1_300_000),
-      ("freebsd:1302001", "freebsd", 1_302_001), ("netbsd:10.0", "netbsd", 1_000_000_000),
-      ("dragonfly:6.4", "dragonfly", 600_400),
-    ] as [(String, String, UInt32?)])
-  func readsNameAndRelease(text: String, name: String, release: UInt32?) {
+      ("freebsd", "freebsd", nil), ("freebsd:14.1", "freebsd", .version(14, 1)),
+      ("freebsd:13", "freebsd", .version(13, 0)), ("freebsd:1302001", "freebsd", .number(1_302_001)),
+    ] as [(String, String, PersonalityChoice.Release?)])
+  func readsNameAndRelease(text: String, name: String, release: PersonalityChoice.Release?) {
     #expect(PersonalityChoice(text) == PersonalityChoice(name: name, release: release))
   }
 
-  @Test func claimsTheReleaseEverywhere() {
+  @Test(
+    arguments: [
+      ("major 100000 minor 1000 from 500000", 14, 1, 1_401_000),
+      ("major 100000000 minor 1000000 patch 100", 10, 0, 1_000_000_000), ("major 100000 minor 100", 6, 4, 600_400),
+      ("major 100000 minor 1000 from 500000", 4, 0, nil), ("major 100000 minor 10000", 1, 10, nil),
+    ] as [(String, UInt32, UInt32, UInt32?)])
+  func encodesAVersionAsTheHeadingSays(encoding: String, major: UInt32, minor: UInt32, number: UInt32?) throws {
+    let heading = SourceText("personality x \"X\" version 1.0 release 7 \(encoding)\n", path: "test.table")
+    let loaded = LoadedPersonality(heading)
+    #expect(loaded.report == "")
+    #expect(try #require(loaded.personality.encoding).number(major, minor) == number)
+  }
+
+  @Test func refusesAVersionThatHasNoNumber() {
+    var personality = LoadedPersonality(
+      SourceText("personality x \"X\" version 1.0 release 7\n", path: "test.table")
+    ).personality
+    #expect(throws: LaunchError.self) { try personality.claim(.version(1, 2)) }
+  }
+
+  @Test func claimsTheReleaseEverywhere() throws {
     let source = SourceText(
       """
-      personality freebsd "FreeBSD" version 14.0 release 1400097
+      personality freebsd "FreeBSD" version 14.0 release 1400097 major 100000 minor 1000
       sysctl {
         kern.osrelease [1.2] string "14.0-RELEASE"
         kern.osreldate [1.24] int 1400097
@@ -26,9 +44,9 @@ import Testing
       }
       """, path: "test.table")
     var personality = LoadedPersonality(source).personality
-    personality.claim(1_302_001)
-    #expect(personality.release == 1_302_001)
-    #expect(personality.sysctls.map(\.value) == [.text("13.2-RELEASE"), .number(1_302_001), .number(114)])
+    try personality.claim(.version(13, 2))
+    #expect(personality.release == 1_302_000)
+    #expect(personality.sysctls.map(\.value) == [.text("13.2-RELEASE"), .number(1_302_000), .number(114)])
   }
 
   @Test(arguments: [

@@ -11,10 +11,14 @@ import Testing
     _ builder: ELFBuilder, linker: ELFBuilder? = nil, auxiliary: [AuxiliaryRule] = [],
     minimumAddress: UInt64 = 0x1000
   ) throws -> LoadPlan {
-    try LoadPlan.make(
+    var rules = LoadRules()
+    rules.base = 0x0102_1000
+    rules.dataRoom = 32 << 30
+    rules.stackProtection = 7
+    return try LoadPlan.make(
       program: Image(bytes: builder.build()), interpreter: linker.map { try Image(bytes: $0.build()) },
       auxiliary: auxiliary,
-      options: LoadOptions(path: "/opt/bin/tool", release: 1_400_097, minimumAddress: minimumAddress))
+      options: LoadOptions(path: "/opt/bin/tool", release: 1_400_097, minimumAddress: minimumAddress, rules: rules))
   }
 
   private func cause(_ builder: ELFBuilder, minimumAddress: UInt64 = 0x1000) -> String {
