@@ -77,7 +77,7 @@ struct LayoutReader {
 
   private static let declarations: Set<String> = [
     "personality", "abi", "elf", "auxv", "errno", "signal", "flags", "enum", "struct", "ioctl", "sockopt",
-    "sysctl", "include",
+    "sysctl", "include", "system", "format", "load",
   ]
 
   private func keyword(of line: LayoutLine) -> String {
