@@ -25,7 +25,7 @@ public struct LoadedPersonality: Sendable {
   public init(_ source: SourceText) {
     self.source = source
     (personality, diagnostics) = Parser.parse(source)
-    if personality.name.isEmpty, diagnostics.isEmpty {
+    if personality.name.isEmpty, personality.systems.isEmpty, diagnostics.isEmpty {
       diagnostics.append(
         Diagnostic(position: Position(0, 0), message: "no 'personality NAME \"TITLE\" version V' heading"))
     }
