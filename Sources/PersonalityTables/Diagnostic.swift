@@ -41,7 +41,7 @@ func didYouMean(_ name: String, _ candidates: some Sequence<String>) -> String? 
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`; at most `limit`.
-private func editDistance(_ a: [UInt8], _ b: [UInt8], limit: Int) -> Int {
+func editDistance(_ a: [UInt8], _ b: [UInt8], limit: Int) -> Int {
   if abs(a.count - b.count) >= limit { return limit }
   var before = [Int](repeating: 0, count: b.count + 1)
   var previous = Array(0...b.count)

@@ -10,12 +10,14 @@ struct NativeNames {
   /// Index in `linux.calls`.
   private(set) var calls: [String: Int]
   private(set) var ioctls: [String: UInt64]
+  private var namesOfMap: [String: Set<String>] = [:]
   let handlers: [String: UInt16]
 
   init(_ linux: Personality) {
     self.linux = linux
     constants = Dictionary(minimumCapacity: linux.maps.reduce(64) { $0 + $1.entries.count })
     for map in linux.maps {
+      namesOfMap[map.name] = Set(map.entries.map(\.name))
       for entry in map.entries {
         constants[entry.name] = entry.value
         if entry.mask != 0 { masks[entry.name] = entry.mask }
@@ -32,6 +34,9 @@ struct NativeNames {
   }
 
   func call(_ name: String) -> CallRow? { calls[name].map { linux.calls[$0] } }
+
+  /// What one of Linux's flags or enumerations names.
+  func names(of map: String) -> Set<String> { namesOfMap[map] ?? [] }
 
   /// A constant of any kind, ioctl requests included.
   func constant(_ name: String) -> UInt64? { constants[name] ?? ioctls[name] }

@@ -66,7 +66,7 @@ extension Parser {
 
   // MARK: Signature
 
-  private mutating func arguments() throws(BadEntry) -> [CallArgument] {
+  mutating func arguments() throws(BadEntry) -> [CallArgument] {
     let open = current
     at += 1
     var list: [CallArgument] = []
@@ -184,7 +184,7 @@ extension Parser {
   /// Bytes of a long under the personality's first ABI.
   var word: Int { personality.abis.first?.word ?? 8 }
 
-  private mutating func resultType() throws(BadEntry) -> ResultType {
+  mutating func resultType() throws(BadEntry) -> ResultType {
     let token = try word("the result's type")
     if token.symbol == Keyword.pair.rawValue { return .pair }
     if token.symbol == Keyword.never.rawValue { return .never }

@@ -21,6 +21,7 @@ extension Parser {
       let entry = try parser.constant(isSignal: isSignals, hasText: !isSignals)
       if parser.isOwn || parser.joins(entry, parser.personality[keyPath: set], start) { entries.append(entry) }
     }
+    try statedCount(entries.count)
   }
 
   /// Whether an included entry is taken: nothing in the including folder has its name or one of its numbers.
@@ -79,6 +80,7 @@ extension Parser {
         map.entries.append(try parser.constant(isSignal: false))
       }
     }
+    try statedCount(map.entries.count)
   }
 
   /// `VALUE[...LAST] NAME` and what it is to Linux.

@@ -129,6 +129,7 @@ extension Parser {
           type: type, name: parser.text(token), source: try parser.auxiliarySource(), position: token.position
         ))
     }
+    try statedCount(entries.count)
   }
 
   private mutating func auxiliarySource() throws(BadEntry) -> AuxiliarySource {
@@ -167,6 +168,6 @@ private let registers: [(String, String)] = [
 ]
 private let registerNames = registers.flatMap { [$0.0, $0.1] }
 
-private func registerNumber(_ name: String) -> UInt8? {
+func registerNumber(_ name: String) -> UInt8? {
   registers.firstIndex { $0.0 == name || $0.1 == name }.map(UInt8.init)
 }

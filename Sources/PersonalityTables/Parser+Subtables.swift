@@ -1,7 +1,8 @@
 extension Parser {
-  /// `ioctl { NUMBER NAME(TYPE) = ACTION … }`
+  /// `ioctl [encoded] { NUMBER NAME(TYPE) = ACTION … }`
   mutating func ioctls() throws(BadEntry) {
     var requests: [IOControl] = []
+    if accept(.encoded) { personality.ioctlsAreEncoded = true }
     defer { personality.ioctls += requests }
     try block { (parser) throws(BadEntry) in
       let start = parser.at
@@ -22,6 +23,7 @@ extension Parser {
           number: number, name: parser.text(token), argument: argument, action: action,
           position: token.position, actionPosition: position))
     }
+    try statedCount(requests.count)
   }
 
   /// Goes behind an included request or option that is not taken, or that the including folder replaces.
@@ -115,6 +117,7 @@ extension Parser {
           number: number, name: parser.text(token), value: value, action: action, position: token.position,
           actionPosition: position))
     }
+    try statedCount(level.options.count)
   }
 
   private mutating func requestAction(_ position: inout Position) throws(BadEntry) -> RequestAction {
@@ -170,6 +173,7 @@ extension Parser {
           position: token.position,
           valuePosition: value == .none ? token.position : parser.hostPosition(value, position)))
     }
+    try statedCount(entries.count)
   }
 
   /// The position of what stands behind `host`.

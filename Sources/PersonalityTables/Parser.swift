@@ -287,7 +287,7 @@ struct Parser {
 
   private static let declarations: [Keyword] = [
     .personality, .system, .abi, .elf, .format, .load, .auxv, .errno, .signal, .flags, .enum, .struct,
-    .ioctl, .sockopt, .sysctl, .include,
+    .ioctl, .sockopt, .sysctl, .include, .calls, .handler,
   ]
 
   private mutating func declaration() throws(BadEntry) {
@@ -316,6 +316,8 @@ struct Parser {
     case .ioctl: try ioctls()
     case .sockopt: try sockopt()
     case .sysctl: try sysctls()
+    case .calls: try callRange()
+    case .handler: try handlerSignature()
     default:
       at -= 1
       throw unknownDeclaration()

@@ -32,6 +32,12 @@ public struct Personality: Sendable {
   public var ioctls: [IOControl] = []
   public var socketLevels: [SocketLevel] = []
   public var sysctls: [SystemControl] = []
+  /// `calls FIRST...LAST`: the numbers that the OS gives to calls.
+  var callRange: (first: Int, last: Int, position: Position)?
+  /// `ioctl encoded`: a request's number tells what it carries, and how many bytes.
+  var ioctlsAreEncoded = false
+  /// `handler NAME(OPERANDS) -> RESULT`: what Persona's handlers take (in personalities/linux).
+  var handlers: [CallRow] = []
 
   /// Index into `calls` by call number; -1 where no row has the number.
   var callByNumber: [Int32] = []

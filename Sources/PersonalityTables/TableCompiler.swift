@@ -105,6 +105,7 @@ public struct TableCompiler {
     }
     for name in FieldName.allCases { layouts.append(layout("\(name)")) }
     compileConstants()
+    check()
   }
 
   /// The place of STRUCTURE__FIELD.
