@@ -6,7 +6,6 @@ extension TableCompiler {
     if map.isVerbatim { return checkVerbatim(map) }
     checkOrigin(map)
     checkTwice(map)
-    checkOwnNumbers(map)
   }
 
   private mutating func checkNames(_ map: ConstantMap) {
@@ -61,7 +60,7 @@ extension TableCompiler {
     }
   }
 
-  /// Two entries that come back from the same Linux value: one of them never would.
+  /// Two entries that come back from the same name of Linux: one of them never would.
   private mutating func checkTwice(_ map: ConstantMap) {
     var seen: [UInt64: String] = [:]
     for entry in map.entries {
@@ -71,10 +70,9 @@ extension TableCompiler {
       }
       for mapping in entry.mappings where mapping.direction == .both || mapping.direction == .toForeign {
         switch mapping.target {
-        case .number(let value): values.append((value, mapping.position))
         case .name(let name):
           if let value = native.constant(name) { values.append((value, mapping.position)) }
-        case .none, .range: break
+        case .number, .none, .range: break
         }
       }
       for (value, position) in values where value != 0 || map.kind == .enumeration {
@@ -84,35 +82,6 @@ extension TableCompiler {
             "Linux's \(hexadecimal(value)) already arrives as '\(other)'", position,
             "'->' maps only on the way to Linux")
         }
-      }
-    }
-  }
-
-  /// Numbers that Linux does not have stand for what a handler does; they follow each other.
-  private mutating func checkOwnNumbers(_ map: ConstantMap) {
-    let first: UInt64 = map.kind == .flags ? 1 << 32 : 1 << 16
-    var own: [(value: UInt64, position: Position)] = []
-    for entry in map.entries {
-      for mapping in entry.mappings {
-        if case .number(let value) = mapping.target, value >= first, Int64(bitPattern: value) > 0 {
-          own.append((value, mapping.position))
-        }
-      }
-    }
-    own.sort { $0.value < $1.value }
-    var expected = first
-    for (value, position) in own {
-      if map.kind == .enumeration {
-        if value == expected { expected += 1 } else if value != expected - 1 || expected == first {
-          report("\(hexadecimal(value)) does not follow: a handler's number would be \(hexadecimal(expected))", position)
-          return
-        }
-      } else {
-        guard value & expected == expected, value != 0 else {
-          report("\(hexadecimal(value)) does not follow: a handler's bit would be \(hexadecimal(expected))", position)
-          return
-        }
-        expected <<= 1
       }
     }
   }

@@ -40,9 +40,10 @@ public struct TableCompiler {
 
   /// Compiles the personality's table for the ABI of that name (the first without one).
   ///
-  /// The block is nil exactly when there are diagnostics.
+  /// The block is nil exactly when there are diagnostics. `checked` also looks for what would compile, but be
+  /// met by a guest (Checks.swift); a start does without.
   public static func compile(
-    _ personality: Personality, abi name: String? = nil, linux: Personality
+    _ personality: Personality, abi name: String? = nil, linux: Personality, checked: Bool = false
   ) -> (block: [UInt8]?, diagnostics: [Diagnostic]) {
     let abi = name.map { personality.abi(named: $0) } ?? personality.abis.first
     guard let abi else {
@@ -51,6 +52,7 @@ public struct TableCompiler {
     }
     var compiler = TableCompiler(personality, abi: abi, native: NativeNames(linux))
     compiler.compileAll()
+    if checked { compiler.check() }
     return (compiler.diagnostics.isEmpty ? compiler.block() : nil, compiler.diagnostics)
   }
 
@@ -62,7 +64,7 @@ public struct TableCompiler {
     var diagnostics: [Diagnostic] = []
     let names: [String?] = personality.abis.isEmpty ? [nil] : personality.abis.map(\.name)
     for name in names {
-      let (block, found) = compile(personality, abi: name, linux: linux)
+      let (block, found) = compile(personality, abi: name, linux: linux, checked: true)
       if let block { blocks.append(block) }
       for one in found where !diagnostics.contains(one) { diagnostics.append(one) }
     }
@@ -105,7 +107,6 @@ public struct TableCompiler {
     }
     for name in FieldName.allCases { layouts.append(layout("\(name)")) }
     compileConstants()
-    check()
   }
 
   /// The place of STRUCTURE__FIELD.

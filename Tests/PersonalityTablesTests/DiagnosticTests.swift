@@ -302,6 +302,90 @@ struct DiagnosticTests {
 
       """
     ),
+    (
+      "5 open(path: path, mode: mode) -> fd = openat(path, AT_FDCWD, 0, mode)",
+      """
+      tiny.table:4:47: error: 'path' is a path, but Linux's openat takes a value ('dirfd')
+      5 open(path: path, mode: mode) -> fd = openat(path, AT_FDCWD, 0, mode)
+                                                    ^~~~
+      tiny.table:4:53: error: 'AT_FDCWD' is no pointer, but Linux's openat takes one ('path')
+      5 open(path: path, mode: mode) -> fd = openat(path, AT_FDCWD, 0, mode)
+                                                          ^~~~~~~~
+
+      """
+    ),
+    (
+      "3 read(fd: fd, buf: in bytes[nbyte], nbyte: size) -> size = read",
+      """
+      tiny.table:4:16: error: 'buf' is memory to read, but Linux's read takes memory to write ('buf')
+      3 read(fd: fd, buf: in bytes[nbyte], nbyte: size) -> size = read
+                     ^~~
+
+      """
+    ),
+    (
+      "20 getpid() -> status = getpid",
+      """
+      tiny.table:4:1: error: getpid returns 'status', but Linux's getpid returns 'pid'
+      20 getpid() -> status = getpid
+      ^~
+
+      """
+    ),
+    (
+      "enum e { 0 SEEK_SET 1 SEEK_CUR 2 SEEK_END = SEEK_CUR }",
+      """
+      tiny.table:4:45: error: Linux's 0x1 already arrives as 'SEEK_CUR'
+      enum e { 0 SEEK_SET 1 SEEK_CUR 2 SEEK_END = SEEK_CUR }
+                                                  ^~~~~~~~ '->' maps only on the way to Linux
+
+      """
+    ),
+    (
+      "enum e { 0 SEEK_SET 1 SEEK_CUR } [3 entries]",
+      """
+      tiny.table:4:35: error: 2 entries, not 3
+      enum e { 0 SEEK_SET 1 SEEK_CUR } [3 entries]
+                                        ^
+
+      """
+    ),
+    (
+      "calls 20...21\n20 getpid() -> pid = getpid",
+      """
+      tiny.table:4:7: error: call 21 has no row
+      calls 20...21
+            ^~
+
+      """
+    ),
+    (
+      "ioctl encoded { 0x4008667f FIONREAD(out int) }",
+      """
+      tiny.table:4:28: error: 0x4008667f says that FIONREAD carries 8 bytes, not 4
+      ioctl encoded { 0x4008667f FIONREAD(out int) }
+                                 ^~~~~~~~
+
+      """
+    ),
+    (
+      "sysctl { kern.ostype [1.1] string \"Tiny\" kern.osname [2.2] string \"Tiny\" }",
+      """
+      tiny.table:4:42: error: 'kern' is 1, not 2
+      sysctl { kern.ostype [1.1] string "Tiny" kern.osname [2.2] string "Tiny" }
+                                               ^~~~~~~~~~~
+
+      """
+    ),
+    (
+      "20 getpid(info: out i32) -> int = answer 7",
+      """
+      tiny.table:4:11: error: 'info' is never written: getpid becomes something that does not take it
+      20 getpid(info: out i32) -> int = answer 7
+                ^~~~
+
+      """
+    ),
   ]
 
   @Test(arguments: cases.indices) func isWorded(_ index: Int) {

@@ -48,7 +48,7 @@ enum Small {
   static func report(_ text: String) -> String {
     var loaded = load(text)
     loaded.diagnostics +=
-      TableCompiler.compile(loaded.personality, linux: linux.personality).diagnostics
+      TableCompiler.compile(loaded.personality, linux: linux.personality, checked: true).diagnostics
     return loaded.report
   }
 }
