@@ -116,12 +116,14 @@ extension TableCompiler {
     _ row: CallRow, _ given: CallArgument, _ taker: CallRow, _ wanted: CallArgument, _ list: [Operand]?,
     _ what: String
   ) -> String? {
-    guard case .pointer(_, _, let mine) = given.type, case .pointer(_, let its, let count) = wanted.type else {
+    guard case .pointer(_, let pointee, let mine) = given.type, case .pointer(_, let its, let count) = wanted.type else {
       return nil
     }
     let counted: String
     switch (count, mine) {
     case (.result, .result), (.one, .one): return nil
+    // The count's name was wrong, which is reported already.
+    case (_, .one) where pointee == .bytes || pointee == .text: return nil
     case (.constant(let number), .constant(let other)) where number == other: return nil
     case (.constant(0), _) where its == .bytes: return nil
     case (.one, .constant(1)): return nil
