@@ -6,17 +6,13 @@ extension TableCompiler {
     guard let counterpart = nativeStructure(index) else { return }
     let mine = Set(structure.fields.map { $0.native ?? $0.name })
     let free = counterpart.fields.map(\.name).filter { !mine.contains($0) }
-    var taken: [String: String] = [:]
     for field in structure.fields {
       let target = field.native ?? field.name
-      if counterpart.field(named: target) == nil {
-        if field.native == nil, let near = free.first(where: { isSlip(field.name, $0) }) {
-          report(
-            "Linux's struct \(counterpart.name) has no field '\(field.name)'", field.position,
-            "did you mean '\(near)'?")
-        }
-      } else if let other = taken.updateValue(field.name, forKey: target) {
-        report("'\(other)' already is Linux's field '\(target)'", field.position)
+      guard counterpart.field(named: target) == nil, field.native == nil else { continue }
+      if let near = free.first(where: { isSlip(field.name, $0) }) {
+        report(
+          "Linux's struct \(counterpart.name) has no field '\(field.name)'", field.position,
+          "did you mean '\(near)'?")
       }
     }
   }
