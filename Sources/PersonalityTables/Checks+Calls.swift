@@ -83,14 +83,23 @@ extension TableCompiler {
     let signatures = native.linux.handlers.filter { $0.name == name }
     guard !signatures.isEmpty else { return }
     let given = operands?.count ?? row.arguments.count
-    guard let signature = signatures.first(where: { $0.arguments.count == given }) else {
-      let counts = signatures.map { "\($0.arguments.count)" }.joined(separator: " or ")
+    let fitting = signatures.filter { $0.arguments.count == given }
+    if fitting.isEmpty {
+      let counts = Set(signatures.map(\.arguments.count)).sorted().map { "\($0)" }.joined(separator: " or ")
       report("handler \(name) takes \(counts) operands, not \(given)", row.actionPosition)
       return
     }
-    let reported = diagnostics.count
-    checkOperands(row, signature, operands, "handler \(name)")
-    if diagnostics.count == reported { checkResult(row, signature, "handler \(name)") }
+    let before = diagnostics
+    var reports: [[Diagnostic]] = []
+    for signature in fitting {
+      checkOperands(row, signature, operands, "handler \(name)")
+      if diagnostics.count == before.count { checkResult(row, signature, "handler \(name)") }
+      if diagnostics.count == before.count { return }
+      reports.append(Array(diagnostics[before.count...]))
+      diagnostics = before
+    }
+    // The signature that fits best tells what is wrong.
+    diagnostics += reports.min { $0.count < $1.count } ?? []
   }
 
   // MARK: Numbers

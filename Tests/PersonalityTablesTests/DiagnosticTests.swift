@@ -386,6 +386,15 @@ struct DiagnosticTests {
 
       """
     ),
+    (
+      "73 munmap(addr: address) -> status = handler munmap",
+      """
+      tiny.table:4:46: error: handler munmap takes 2 operands, not 1
+      73 munmap(addr: address) -> status = handler munmap
+                                                   ^~~~~~
+
+      """
+    ),
   ]
 
   @Test(arguments: cases.indices) func isWorded(_ index: Int) {
