@@ -387,11 +387,11 @@ struct DiagnosticTests {
       """
     ),
     (
-      "73 munmap(addr: address) -> status = handler munmap",
+      "73 munmap(addr: address) -> status = handler minherit",
       """
-      tiny.table:4:46: error: handler munmap takes 2 operands, not 1
-      73 munmap(addr: address) -> status = handler munmap
-                                                   ^~~~~~
+      tiny.table:4:46: error: handler minherit takes 2 operands, not 1
+      73 munmap(addr: address) -> status = handler minherit
+                                                   ^~~~~~~~
 
       """
     ),

@@ -8,7 +8,7 @@ struct IncludeTests {
     flags open_flags { 0x200 O_CREAT }
     enum whence verbatim { 0 SEEK_SET }
     struct pair { first int  second whence:u32 }
-    1 one() -> int = getpid
+    1 one() -> pid = getpid
     2 two(flags: open_flags) -> int = handler mmap
     3...6 gone = unsupported "not here"
     20 twenty(where: in pair) -> int = handler munmap
@@ -44,8 +44,8 @@ struct IncludeTests {
       include "../base"
       flags open_flags { 0x400 O_EXCL }
       struct pair { first i64 }
-      2 other() -> int = getpid
-      5 five() -> int = getpid
+      2 other() -> pid = getpid
+      5 five() -> pid = getpid
       ioctl { 0x20 FIOMINE(out int) = handler ioctl }
       sockopt SOL_SOCKET 0xffff { 5 SO_MINE(int) = unsupported EINVAL "no" }
       sysctl { kern.ostype [1.1] string "Tiny" }
@@ -77,7 +77,7 @@ struct IncludeTests {
       ("without two gone", [1, 20]), ("calls 1...6 without one", [2, 3, 4, 5, 6]),
       ("calls 1,\n 20", [1, 20]),
     ] {
-      let folders = Self.tiny("include \"../base/all.table\" \(limit)\n30 last() -> int = getpid\n")
+      let folders = Self.tiny("include \"../base/all.table\" \(limit)\n30 last() -> pid = getpid\n")
       let expected = "tiny: \(numbers.count + 1) calls, 1 structures, 2 flags and enums: no errors\n"
       #expect(folders.check("tiny") == expected)
       let tiny = try folders.load("tiny").personality
@@ -126,7 +126,7 @@ struct IncludeTests {
     let other = """
       struct pair { first int
         second whence:u32 }   # written otherwise, but the same
-      1 one() -> int = getpid
+      1 one() -> pid = getpid
       """
     let lines = "include \"../base\"\ninclude \"../other\"\n"
     let agreeing = Self.tiny(lines, ["other/a.table": other])
@@ -161,7 +161,7 @@ struct IncludeTests {
     let settled =
       lines + """
         struct pair { first u8 }
-        1 one() -> int = getpid
+        1 one() -> pid = getpid
         ioctl { 0x10 FIONREAD(out int) }
         sysctl { kern.maxproc [1.6] int 9 }
         """
@@ -173,7 +173,7 @@ struct IncludeTests {
   @Test func anIncludedFolderReplacesWhatItIncludes() throws {
     let folders = Self.tiny(
       "include \"../base\" without one\ninclude \"../middle\"\n",
-      ["middle/m.table": "include \"../base\" calls 1...2\nstruct pair { first u8 }\n2 mine() -> int = getpid\n"])
+      ["middle/m.table": "include \"../base\" calls 1...2\nstruct pair { first u8 }\n2 mine() -> pid = getpid\n"])
     #expect(folders.check("tiny") == "tiny: 7 calls, 1 structures, 2 flags and enums: no errors\n")
     let tiny = try folders.load("tiny").personality
     #expect(tiny.structures[0].size == 1)

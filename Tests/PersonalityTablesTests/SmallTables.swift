@@ -23,7 +23,7 @@ enum Small {
       5 fstat(fd: fd, buf: out stat) -> status
       8 lseek(fd: fd, offset: offset, whence: whence) -> offset
       10 mprotect(addr: address, len: size, prot: prot) -> status
-      handler munmap(addr: address, len: size) -> status
+      handler minherit(addr: address, len: size) -> status
       35 nanosleep(req: in timespec, rem: out timespec) -> status
       39 getpid() -> pid
       257 openat(dirfd: fd, path: path, flags: open_flags, mode: mode) -> fd
