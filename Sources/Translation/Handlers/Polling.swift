@@ -123,8 +123,7 @@ extension Call {
     var time = limit ?? Timespec()
     var native: UInt64 = 0
     if mask != 0 {
-      var set = SignalSet()
-      guard read(&set, at: mask) else { return error(EFAULT) }
+      guard let set = readSet(at: mask) else { return error(EFAULT) }
       native = table.nativeMask(set) & ~TrapContext.unblockable
     }
     let result = withUnsafeMutablePointer(to: &time) { time in
@@ -144,8 +143,7 @@ extension Call {
     var time = limit ?? Timespec()
     var native: UInt64 = 0
     if mask != 0 {
-      var set = SignalSet()
-      guard read(&set, at: mask) else { return error(EFAULT) }
+      guard let set = readSet(at: mask) else { return error(EFAULT) }
       native = table.nativeMask(set) & ~TrapContext.unblockable
     }
     let result = withUnsafeMutablePointer(to: &time) { time in
