@@ -55,7 +55,8 @@ extension TableCompiler {
   /// `geteuid = getuid` is a slip of the pen where Linux has a geteuid that takes and returns the same.
   private mutating func checkOwnName(_ row: CallRow, _ name: String) {
     guard row.name != name, let own = native.call(row.name), let other = native.call(name),
-      own.arguments.map(\.type) == other.arguments.map(\.type), own.result == other.result
+      own.arguments.map(\.type) == other.arguments.map(\.type), own.result == other.result,
+      own.result != .never  // Linux's exit ends a thread, other systems' the process
     else { return }
     report(
       "\(row.name) becomes Linux's \(name), though Linux has a \(row.name) that takes the same",

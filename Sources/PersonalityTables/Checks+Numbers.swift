@@ -21,13 +21,16 @@ extension TableCompiler {
     }
   }
 
-  /// A single number without a name is one that was mistyped: systems leave out none, or many in a row.
+  /// A single number without a name is one that was mistyped: systems leave out none, or many in a row. A set
+  /// with several such gaps is one that somebody has only begun.
   private mutating func checkGaps(_ set: NumberSet, _ what: String) {
     guard set.highest > 2 else { return }
-    for number in 1..<set.highest where set.byNumber[number] < 0 && set.byNumber[number + 1] >= 0 {
-      guard number > 1, set.byNumber[number - 1] >= 0, let next = set.entry(number + 1) else { continue }
-      report("\(what) \(number) has no name", next.position)
+    var gaps: [(number: Int, next: Constant)] = []
+    for number in 2..<set.highest where set.byNumber[number] < 0 && set.byNumber[number - 1] >= 0 {
+      if let next = set.entry(number + 1) { gaps.append((number, next)) }
     }
+    guard gaps.count <= 2 else { return }
+    for gap in gaps { report("\(what) \(gap.number) has no name", gap.next.position) }
   }
 
   /// Every signal that Linux sends must arrive as something.

@@ -127,7 +127,7 @@ public struct NewCommand: Sendable {
         """
         # Error numbers; a name that Linux has too maps by itself. Source: (the header you read)
         errno {
-          1 EPERM  2 ENOENT  4 EINTR  5 EIO  9 EBADF  12 ENOMEM  13 EACCES  14 EFAULT  17 EEXIST  22 EINVAL
+          1 EPERM  2 ENOENT  3 ESRCH  4 EINTR  5 EIO  9 EBADF  12 ENOMEM  13 EACCES  14 EFAULT  17 EEXIST  22 EINVAL
           25 ENOTTY  38 ENOSYS
           else EIO
         }

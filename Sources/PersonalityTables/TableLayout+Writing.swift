@@ -168,17 +168,22 @@ struct LayoutWriter {
     columns.removeLast()
   }
 
-  /// In how many lines tokens began in a column, for the blocks that we are in.
+  /// In how many lines tokens stood in a column, for the blocks that we are in.
   private var columns: [[Int: Int]] = []
 
   private static func columns(_ lines: [LayoutLine]) -> [Int: Int] {
     var result: [Int: Int] = [:]
     for line in lines {
       for case .piece(let piece) in line.nodes where !piece.isFirstOfLine && !piece.isComment {
-        result[piece.column, default: 0] += 1
+        result[place(of: piece), default: 0] += 1
       }
     }
     return result
+  }
+
+  /// The column by which a token lines up with others: where it begins; numbers, where they end.
+  private static func place(of piece: LayoutPiece) -> Int {
+    piece.kind == .number ? -(piece.column + piece.width) : piece.column
   }
 
   /// Spaces before the first number of each line, where the author lined numbers up on their right.
@@ -233,7 +238,7 @@ struct LayoutWriter {
 
   /// Whether a token stood, by more than a space, in one column with tokens of other lines of its block.
   private func keepsColumn(_ piece: LayoutPiece) -> Bool {
-    piece.gap > 1 && !piece.isFirstOfLine && (columns.last?[piece.column] ?? 0) > 1
+    piece.gap > 1 && !piece.isFirstOfLine && (columns.last?[LayoutWriter.place(of: piece)] ?? 0) > 1
   }
 
   // MARK: Output

@@ -55,6 +55,7 @@ import Testing
         personality freebsd "FreeBSD" version 14.0 release 1400097
         abi amd64 { trap syscall  number rax  args rdi rsi  result rax  error carry }
         3 read(fd: fd, buf: out byts[result]) -> size = read
+        elf { osabi 9 }
 
         """.utf8))
     let program = try folder.file("program", ELFBuilder.program().build())

@@ -69,6 +69,8 @@ extension Executable {
       .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
       .appendingPathComponent("personalities").path
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    return names.filter { $0 != "linux" && !$0.hasPrefix(".") }.sorted().joined(separator: ", ")
+    return names.filter {
+      $0 != "linux" && FileManager.default.fileExists(atPath: "\(folder)/\($0)/abi.table")
+    }.sorted().joined(separator: ", ")
   }()
 }
