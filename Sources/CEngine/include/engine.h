@@ -52,7 +52,6 @@ struct persona_process {
     uint64_t signal_counts[PERSONA_SIGNALS]; ///< deliveries seen, for EVFILT_SIGNAL
     uint64_t signal_cookie;       ///< what a signal frame is checked by, for systems that do; 0 until used
     uint64_t promises;            ///< what the program promised to keep to, as bits of the table's map
-    uint64_t exec_promises;       ///< the same of the program that it will execute
     uint32_t promised;            ///< PromiseState: which of them hold
     uint32_t reserved3;
     void *fixed_ranges;           ///< Handlers/OpenBSD/MemoryFixed: ranges that may not change

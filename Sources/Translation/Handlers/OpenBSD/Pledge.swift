@@ -10,8 +10,6 @@ import Wire
 enum PromiseState {
   /// `promises` hold.
   static let holds: UInt32 = 1
-  /// `exec_promises` will hold for the next program.
-  static let holdsAfterExec: UInt32 = 2
   /// kbind(2) was called: until then a program may map executable memory whatever it promised.
   static let bindingIsOver: UInt32 = 4
 }
@@ -44,13 +42,17 @@ enum Promise {
 /// What a rule says of a call: nil allows it.
 typealias Breach = (errno: Int32, promise: UInt64)
 
-/// pledge(promises, execpromises): NULL leaves them as they are; they can only be given up.
+/// pledge(promises, execpromises): NULL leaves them as they are; they can only be given up. Promises for the next
+/// program would be lost at its exec, so that they are refused with ENOSYS rather than forgotten.
 func promise(_ call: inout Call) -> Int {
   let process = call.process
   var promises: UInt64 = 0
   var execPromises: UInt64 = 0
   if call.words[0] != 0, let refusal = parse(call, call.words[0], &promises) { return refusal }
-  if call.words[1] != 0, let refusal = parse(call, call.words[1], &execPromises) { return refusal }
+  if call.words[1] != 0 {
+    return parse(call, call.words[1], &execPromises)
+      ?? call.foreignError(Int(call.table.header.pointee.errno_unsupported))
+  }
   persona_lock(&process.pointee.action_lock)
   defer { persona_unlock(&process.pointee.action_lock) }
   let state = process.pointee.promised
@@ -60,18 +62,9 @@ func promise(_ call: inout Call) -> Int {
     if held & Promise.errors != 0 { promises &= held }
     if promises | held != held { return call.error(EPERM) }
   }
-  if call.words[1] != 0, state & PromiseState.holdsAfterExec != 0,
-    execPromises | process.pointee.exec_promises != process.pointee.exec_promises
-  {
-    return call.error(EPERM)
-  }
   if call.words[0] != 0 {
     process.pointee.promises = promises
     process.pointee.promised |= PromiseState.holds
-  }
-  if call.words[1] != 0 {
-    process.pointee.exec_promises = execPromises
-    process.pointee.promised |= PromiseState.holdsAfterExec
   }
   return 0
 }
