@@ -6,6 +6,8 @@ public struct FormatCommand: Sendable {
   public var paths: [String]
   /// Only tell.
   public var checksOnly: Bool
+  /// Where an included folder is looked for when it is not beside the one that includes it.
+  public var directories: [String]
 
   public struct Outcome: Sendable, Equatable {
     /// The files that were, or would be, changed, a line each; for standard input the text laid out.
@@ -17,9 +19,10 @@ public struct FormatCommand: Sendable {
     public var status: Int32 = 0
   }
 
-  public init(paths: [String], checksOnly: Bool = false) {
+  public init(paths: [String], checksOnly: Bool = false, directories: [String] = []) {
     self.paths = paths
     self.checksOnly = checksOnly
+    self.directories = directories
   }
 
   public func run() -> Outcome {
@@ -74,7 +77,7 @@ public struct FormatCommand: Sendable {
   }
 
   private func format(_ folder: String, _ files: [String], _ outcome: inout Outcome) {
-    let loaded = try? PersonalityLoader.load(folder: folder)
+    let loaded = try? PersonalityLoader.load(folder: folder, directories: directories)
     for file in files {
       do {
         let text = try PersonalityLoader.contents(of: file)

@@ -44,7 +44,10 @@ public struct NewCommand: Sendable {
     let folder = parent + "/" + name
     guard access(folder, F_OK) != 0 else { throw Failure(message: "\(folder): is already there") }
     try makeFolder(folder)
-    for (file, text) in files { try write(text, to: folder + "/" + file) }
+    for (file, text) in files {
+      let formatted = TableLayout.format(Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
+      try write(formatted ?? text, to: folder + "/" + file)
+    }
     return folder
   }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import PersonalityTables
+import Supervisor
 
 struct Format: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -29,7 +30,9 @@ struct Format: ParsableCommand {
   }
 
   func run() throws {
-    let command = FormatCommand(paths: path.isEmpty ? ["."] : path, checksOnly: check)
+    let command = FormatCommand(
+      paths: path.isEmpty ? ["."] : path, checksOnly: check,
+      directories: try Installation.current().directories())
     let outcome = path == ["-"] ? command.run(standardInput: standardInput()) : command.run()
     print(outcome.text, terminator: "")
     fflush(nil)

@@ -32,6 +32,26 @@ struct NewTests {
     #expect(derived.errnoNumber("ENOENT") == 7)
   }
 
+  /// A folder that lies elsewhere than what it includes is laid out all the same.
+  @Test func isLaidOut() throws {
+    let elsewhere = TableFolders([:])
+    for origin in [nil, "tiny"] {
+      let name = origin == nil ? "bare" : "derived"
+      let made = NewCommand(
+        name: name, origin: origin, parent: elsewhere.path, directories: [elsewhere.path, folders.path]
+      ).run()
+      #expect(made.status == 0)
+      let folder = elsewhere.path + "/" + name
+      #expect(
+        FormatCommand(paths: [folder], checksOnly: true, directories: [folders.path]).run()
+          == .init(text: "", errors: "", status: 0))
+      let loaded = try PersonalityLoader.load(folder: folder, directories: [folders.path])
+      let linux = try PersonalityLoader.load("linux", from: [RealTables.directory])
+      let found = TableCompiler.compile(loaded.personality, linux: linux.personality).diagnostics
+      #expect(loaded.diagnostics.isEmpty && (origin != nil || found.isEmpty), "\(found)")
+    }
+  }
+
   @Test func refuses() {
     #expect(make("Tiny").errors == "'Tiny' is no personality's name: use small letters, digits and '-', a letter first\n")
     #expect(make("tiny").errors == "\(folders.path)/tiny: is already there\n")
