@@ -29,6 +29,7 @@ export PERSONA_ZIG="${PERSONA_ZIG:-$PWD/build/tools/site/ziglang/zig}"
 step "unit tests" swift test --no-parallel ${SWIFT_TEST_FLAGS:-}
 step "tables" build/bin/persona check
 step "tutorial" python3 Tests/tutorial.py
+step "DragonFly against Go's facts" python3 Tests/dragonfly-facts.py
 step "samples" sh Tests/samples.sh
 step "plan9" python3 Tests/plan9.py
 step "terminals" python3 Tests/terminal.py
