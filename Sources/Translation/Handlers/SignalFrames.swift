@@ -141,6 +141,34 @@ public func isOnAlternateStack(_ thread: UnsafeMutablePointer<persona_thread>, _
     && pointer &- thread.pointee.alternate_stack < thread.pointee.alternate_size
 }
 
+/// Bytes of the XSAVE area behind the legacy 512; 0 without XSAVE.
+func extendedSize(_ area: UnsafeRawPointer?) -> Int {
+  guard let area, area.load(fromByteOffset: 464, as: UInt32.self) == 0x4650_5853 else { return 0 }
+  let whole = Int(area.load(fromByteOffset: 480, as: UInt32.self))  // fx_sw_bytes.xstate_size
+  return whole > 512 && whole < 16384 ? whole - 512 : 0
+}
+
+/// General registers as struct sigcontext, and the mcontext_t that numbers them _REG_*, count them from rdi on.
+func sigcontextRegister(_ position: Int) -> persona_register {
+  switch position {
+  case 0: PERSONA_RDI
+  case 1: PERSONA_RSI
+  case 2: PERSONA_RDX
+  case 3: PERSONA_RCX
+  case 4: PERSONA_R8
+  case 5: PERSONA_R9
+  case 6: PERSONA_R10
+  case 7: PERSONA_R11
+  case 8: PERSONA_R12
+  case 9: PERSONA_R13
+  case 10: PERSONA_R14
+  case 11: PERSONA_R15
+  case 12: PERSONA_RBP
+  case 13: PERSONA_RBX
+  default: PERSONA_RAX
+  }
+}
+
 /// Writes `call *handler(%rsp); lea context(%rsp),%rdi; push $0; mov $number,%eax; syscall; hlt`, and answers
 /// its length. Offsets are below 128.
 func writeCallingTrampoline(

@@ -158,13 +158,6 @@ private func buildFrame(
   }
 }
 
-/// Bytes of the XSAVE area behind the legacy 512; 0 without XSAVE. FreeBSD keeps them as mc_xfpustate.
-private func extendedSize(_ area: UnsafeRawPointer?) -> Int {
-  guard let area, area.load(fromByteOffset: 464, as: UInt32.self) == 0x4650_5853 else { return 0 }
-  let whole = Int(area.load(fromByteOffset: 480, as: UInt32.self))  // fx_sw_bytes.xstate_size
-  return whole > 512 && whole < 16384 ? whole - 512 : 0
-}
-
 private func writeContext(
   _ uc: UnsafeMutableRawPointer, _ request: FrameRequest, _ thread: UnsafeMutablePointer<persona_thread>,
   _ context: TrapContext, onStack: Bool, _ area: UnsafeRawPointer?

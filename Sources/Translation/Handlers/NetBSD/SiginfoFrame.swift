@@ -30,27 +30,6 @@ private enum Context {
   static let hasExtended: UInt32 = 0x10_0000
 }
 
-/// General registers in _REG_*'s order.
-private func register(_ position: Int) -> persona_register {
-  switch position {
-  case 0: PERSONA_RDI
-  case 1: PERSONA_RSI
-  case 2: PERSONA_RDX
-  case 3: PERSONA_RCX
-  case 4: PERSONA_R8
-  case 5: PERSONA_R9
-  case 6: PERSONA_R10
-  case 7: PERSONA_R11
-  case 8: PERSONA_R12
-  case 9: PERSONA_R13
-  case 10: PERSONA_R14
-  case 11: PERSONA_R15
-  case 12: PERSONA_RBP
-  case 13: PERSONA_RBX
-  default: PERSONA_RAX
-  }
-}
-
 /// x86/trap.h: T_* for the hardware's vector.
 private func foreignTrapNumber(_ vector: UInt64) -> UInt64 {
   switch vector {
@@ -124,7 +103,7 @@ enum SiginfoFrame: SignalFrame {
       if let refusal = restoreFloatingPoint(call, uc, flags, area) { return refusal }
     }
     if flags & Context.hasRegisters != 0 {
-      for position in 0..<15 { context[register(position)] = general(uc, position) }
+      for position in 0..<15 { context[sigcontextRegister(position)] = general(uc, position) }
       context[PERSONA_RIP] = general(uc, 21)
       let changeable: UInt64 = 0x254dd5
       context[PERSONA_FLAGS] = general(uc, 23) & changeable | context[PERSONA_FLAGS] & ~changeable
@@ -195,13 +174,6 @@ private func general(_ uc: UnsafeRawPointer, _ position: Int) -> UInt64 {
   uc.load(fromByteOffset: Context.registers + 8 * position, as: UInt64.self)
 }
 
-/// Bytes of the XSAVE area behind the legacy 512; 0 without XSAVE.
-private func extendedSize(_ area: UnsafeRawPointer?) -> Int {
-  guard let area, area.load(fromByteOffset: 464, as: UInt32.self) == 0x4650_5853 else { return 0 }
-  let whole = Int(area.load(fromByteOffset: 480, as: UInt32.self))
-  return whole > 512 && whole < 16384 ? whole - 512 : 0
-}
-
 private func writeContext(
   _ uc: UnsafeMutableRawPointer, _ mask: SignalSet, _ fsBase: UInt64, _ info: SignalInfo, _ context: TrapContext
 ) {
@@ -211,7 +183,7 @@ private func writeContext(
   var flags = Context.hasMask | Context.hasRegisters | Context.hasThreadBase
   uc.storeBytes(of: mask.low, toByteOffset: Context.mask, as: UInt64.self)
   uc.storeBytes(of: mask.high, toByteOffset: Context.mask + 8, as: UInt64.self)
-  for position in 0..<15 { put(context[register(position)], position) }
+  for position in 0..<15 { put(context[sigcontextRegister(position)], position) }
   if info.isFault {
     put(foreignTrapNumber(context.trapNumber), 19)
     put(context.hardwareError, 20)
@@ -262,7 +234,7 @@ func lwpCreate(_ call: inout Call) -> Int {
   let flags = uc.load(as: UInt32.self)
   guard flags & Context.hasRegisters != 0 else { return call.error(EINVAL) }
   var registers = InlineArray<18, UInt64>(repeating: 0)
-  for position in 0..<15 { registers[Int(register(position).rawValue)] = general(uc, position) }
+  for position in 0..<15 { registers[Int(sigcontextRegister(position).rawValue)] = general(uc, position) }
   registers[Int(PERSONA_RIP.rawValue)] = general(uc, 21)
   registers[Int(PERSONA_FLAGS.rawValue)] = general(uc, 23)
   registers[Int(PERSONA_RSP.rawValue)] = general(uc, 24)

@@ -5,7 +5,7 @@ import CWire
 // it, and struct sigcontext, at which the stack pointer stands. Source: sendsig(), sys_sigreturn() and
 // initsiginfo() of sys/arch/amd64/amd64/machdep.c and sys/kern/kern_sig.c; amd64/include/{signal,trap}.h.
 
-/// Offsets in struct sigcontext; its registers are in `register`'s order.
+/// Offsets in struct sigcontext; its registers are in `sigcontextRegister`'s order.
 private enum Frame {
   static let segments = 120
   static let trapNumber = 152
@@ -29,27 +29,6 @@ private enum Frame {
   static let fixedFlags: UInt64 = 0xffdaf22a
 }
 
-/// General registers from sc_rdi on.
-private func register(_ position: Int) -> persona_register {
-  switch position {
-  case 0: PERSONA_RDI
-  case 1: PERSONA_RSI
-  case 2: PERSONA_RDX
-  case 3: PERSONA_RCX
-  case 4: PERSONA_R8
-  case 5: PERSONA_R9
-  case 6: PERSONA_R10
-  case 7: PERSONA_R11
-  case 8: PERSONA_R12
-  case 9: PERSONA_R13
-  case 10: PERSONA_R14
-  case 11: PERSONA_R15
-  case 12: PERSONA_RBP
-  case 13: PERSONA_RBX
-  default: PERSONA_RAX
-  }
-}
-
 /// T_* of trap.h for the hardware's vector.
 private func trapOf(_ vector: UInt64) -> UInt64 {
   switch vector {
@@ -71,13 +50,6 @@ private func trapOf(_ vector: UInt64) -> UInt64 {
   }
 }
 
-/// Bytes of the whole floating-point state: all of the XSAVE area, or the legacy 512.
-private func stateSize(_ area: UnsafeRawPointer) -> Int {
-  guard area.load(fromByteOffset: 464, as: UInt32.self) == 0x4650_5853 else { return 512 }
-  let whole = Int(area.load(fromByteOffset: 480, as: UInt32.self))  // fx_sw_bytes.xstate_size
-  return whole > 512 && whole < 16384 ? whole : 512
-}
-
 /// `struct sigcontext` on the stack; when the stack cannot hold it, the process ends with SIGILL.
 enum SigcontextFrame: SignalFrame {
   static func build(
@@ -88,7 +60,7 @@ enum SigcontextFrame: SignalFrame {
     var top = frameTop(request, thread, context) & ~15
     var statePlace: UInt64 = 0
     if let area = UnsafeMutableRawPointer(bitPattern: UInt(context.floatingPoint)) {
-      let size = stateSize(area)
+      let size = 512 + extendedSize(area)
       top = (top &- UInt64(size)) & ~63
       statePlace = top
       if persona_copy_out(statePlace, area, size) != 0 { return nil }
@@ -124,7 +96,7 @@ enum SigcontextFrame: SignalFrame {
   ) {
     clear(registers, Frame.size)
     for position in 0..<15 {
-      registers.storeBytes(of: context[register(position)], toByteOffset: 8 * position, as: UInt64.self)
+      registers.storeBytes(of: context[sigcontextRegister(position)], toByteOffset: 8 * position, as: UInt64.self)
     }
     for position in 0..<4 {
       registers.storeBytes(of: Frame.userData, toByteOffset: Frame.segments + 8 * position, as: UInt64.self)
@@ -166,7 +138,7 @@ enum SigcontextFrame: SignalFrame {
     let state = frame.load(fromByteOffset: Frame.floatingPoint, as: UInt64.self)
     if state != 0, let refusal = restoreState(call, state) { return refusal }
     for position in 0..<15 {
-      context[register(position)] = frame.load(fromByteOffset: 8 * position, as: UInt64.self)
+      context[sigcontextRegister(position)] = frame.load(fromByteOffset: 8 * position, as: UInt64.self)
     }
     context[PERSONA_RIP] = frame.load(fromByteOffset: Frame.rip, as: UInt64.self)
     context[PERSONA_RSP] = frame.load(fromByteOffset: Frame.rsp, as: UInt64.self)
@@ -178,7 +150,7 @@ enum SigcontextFrame: SignalFrame {
 
   private static func restoreState(_ call: Call, _ address: UInt64) -> Int? {
     guard let area = UnsafeMutableRawPointer(bitPattern: UInt(call.context.floatingPoint)) else { return nil }
-    let size = stateSize(area)
+    let size = 512 + extendedSize(area)
     guard let state = call.scratch(size) else { return call.error(ENOMEM) }
     guard call.copyIn(state, address, size) else { return call.error(EFAULT) }
     // Up to the bytes that Linux keeps for itself; reserved MXCSR bits would fault.
