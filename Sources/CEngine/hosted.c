@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include "engine.h"
+#include "session.h"
 
 static int64_t answer(long result) { return result == -1 ? -errno : result; }
 
@@ -66,6 +68,22 @@ void persona_lock(uint32_t *lock) {
 }
 
 void persona_unlock(uint32_t *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
+
+static uint32_t session_lock;
+
+struct persona_session *persona_session(void) {
+    static struct persona_session *session;
+    persona_lock(&session_lock);
+    if (!session) {
+        void *memory = mmap(0, PERSONA_SESSION_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        session = memory == MAP_FAILED ? 0 : memory;
+    }
+    persona_unlock(&session_lock);
+    return session;
+}
+
+void persona_session_lock(struct persona_session *session) { persona_lock(&session->lock); }
+void persona_session_unlock(struct persona_session *session) { persona_unlock(&session->lock); }
 
 static __thread struct persona_thread *current;
 static struct persona_thread *all;  // never freed: a test process keeps its threads

@@ -2,6 +2,7 @@
 #include "engine.h"
 #include "engine_start.h"
 #include "layout.h"
+#include "session.h"
 #include <asm/mman.h>
 #include <asm/unistd_64.h>
 #include <linux/futex.h>
@@ -182,6 +183,33 @@ int posix_memalign(void **memory, size_t alignment, size_t bytes) {
 }
 
 void free(void *memory) { persona_release(memory); }
+
+// MARK: - The session's memory
+
+struct persona_session *persona_session(void) {
+    static struct persona_session *session;
+    if (session) return session;
+    int64_t file = persona_syscall(PERSONA_HYPERCALL, PERSONA_HC_SESSION, PERSONA_SESSION_BYTES, 0, 0, 0, 0);
+    if (file < 0) return 0;
+    session = persona_map(PERSONA_SESSION_BYTES, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, (int)file);
+    persona_syscall(__NR_close, (uint64_t)file, 0, 0, 0, 0, 0);
+    return session;
+}
+
+void persona_session_lock(struct persona_session *session) {
+    uint32_t own = (uint32_t)persona_current()->tid;
+    for (uint32_t tries = 0;; tries++) {
+        uint32_t holder = 0;
+        if (__atomic_compare_exchange_n(&session->lock, &holder, own, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return;
+        persona_syscall(__NR_sched_yield, 0, 0, 0, 0, 0, 0);
+        if (tries % 64 == 63 && persona_syscall(__NR_kill, holder, 0, 0, 0, 0, 0) == -3 /* ESRCH */)
+            __atomic_compare_exchange_n(&session->lock, &holder, 0, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    }
+}
+
+void persona_session_unlock(struct persona_session *session) {
+    __atomic_store_n(&session->lock, 0, __ATOMIC_RELEASE);
+}
 
 // MARK: - Threads' blocks
 

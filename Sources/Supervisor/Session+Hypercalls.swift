@@ -29,6 +29,7 @@ extension Session {
       log?.drain(slot: Int(truncatingIfNeeded: first % UInt64(PERSONA_LOG_SLOTS)))
       respond(request, 0)
     case PERSONA_HC_PING: respond(request, 0)
+    case PERSONA_HC_SESSION: handOver(request, sharedMemory(first))
     case PERSONA_HC_FATAL: report(request, first, request.data.args.2)
     default: respond(request, -Int64(ENOSYS))
     }
@@ -60,6 +61,12 @@ extension Session {
     }
     handOver(request, guest.image.files[Int(index)])
     if index + 1 == UInt64(guest.image.files.count) { starting[pid] = nil }
+  }
+
+  /// The memory that the session's guests share, made when the first of them asks.
+  private func sharedMemory(_ size: UInt64) -> Int32? {
+    if shared < 0, size <= 1 << 30 { shared = persona_shared_file("persona-session", Int(size)) }
+    return shared >= 0 ? shared : nil
   }
 
   private func report(_ request: seccomp_notif, _ address: UInt64, _ length: UInt64) {

@@ -15,6 +15,8 @@ final class Session {
   let engine: Int32
   let log: CallLog?
   let logMemory: CallLogMemory?
+  /// Memory that guests share among themselves, or -1 while nobody has asked for it.
+  var shared: Int32 = -1
   /// Programs that an engine has yet to load, by process.
   var starting: [Int32: StartingGuest] = [:]
   private var personalities: [String: CompiledPersonality] = [:]

@@ -57,6 +57,7 @@ struct persona_process {
     void *fixed_ranges;           ///< Handlers/OpenBSD/MemoryFixed: ranges that may not change
     void *sleepers;               ///< Handlers/OpenBSD/Sleeping: threads that wait; `event_lock` guards it
     uint64_t signals_watched[3];  ///< bit n is foreign signal n: caught even where the guest ignores it
+    void *membership;             ///< Handlers/Plan9/ProcessGroups: what the process is in its session
 };
 
 #define PERSONA_THREAD_BYTES (256 * 1024)   /* a thread block: state, scratch, guard page, stack */
@@ -169,6 +170,7 @@ enum persona_fork_kind {
     PERSONA_SHARE_FILES = 4, ///< added: shares the descriptor table
     PERSONA_NO_SIGNAL = 8,   ///< added: the parent gets no SIGCHLD
     PERSONA_PIDFD = 16,      ///< added: store a pid descriptor at `*pidfd`
+    PERSONA_UNINTERRUPTED = 32, ///< added: a signal that is already there waits until afterwards, in both
 };
 
 /// 0 in the child, its pid in the parent.

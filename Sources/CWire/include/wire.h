@@ -29,6 +29,7 @@ enum persona_hypercall {
     PERSONA_HC_LOG_DRAIN = 6,  ///< (slot) -> 0 when the slot has been emptied
     PERSONA_HC_PING = 7,       ///< () -> 0; fails when the supervisor is gone
     PERSONA_HC_FATAL = 8,      ///< (text, length) -> 0 after the supervisor has printed the text
+    PERSONA_HC_SESSION = 9,    ///< (bytes) -> descriptor of memory that the session's guests share
 };
 
 /// What an engine asks before it replaces its image, and what the supervisor answers.

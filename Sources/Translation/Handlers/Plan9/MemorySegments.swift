@@ -1,0 +1,2 @@
+/// The data segment and those that segattach(2) made.
+struct Segments {}

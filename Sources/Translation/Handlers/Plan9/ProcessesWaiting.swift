@@ -1,0 +1,2 @@
+/// Children that have ended and were not waited for.
+struct EndedChildren {}
