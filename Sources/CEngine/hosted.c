@@ -127,8 +127,8 @@ int64_t persona_fork(struct persona_thread *thread, uint32_t kind, int32_t *pidf
     return -ENOSYS;
 }
 
-int64_t persona_execute(struct persona_thread *thread, int32_t file, uint64_t path, uint64_t arguments,
-                        uint64_t environment) {
+int64_t persona_execute(struct persona_thread *thread, int32_t file, uint64_t path, uint64_t native_path,
+                        uint64_t arguments, uint64_t environment) {
     (void)thread, (void)file, (void)path, (void)arguments, (void)environment;
     return -ENOSYS;
 }

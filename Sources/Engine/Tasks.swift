@@ -188,6 +188,11 @@ private func shareProcess(_ thread: UnsafeMutablePointer<persona_thread>, _ flag
   child.pointee.process.pointee.action_lock = 0
   child.pointee.process.pointee.event_lock = 0
   child.pointee.process.pointee.event_queues = nil
+  guard copyPathView(child.pointee.process) else {
+    child.pointee.alive = 0
+    persona_release(process)
+    return -Int64(EAGAIN)
+  }
   child.pointee.alternate_stack = thread.pointee.alternate_stack
   child.pointee.alternate_size = thread.pointee.alternate_size
   child.pointee.alternate_flags = thread.pointee.alternate_flags
@@ -200,10 +205,9 @@ private func shareProcess(_ thread: UnsafeMutablePointer<persona_thread>, _ flag
   let stack = UInt64(UInt(bitPattern: context.words)) - 256
   let result = persona_clone(
     flags | UInt64(CLONE_CHILD_CLEARTID), stack, nil, persona_alive_address(child), 0, beginShared, child)
-  if result < 0 {
-    child.pointee.alive = 0
-    persona_release(process)
-  } else if flags & UInt64(CLONE_VFORK) != 0 {
+  if result < 0 { child.pointee.alive = 0 }
+  if result < 0 || flags & UInt64(CLONE_VFORK) != 0 {
+    releasePathView(process.assumingMemoryBound(to: persona_process.self))
     persona_release(process)
   }
   return result
@@ -239,8 +243,8 @@ private func copyContext(
 
 @c(persona_execute)
 public func execute(
-  _ thread: UnsafeMutablePointer<persona_thread>?, _ file: Int32, _ path: UInt64, _ arguments: UInt64,
-  _ environment: UInt64
+  _ thread: UnsafeMutablePointer<persona_thread>?, _ file: Int32, _ path: UInt64, _ nativePath: UInt64,
+  _ arguments: UInt64, _ environment: UInt64
 ) -> Int64 {
   let thread = thread!
   guard
@@ -255,7 +259,7 @@ public func execute(
   if answer < 0 { return answer }
   switch UInt32(bitPattern: request.pointee.verdict) {
   case PERSONA_EXEC_NATIVE.rawValue:
-    return replaceImage(thread, file: file, path: path, arguments, environment)
+    return replaceImage(thread, file: file, path: nativePath, arguments, environment)
   case PERSONA_EXEC_FOREIGN.rawValue:
     let engine = request.pointee.engine
     defer { _ = persona_syscall(Int64(__NR_close), UInt64(engine), 0, 0, 0, 0, 0) }

@@ -54,7 +54,7 @@ extension Call {
       case .refused(let errno): return foreignError(errno)
       }
     }
-    return nil
+    return process.pointee.path_view == 0 ? nil : enterPaths()
   }
 
   private mutating func enterStructure(

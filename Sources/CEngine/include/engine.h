@@ -57,6 +57,9 @@ struct persona_process {
     void *fixed_ranges;           ///< Handlers/OpenBSD/MemoryFixed: ranges that may not change
     void *sleepers;               ///< Handlers/OpenBSD/Sleeping: threads that wait; `event_lock` guards it
     uint64_t signals_watched[3];  ///< bit n is foreign signal n: caught even where the guest ignores it
+    uint32_t path_view;           ///< PathView: how paths are looked up; 0 is Linux's own way
+    uint32_t reserved4;
+    void *paths;                  ///< what that way of looking up keeps of the process
     void *membership;             ///< Handlers/Plan9/ProcessGroups: what the process is in its session
 };
 
@@ -176,9 +179,10 @@ enum persona_fork_kind {
 /// 0 in the child, its pid in the parent.
 int64_t persona_fork(struct persona_thread *thread, uint32_t kind, int32_t *pidfd);
 
-/// Replaces the program by the file that O_PATH descriptor `file` names; `path` as the guest gave it, or 0.
-int64_t persona_execute(struct persona_thread *thread, int32_t file, uint64_t path, uint64_t arguments,
-                        uint64_t environment);
+/// Replaces the program by the file that O_PATH descriptor `file` names; `path` as the guest gave it and
+/// `native_path` as Linux knows it, or 0.
+int64_t persona_execute(struct persona_thread *thread, int32_t file, uint64_t path, uint64_t native_path,
+                        uint64_t arguments, uint64_t environment);
 
 /// Installs, for Linux signal `native`, what the process's action for foreign signal `foreign` asks for.
 int64_t persona_install_action(struct persona_thread *thread, int32_t foreign, int32_t native);

@@ -20,6 +20,8 @@ enum LinuxSocket {
   static let messageDontWait = 0x40
   static let rights: Int32 = 1
   static let credentials: Int32 = 2
+  /// Bytes of sun_path.
+  static let pathBytes = 108
   /// sizeof(struct sockaddr_storage).
   static let longestAddress = 128
 }
@@ -51,8 +53,10 @@ struct NativeAddress {
 
 extension Call {
   /// Reads a foreign socket address as getsockaddr() of kern/uipc_syscalls.c does; nil when refused, and
-  /// `failure` holds the answer.
-  func addressIn(_ address: UInt64, _ length: Int, failure: inout Int) -> NativeAddress? {
+  /// `failure` holds the answer. A local socket's path starts from `directory`.
+  func addressIn(
+    _ address: UInt64, _ length: Int, from directory: Int = Int(AT_FDCWD), failure: inout Int
+  ) -> NativeAddress? {
     if length > ForeignAddress.longest || length < 0 {
       failure = error(ENAMETOOLONG)
       return nil
@@ -105,6 +109,21 @@ extension Call {
       return nil
     }
     native.storeBytes(of: 0, toByteOffset: 2 + count, as: UInt8.self)
+    let path = PathOperand(address: UInt64(UInt(bitPattern: native + 2)), directory: directory)
+    switch process.pointee.path_view == 0 ? .same : lookUp(path) {
+    case .same: break
+    case .other(let text):
+      count = 0
+      while case let byte = text.load(fromByteOffset: count, as: UInt8.self), byte != 0 { count += 1 }
+      if count >= LinuxSocket.pathBytes {
+        failure = error(ENAMETOOLONG)
+        return nil
+      }
+      (native + 2).copyMemory(from: text, byteCount: count + 1)
+    case .refused(let answer):
+      failure = answer
+      return nil
+    }
     return NativeAddress(pointer: native, length: 2 + count + 1)
   }
 

@@ -193,9 +193,10 @@ private func atDirectory(
 ) -> Int {
   let directory = call.int32(0)
   var failure = 0
-  guard let address = call.addressIn(call.address(2), Int(call.int32(3)), failure: &failure) else {
-    return failure
-  }
+  guard
+    let address = call.addressIn(
+      call.address(2), Int(call.int32(3)), from: Int(directory), failure: &failure)
+  else { return failure }
   if directory == AT_FDCWD { return act(call, call[1], address) }
   // They exist for local sockets only (sobindat of kern/uipc_socket.c).
   guard address.family == LinuxSocket.familyUnix else { return call.error(EAFNOSUPPORT) }
