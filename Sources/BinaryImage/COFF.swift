@@ -1,6 +1,6 @@
 extension Image {
   /// Recognises an executable COFF file for i386: f_magic 0514 (0x14c), an optional header of 28 bytes with
-  /// magic 0410, 0411 or 0413 and at least one section (System V Release 3 filehdr.h and aouthdr.h).
+  /// magic 0410, 0411 or 0413 and at least one section (filehdr.h and aouthdr.h).
   init?(coff bytes: ImageBytes) throws(ImageError) {
     guard bytes.count >= 20, try bytes.load(0, as: UInt16.self, "the magic") == 0x14c else { return nil }
     let sections = try bytes.load(2, as: UInt16.self, "the section count")

@@ -13,7 +13,7 @@ extension ImageFormat {
     case .aout(let variant, let magic):
       "an i386 a.out program (\(ImageFormat.aoutName(magic))"
         + (variant == .linux ? ", Linux header)" : variant == .classic ? ")" : ", network header)")
-    case .plan9(let magic): "an a.out program for \(magic == 0x8a97 ? "amd64" : "386")"
+    case .aoutBigEndian(let magic): "an a.out program for \(magic == 0x8a97 ? "amd64" : "386")"
     case .script(let script): "a script for \(script.interpreter)"
     case .unknown: "a file of unknown format"
     }

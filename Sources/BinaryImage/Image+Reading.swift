@@ -22,8 +22,8 @@ extension Image {
       self = coff
     } else if let xout = try Image(xout: bytes) {
       self = xout
-    } else if let plan9 = try Image(plan9: bytes) {
-      self = plan9
+    } else if let aout = try Image(bigEndianAOut: bytes) {
+      self = aout
     } else if let aout = try Image(aout: bytes) {
       self = aout
     } else {

@@ -9,19 +9,19 @@ public struct Image: Sendable, Equatable {
   public var entry: UInt64
   /// What an ELF image says about loading it; nil for every other format.
   public var elf: ELFDetails?
-  /// What a Plan 9 image says about loading it; nil for every other format.
-  public var plan9: Plan9Details?
+  /// What an a.out with a header of big-endian longs says about loading it; nil for every other format.
+  public var bigEndianAOut: BigEndianAOut?
 
   public init(
     format: ImageFormat, marks: Marks = Marks(), fileSize: UInt64, entry: UInt64 = 0,
-    elf: ELFDetails? = nil, plan9: Plan9Details? = nil
+    elf: ELFDetails? = nil, bigEndianAOut: BigEndianAOut? = nil
   ) {
     self.format = format
     self.marks = marks
     self.fileSize = fileSize
     self.entry = entry
     self.elf = elf
-    self.plan9 = plan9
+    self.bigEndianAOut = bigEndianAOut
   }
 }
 
@@ -34,14 +34,14 @@ public enum ImageFormat: Sendable, Equatable {
   case pe(isPlus: Bool, machine: UInt16)
   /// "MZ" without a PE header: a 16-bit program.
   case dos
-  /// COFF for i386 with an optional header, as System V Release 3 executes it.
+  /// COFF for i386 with an optional header, with the magic number 0x14c.
   case coff386
   /// x.out; `cpu` is x_cpu.
   case xout(cpu: UInt8)
   /// a.out for i386.
   case aout(AOutVariant, magic: UInt16)
   /// a.out with a header of big-endian longs, whatever the processor; `magic` is the first of them.
-  case plan9(magic: UInt32)
+  case aoutBigEndian(magic: UInt32)
   case script(Script)
   /// Anything else, an empty file included.
   case unknown

@@ -128,8 +128,8 @@ extension CallWriter {
     return true
   }
 
-  /// The names that getdirentries has read, by the personality's `dirent`, or `freebsd11_dirent` for a call
-  /// whose name begins so.
+  /// The names that getdirentries has read, by the personality's `dirent`, or `PREFIX_dirent` for a call
+  /// whose name begins with such a prefix.
   private func writeDirectory(
     _ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int, _ values: ValueWriter
   ) -> Bool {
@@ -140,10 +140,10 @@ extension CallWriter {
     return values.write(directory: shape, capture.bytes, truncated: capture.isTruncated)
   }
 
-  // MARK: FreeBSD's _umtx_op
+  // MARK: _umtx_op
 
   /// Where the last argument is a timeout, the one before it is its size, or NULL for a plain timespec;
-  /// FreeBSD sys/kern/kern_umtx.c, umtx_copyin_umtx_time.
+  /// sys/kern/kern_umtx.c, umtx_copyin_umtx_time.
   private func writeTimeout(_ call: LoggedCall, _ position: Int, _ values: ValueWriter) -> Bool {
     let size = call.arguments[3]
     if position == 3, size > 0, size < 4096 {
@@ -182,7 +182,7 @@ extension CallWriter {
 
   // MARK: wait
 
-  /// The status word of wait4 and wait6, as W* macros take it apart (FreeBSD sys/wait.h).
+  /// The status word of wait4 and wait6, as W* macros take it apart (sys/wait.h).
   private func writeStatus(_ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int) -> Bool {
     guard foreign.isName(form.arguments[position].name, "status"), let capture = call.exit[position],
       let status = ValueWriter.load(capture.bytes, 4), case .result(let child, _) = call.end, child > 0

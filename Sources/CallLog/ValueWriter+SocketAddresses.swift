@@ -2,7 +2,7 @@
 extension ValueWriter {
   /// "{AF_INET, 127.0.0.1:80}", "{AF_INET6, [::1]:80}", "{AF_UNIX, "/tmp/socket"}".
   ///
-  /// The BSDs' begin with a length byte and a family byte (FreeBSD sys/socket.h), Linux's with a family of
+  /// The BSDs' begin with a length byte and a family byte (sys/socket.h), Linux's with a family of
   /// two bytes; ports and addresses lie alike in both.
   func write(socketAddress memory: UnsafeRawBufferPointer) {
     guard memory.count >= 2 else { return text.append("{}") }

@@ -53,8 +53,8 @@ struct ValueWriter {
     if name.isEmpty { text.append(decimal: number) } else { vocabulary.append(name, to: text) }
   }
 
-  /// S_IFMT and its values are the same in every Unix since Version 7 (POSIX leaves them open; FreeBSD's
-  /// sys/stat.h and Linux's agree).
+  /// S_IFMT and its values are the same in every Unix since Version 7 (POSIX leaves them open; each
+  /// sys/stat.h agrees with Linux's).
   private func write(mode: UInt64) {
     switch mode & 0o170000 {
     case 0o010000: text.append("S_IFIFO|")

@@ -1,8 +1,8 @@
 import CEngine
 import CWire
 
-/// Puts Plan 9's struct Tos (sys/include/tos.h; longs are 4 bytes on amd64) above the arguments and answers its
-/// address: profiling data, three clocks, the process id at 64.
+/// Puts the top-of-stack structure, struct Tos (tos.h; longs are 4 bytes on amd64) above the arguments and answers
+/// its address: profiling data, three clocks, the process id at 64.
 func placeTos(_ process: UnsafeMutablePointer<persona_process>, _ data: inout UInt64) -> UInt64 {
   let size = 88
   data = (data - UInt64(size)) & ~15

@@ -54,7 +54,7 @@ public struct SourceText: Sendable {
     return one
   }
 
-  /// "personalities/freebsd/files.table:12:29"; lines and columns count from 1, columns in characters.
+  /// "personalities/NAME/files.table:12:29"; lines and columns count from 1, columns in characters.
   public func place(_ position: Position) -> String {
     let (file, line, column) = locate(Int(position.offset))
     return "\(file):\(line):\(column)"

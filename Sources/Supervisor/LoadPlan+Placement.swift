@@ -54,8 +54,8 @@ struct PlacedImage {
   /// Computes page-aligned segments relative to `bias` 0 and checks everything that does not depend on the
   /// place.
   init(_ image: Image, index: UInt32) throws(LoadPlanError) {
-    if let plan9 = image.plan9 {
-      self = try PlacedImage(plan9, image, index: index)
+    if let aout = image.bigEndianAOut {
+      self = try PlacedImage(aout, image, index: index)
       return
     }
     let elf = try PlacedImage.loadable(image)

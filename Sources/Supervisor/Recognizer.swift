@@ -209,7 +209,7 @@ extension SystemMarks.Format {
     case .aout(.classic, _): (.aout, nil)
     case .aout(.machineID(let machine), _): (.aoutNetwork, UInt32(machine))
     case .aout(.linux, _): (.aoutType, 100)
-    case .plan9(let magic): (.aoutBigEndian, magic)
+    case .aoutBigEndian(let magic): (.aoutBigEndian, magic)
     case .elf, .script, .unknown: nil
     }
   }

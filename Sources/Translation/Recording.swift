@@ -146,7 +146,7 @@ extension Call {
       guard index == 2, let request = table.request(word(1) & 0xffff_ffff) else { return 0 }
       return request.pointee.direction & direction != 0 ? Int(request.pointee.size) : 0
     case .userMutex:
-      // FreeBSD's timeouts: a struct _umtx_time of the size in the argument before, or a timespec.
+      // Timeouts of kern_umtx.c: a struct _umtx_time of the size in the argument before, or a timespec.
       guard index == 4, direction == UInt8(PERSONA_IN.rawValue) else { return 0 }
       return word(3) >= 24 && word(3) < 4096 ? 24 : 16
     case .select, .pselect:

@@ -20,7 +20,7 @@ struct Explain: ParsableCommand {
     abstract: "Explain a call, constant, structure, errno or signal of a system, and what it becomes on Linux.",
     discussion: "Exit status: 0, 1 when the system has nothing of that name, 125 when there is no such system.")
 
-  @Argument(help: "The personality, such as freebsd.")
+  @Argument(help: "The personality's name, as 'persona personalities' lists it.")
   var name: String
 
   @Argument(help: "A call's name or number, or the name of a constant, structure, errno, signal or variable.")

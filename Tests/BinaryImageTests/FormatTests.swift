@@ -10,7 +10,7 @@ import Testing
     #expect(try Image(bytes: Samples.coff()).origin.name == "sco")
     #expect(try Image(bytes: Samples.xout()).format == .xout(cpu: 0x4a))
     #expect(try Image(bytes: Samples.aout()).format == .aout(.classic, magic: 0o413))
-    #expect(try Image(bytes: Samples.plan9()).format == .plan9(magic: 0x1eb))
+    #expect(try Image(bytes: Samples.plan9()).format == .aoutBigEndian(magic: 0x1eb))
     #expect(try Image(bytes: Samples.plan9()).entry == 0x1020)
     #expect(try Image(bytes: []).format == .unknown)
     #expect(try Image(bytes: Array("hello, world\n".utf8)).format == .unknown)

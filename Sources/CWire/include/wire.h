@@ -192,7 +192,7 @@ struct persona_table {
     struct persona_pool constants;        ///< int64_t by ConstantName, or PERSONA_NO_CONSTANT
     uint32_t errno_unsupported;           ///< the personality's own ENOSYS
     uint32_t name;                        ///< string: personality's name
-    uint32_t release;                     ///< numeric release, as the OS counts it (FreeBSD: __FreeBSD_version)
+    uint32_t release;                     ///< numeric release, as the OS counts it
     uint32_t reserved;
 };
 

@@ -3,7 +3,7 @@ import CWire
 import Wire
 
 // Control messages of sendmsg(2) and recvmsg(2). On a 64-bit machine both sides put the data at byte 16
-// and align to 8; the foreign header counts its length in 4 bytes (FreeBSD: sys/socket.h), Linux in 8.
+// and align to 8; the foreign header counts its length in 4 bytes (sys/socket.h), Linux in 8.
 
 enum ControlHeader {
   static let foreignSize = 12
@@ -17,7 +17,7 @@ struct NativeControl {
   var length: Int
 }
 
-/// FreeBSD's names for what a local socket's peer tells of itself (sys/socket.h).
+/// The BSDs' names for what a local socket's peer tells of itself (sys/socket.h).
 private enum Credentials {
   /// struct sockcred with one group: uid, euid, gid, egid, ngroups, groups.
   static let sockcredSize = 24

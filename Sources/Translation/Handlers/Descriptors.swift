@@ -9,7 +9,7 @@ import Wire
 enum ForeignFileCommand {
   static let duplicateTo: Int32 = 0x10000
   static let duplicateToCloseOnExec: Int32 = 0x10001
-  /// The record-lock commands of systems before FreeBSD 8, whose struct flock has no l_sysid.
+  /// The record-lock commands (F_OGETLK and so on) whose struct flock has no l_sysid.
   static let oldGetLock: Int32 = 0x10002
   static let oldSetLock: Int32 = 0x10003
   static let oldSetLockWait: Int32 = 0x10004
@@ -114,7 +114,7 @@ private func duplicate(_ call: Call, _ from: Int, _ to: Int, closeOnExec: Bool) 
 
 // MARK: - Record locks
 
-/// struct flock of the systems that descend from 4.4BSD (FreeBSD: sys/fcntl.h).
+/// struct flock of the systems that descend from 4.4BSD (sys/fcntl.h).
 private enum ForeignLock {
   static let size = 32
   static let oldSize = 24
@@ -179,7 +179,7 @@ private func recordLock(_ call: Call, _ command: Int32, isOld: Bool) -> Int {
 
 // MARK: - F_KINFO
 
-/// struct kinfo_file (FreeBSD: sys/user.h) as far as fcntl(F_KINFO) fills it.
+/// struct kinfo_file (sys/user.h) as far as fcntl(F_KINFO) fills it.
 private enum KernelFile {
   static let size = 1392
   static let type = 4

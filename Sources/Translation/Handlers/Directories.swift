@@ -10,9 +10,9 @@ private struct EntryLayout {
   let head: Int
   let alignment: Int
 
-  /// struct freebsd11_dirent: d_fileno u32, d_reclen u16, d_type u8, d_namlen u8 (sys/dirent.h).
+  /// The struct dirent of 32-bit inodes: d_fileno u32, d_reclen u16, d_type u8, d_namlen u8 (sys/dirent.h).
   static let short = EntryLayout(head: 8, alignment: 4)
-  /// struct dirent of FreeBSD 12: d_fileno u64, d_off i64, d_reclen u16, d_type u8, pad,
+  /// struct dirent with _FILE_INO 64 bits wide: d_fileno u64, d_off i64, d_reclen u16, d_type u8, pad,
   /// d_namlen u16, pad (sys/dirent.h).
   static let long = EntryLayout(head: 24, alignment: 8)
 
@@ -67,7 +67,7 @@ func getdirentries(_ call: inout Call) -> Int {
   readEntries(call, .short, baseAddress: 0)
 }
 
-/// getdirentries(fd, buf, count, basep, layout): `layout` is 11 for FreeBSD 11's, otherwise the long one.
+/// getdirentries(fd, buf, count, basep, layout): `layout` is 11 for the short one, otherwise the long one.
 func getdirentriesWithBase(_ call: inout Call) -> Int {
   readEntries(call, call[4] == 11 ? .short : .long, baseAddress: call.address(3))
 }

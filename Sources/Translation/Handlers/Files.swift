@@ -18,7 +18,7 @@ enum ForeignOpenFlags {
   static let native = (1 << 32) - 1
 }
 
-/// FreeBSD's own errno for a lookup that O_RESOLVE_BENEATH stops (sys/errno.h).
+/// ENOTCAPABLE of sys/errno.h, for a lookup that O_RESOLVE_BENEATH stops.
 private let notCapable = 93
 
 private let fileTypeMask: UInt32 = 0o170000
@@ -138,7 +138,7 @@ private func errorAsResult(_ call: Call, _ result: Int) -> Int {
 
 // MARK: - Shared memory objects
 
-/// SHM_ANON and the flags of shm_open2 (FreeBSD: sys/mman.h).
+/// SHM_ANON and the flags of shm_open2 (sys/mman.h).
 private enum ForeignSharedMemory {
   static let anonymous: UInt64 = 1
   static let allowSealing: UInt32 = 1

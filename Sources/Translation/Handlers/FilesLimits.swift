@@ -5,7 +5,7 @@ import Wire
 // pathconf(2), lpathconf(2) and fpathconf(2).
 
 /// Names of sys/unistd.h; 1 to 9 are the same in every system that descends from 4.4BSD, the others
-/// FreeBSD's.
+/// the ones that tables name.
 private enum PathVariable {
   static let linkMax = 1
   static let maxCanon = 2

@@ -4,8 +4,8 @@ import Wire
 
 // statfs(2), fstatfs(2), getfsstat(2), pathconf(2).
 
-/// struct statfs of FreeBSD 12 and, but for the longer names and their versions, of FreeBSD 5 to 11
-/// (sys/mount.h): the fields up to f_fstypename lie at the same places.
+/// struct statfs of sys/mount.h in two versions, which differ in the length of names: the fields up to
+/// f_fstypename lie at the same places.
 struct ForeignStatfs {
   let version: UInt32
   let size: Int
@@ -137,7 +137,7 @@ private func isRemote(_ type: UInt64) -> Bool {
 // MARK: - The list of mounts
 
 /// getfsstat(buf, bufsize, mode[, version]): how many file systems are mounted, and what fits of them;
-/// `version` is 11 for FreeBSD 11's structure.
+/// `version` is 11 for the structure with short names.
 func getfsstat(_ call: inout Call) -> Int {
   let mode = call.int32(2)
   // MNT_WAIT and MNT_NOWAIT.

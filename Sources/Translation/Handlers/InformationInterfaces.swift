@@ -2,7 +2,7 @@ import CEngine
 import CWire
 import Wire
 
-// net.routetable: the network interfaces and their addresses as FreeBSD's routing socket tells them
+// net.routetable: the network interfaces and their addresses as a BSD's routing socket tells them
 // (sys/net/rtsock.c, net/if.h, net/if_dl.h), from Linux's netlink.
 
 /// NET_RT_* of sys/socket.h.
@@ -12,7 +12,7 @@ private enum RouteQuestion: UInt32 {
   case interfacesLong = 5
 }
 
-/// Numbers of FreeBSD's net/route.h and sys/socket.h.
+/// Numbers of net/route.h and sys/socket.h.
 private enum Route {
   static let version: UInt8 = 5
   static let newAddress: UInt8 = 0xc
@@ -207,7 +207,7 @@ private func socketAddress(
   return inet ? 16 : 32
 }
 
-/// Linux's IFF_* (linux/if.h) as FreeBSD's: they differ from IFF_SIMPLEX on.
+/// Linux's IFF_* (linux/if.h) as those of net/if.h: they differ from IFF_SIMPLEX on.
 private func interfaceFlags(_ native: UInt32) -> UInt32 {
   native & 0x3df | (native & 0x1000 != 0 ? 0x8000 : 0)
 }

@@ -2,7 +2,7 @@ import CEngine
 import CWire
 
 // mmap(2), munmap(2), mprotect(2), msync(2), mincore(2), mlockall(2) and break(2); sys/vm/vm_mmap.c and
-// sys/vm/vm_unix.c of FreeBSD say which errno answers what. Advice is in MemoryAdvice.swift.
+// sys/vm/vm_unix.c say which errno answers what. Advice is in MemoryAdvice.swift.
 
 let pageSize: UInt64 = 4096
 

@@ -1,7 +1,7 @@
 import CEngine
 import CWire
 
-/// madvise(addr, len, advice), advice as Linux counts it. Of FreeBSD's advice only MADV_FREE may lose what
+/// madvise(addr, len, advice), advice as Linux counts it. Of the BSDs' advice only MADV_FREE may lose what
 /// the pages hold; Linux's MADV_DONTNEED does too, so that one becomes MADV_COLD.
 func madvise(_ call: inout Call) -> Int {
   guard let range = PageRange(call.address(0), call.unsigned(1)), range.isGuest else {
@@ -10,7 +10,7 @@ func madvise(_ call: inout Call) -> Int {
   if range.isEmpty { return 0 }
   let advice = call[2] == Int(MADV_DONTNEED) ? Int(MADV_COLD) : call[2]
   let result = call.hostNow(__NR_madvise, Int(range.start), Int(range.length), advice)
-  // The advice is known: what Linux refuses it for (a hole, a file, locked pages) FreeBSD passes over.
+  // The advice is known: what Linux refuses it for (a hole, a file, locked pages) vm_map_madvise passes over.
   let passedOver =
     result == call.error(ENOMEM) || result == call.error(EINVAL) || result == call.error(EBADF)
   return passedOver ? 0 : result

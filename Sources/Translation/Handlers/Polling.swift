@@ -4,7 +4,7 @@ import CWire
 // poll(2) and select(2) with their variants. Facts: sys/poll.h, sys/select.h, kern/sys_generic.c. None is
 // restarted after a signal there.
 
-/// Poll bits by their numbers in FreeBSD (sys/poll.h) and Linux (asm/poll.h); the first five agree.
+/// Poll bits by their numbers in sys/poll.h and in Linux (asm/poll.h); the first five agree.
 private enum PollBits {
   static let same: UInt16 = 0x003f
   static let hangUp: UInt16 = 0x0010
@@ -87,7 +87,7 @@ extension Call {
     return nil
   }
 
-  /// Linux's struct pollfd is FreeBSD's but for the bits.
+  /// Linux's struct pollfd is the foreign one but for the bits.
   fileprivate func poll(limit: Timespec?, mask: UInt64) -> Int {
     let count = Int(uint32(1))
     if count > 1 << 20 { return error(EINVAL) }

@@ -48,7 +48,7 @@ func setrlimit(_ call: inout Call) -> Int {
     return wanted.current == .max && wanted.maximum == .max ? 0 : call.error(EINVAL)
   }
   if call[0] == Int(RLIMIT_NOFILE) {
-    // Linux has a ceiling of its own, to which FreeBSD would cut the wish; only root may pass it here.
+    // Linux has a ceiling of its own, to which kern_resource.c would cut the wish; only root may pass it here.
     let (present, _) = limit(call, call[0])
     if wanted.maximum > present.maximum, wanted.maximum == .max { wanted.maximum = present.maximum }
     if wanted.current == .max { wanted.current = wanted.maximum }
@@ -89,7 +89,7 @@ func getpriority(_ call: inout Call) -> Int {
 
 // MARK: - Real-time priorities
 
-/// sys/rtprio.h and sys/priority.h of FreeBSD.
+/// sys/rtprio.h and sys/priority.h.
 private enum PriorityClass: UInt16 {
   case realtime = 2
   case timeshare = 3
@@ -106,7 +106,7 @@ private enum Policy {
   static let idle = 5
 }
 
-/// rtprio(function, pid, rtp) and rtprio_thread(function, lwpid, rtp): RTP_LOOKUP 0, RTP_SET 1. FreeBSD counts
+/// rtprio(function, pid, rtp) and rtprio_thread(function, lwpid, rtp): RTP_LOOKUP 0, RTP_SET 1. It counts
 /// 0 (highest) to 31, Linux 1 to 99 (highest): 0...31 becomes 32...1.
 func rtprioThread(_ call: inout Call) -> Int {
   let identifier = Int(call.int32(1))

@@ -3,7 +3,7 @@ import CWire
 
 // sched_getscheduler(2), sched_getcpu(2) and abort2(2).
 
-/// SCHED_* of FreeBSD's sched.h; Linux's own are SCHED_OTHER 0, SCHED_FIFO 1, SCHED_RR 2 and variants of the
+/// SCHED_* of sys/sched.h; Linux's own are SCHED_OTHER 0, SCHED_FIFO 1, SCHED_RR 2 and variants of the
 /// first.
 private enum ForeignPolicy {
   static let firstInFirstOut = 1

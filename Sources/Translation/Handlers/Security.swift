@@ -4,10 +4,10 @@ import Wire
 
 // Who the process is: groups, login name, the kernel's name and modules.
 
-/// Linux's and FreeBSD's limit on a list of groups is 65536 and 1024; what a process has fits in this.
+/// The limit on a list of groups is 65536 in Linux and 1024 in sys/syslimits.h; what a process has fits in this.
 private let groupsLimit = 1024
 
-/// getgroups(gidsetlen, gidset): FreeBSD's list begins with the effective group (cr_groups in
+/// getgroups(gidsetlen, gidset): the foreign list begins with the effective group (cr_groups in
 /// sys/kern/kern_prot.c).
 func getgroups(_ call: inout Call) -> Int {
   guard let groups = call.scratch(4 * groupsLimit) else { return call.error(ENOMEM) }
@@ -65,10 +65,10 @@ private func identifiers(_ call: Call, _ number: Int32) -> Int {
   return 0
 }
 
-/// setfib(fibnum): there is one routing table, as with FreeBSD's net.fibs=1.
+/// setfib(fibnum): there is one routing table, as with net.fibs=1.
 func setfib(_ call: inout Call) -> Int { call.int32(0) == 0 ? 0 : call.error(EINVAL) }
 
-/// modfind(name), kldfind(name) and the like: no module of FreeBSD's kernel is loaded.
+/// modfind(name), kldfind(name) and the like: no module of the foreign kernel is loaded.
 func modfind(_ call: inout Call) -> Int {
   guard let name = call.scratch(256) else { return call.error(ENOMEM) }
   let length = persona_copy_string(name.assumingMemoryBound(to: CChar.self), call.address(0), 256)
@@ -120,7 +120,7 @@ func setLogin(_ call: inout Call) -> Int { call.error(EPERM) }
 
 // MARK: - uname
 
-/// uname(name) of FreeBSD 4 and before: five strings of SYS_NMLN (32) bytes, from the variables that say the
+/// uname(name), which libc has taken over since: five strings of SYS_NMLN (32) bytes, from the variables that say the
 /// same.
 func uname(_ call: inout Call) -> Int {
   let width = 32
@@ -158,7 +158,7 @@ private func fill(_ call: Call, _ destination: UnsafeMutableRawPointer, _ name: 
 
 // MARK: - Identifiers
 
-/// uuidgen(store, count): version 1 identifiers of RFC 4122 as FreeBSD makes them (sys/kern/kern_uuid.c), one
+/// uuidgen(store, count): version 1 identifiers of RFC 4122 as sys/kern/kern_uuid.c makes them, one
 /// tick apart, with a random node as on a machine without a network card.
 func makeUUIDs(_ call: inout Call) -> Int {
   let count = Int(call.int32(1))

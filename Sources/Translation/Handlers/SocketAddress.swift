@@ -27,7 +27,7 @@ enum LinuxSocket {
 }
 
 /// Socket addresses of the systems that descend from 4.4BSD: a length byte, a family byte, then what
-/// Linux has too (FreeBSD: sys/socket.h, netinet/in.h, sys/un.h).
+/// Linux has too (sys/socket.h, netinet/in.h, sys/un.h).
 enum ForeignAddress {
   /// SOCK_MAXADDRLEN of sys/socket.h.
   static let longest = 255

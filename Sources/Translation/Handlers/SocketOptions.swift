@@ -166,7 +166,7 @@ private func adjustSocketInteger(
   value.storeBytes(of: told, as: Int32.self)
 }
 
-/// LOCAL_PEERCRED: Linux's struct ucred as struct xucred (FreeBSD: sys/ucred.h).
+/// LOCAL_PEERCRED: Linux's struct ucred as struct xucred (sys/ucred.h).
 private func peerCredentials(_ call: Call, _ room: UInt32) -> Int {
   guard let native = call.scratch(16), let foreign = call.scratch(88), let groups = call.scratch(64) else {
     return call.error(ENOMEM)

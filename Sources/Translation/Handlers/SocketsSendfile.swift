@@ -2,7 +2,7 @@ import CEngine
 import CWire
 import Wire
 
-// sendfile(2): FreeBSD's sends headers, a file's bytes and trailers to a stream socket, and tells apart
+// sendfile(2): the foreign one sends headers, a file's bytes and trailers to a stream socket, and tells apart
 // what was sent and how it ended (kern/kern_sendfile.c).
 
 /// struct sf_hdtr of sys/socket.h: headers, hdr_cnt, trailers, trl_cnt.

@@ -5,7 +5,7 @@ import Wire
 // sendto(2), recvfrom(2), sendmsg(2) and recvmsg(2).
 
 /// struct msghdr of both sides on a 64-bit machine: the foreign one counts iovecs in an int and control
-/// bytes in a socklen_t (FreeBSD: sys/socket.h), Linux in words.
+/// bytes in a socklen_t (sys/socket.h), Linux in words.
 struct MessageHeader {
   var name: UInt64 = 0
   var nameLength: UInt32 = 0

@@ -2,7 +2,7 @@ import CEngine
 import CWire
 import Wire
 
-// __sysctl(2) and __sysctlbyname(2); sys/kern/kern_sysctl.c of FreeBSD says which errno answers what.
+// __sysctl(2) and __sysctlbyname(2); sys/kern/kern_sysctl.c says which errno answers what.
 
 /// CTL_MAXNAME of sys/sysctl.h.
 private let maximumDepth = 24

@@ -2,7 +2,7 @@ import CEngine
 import CWire
 
 // System V shared memory, semaphores and messages: the structures of sys/ipc.h, sys/shm.h, sys/sem.h and
-// sys/msg.h of FreeBSD on amd64, against Linux's asm-generic/ipcbuf.h and its kin.
+// sys/msg.h on amd64, against Linux's asm-generic/ipcbuf.h and its kin.
 
 private let IPC_RMID = 0
 private let IPC_SET = 1

@@ -1,7 +1,7 @@
 import CEngine
 import CWire
 
-// Requests that steer a terminal's input and output; sys/ttycom.h of FreeBSD, asm-generic/termbits.h of Linux.
+// Requests that steer a terminal's input and output; sys/ttycom.h, asm-generic/termbits.h of Linux.
 
 private let flushQueues = 0x540b  // TCFLSH
 private let drainOutput = 0x5409  // TCSBRK, which with 1 only waits

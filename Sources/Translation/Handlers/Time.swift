@@ -55,8 +55,8 @@ enum LinuxClock {
 }
 
 extension Call {
-  /// Linux's clock for one of FreeBSD's (sys/_clock_id.h); nil if there is none such. Negative numbers are
-  /// processors' time: of a process or thread (FreeBSD: sys/timers.h MAKE_PROCESS_CPUCLOCK; Linux:
+  /// Linux's clock for one of sys/_clock_id.h's; nil if there is none such. Negative numbers are
+  /// processors' time: of a process or thread (sys/timers.h, MAKE_PROCESS_CPUCLOCK; Linux:
   /// linux/posix-timers_types.h), 0 being the caller, and there Linux counts user time as clock 1, all as 0.
   func nativeClock(_ foreign: Int) -> Int? {
     let foreign = Int(Int32(truncatingIfNeeded: foreign))

@@ -7,7 +7,7 @@ private struct TimerSetting: BitwiseCopyable {
   var value = Timespec()
 }
 
-/// struct sigevent of FreeBSD (sys/signal.h), 80 bytes, as far as it means something to the kernel.
+/// struct sigevent of sys/signal.h, 80 bytes, as far as it means something to the kernel.
 private struct ForeignSignalEvent: BitwiseCopyable {
   var notify: Int32 = 0
   var signal: Int32 = 0
@@ -24,7 +24,7 @@ private struct NativeSignalEvent: BitwiseCopyable {
   var padding: InlineArray<11, Int32> = InlineArray(repeating: 0)
 }
 
-/// FreeBSD numbers a process's timers from 3, behind the three of setitimer(2) (kern_time.c).
+/// A process's timers are numbered from 3, behind the three of setitimer(2) (kern_time.c).
 private let firstTimer = 3
 
 /// getitimer(2).
@@ -142,7 +142,7 @@ func timerSettime(_ call: inout Call) -> Int {
   return call.address(3) == 0 || call.write(old, at: call.address(3)) ? 0 : call.error(EFAULT)
 }
 
-/// ntp_adjtime(2). FreeBSD's struct timex (sys/timex.h) is Linux's (uapi linux/timex.h) without `time` and
+/// ntp_adjtime(2). The foreign struct timex (sys/timex.h) is Linux's (uapi linux/timex.h) without `time` and
 /// `tick`; modes and status bits agree but for MOD_PPSMAX, MOD_CLKA and MOD_CLKB, which Linux lacks.
 func ntpAdjtime(_ call: inout Call) -> Int {
   let size = 17 * 8

@@ -83,7 +83,7 @@ enum LwpFrame: SignalFrame {
 
   static func save(_ call: Call, to address: UInt64) -> Int { call.error(ENOSYS) }
 
-  /// The same places as in FreeBSD, but no reason behind the value, and small codes for what is no fault.
+  /// The same places as in `sigframe`, but no reason behind the value, and small codes for what is no fault.
   static func writeInfo(
     _ table: Table, _ info: SignalInfo, _ signal: Int, _ context: TrapContext?, to memory: UnsafeMutableRawPointer
   ) -> Int32 {

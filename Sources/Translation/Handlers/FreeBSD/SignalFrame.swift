@@ -51,7 +51,7 @@ private enum Machine {
   static let ownedByPCB: UInt64 = 0x20002
 }
 
-/// General registers in mcontext_t's order, from mc_rdi on, as DragonFly has them too.
+/// General registers in mcontext_t's order, from mc_rdi on, as `lwp_frame` has them too.
 func machineRegister(_ position: Int) -> persona_register {
   switch position {
   case 0: PERSONA_RDI

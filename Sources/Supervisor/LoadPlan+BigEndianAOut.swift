@@ -1,18 +1,18 @@
 import BinaryImage
 
 extension PlacedImage {
-  /// UTZERO: where the text begins (sys/src/9/pc/mem.h).
+  /// UTZERO: where the text begins (9/pc/mem.h).
   private static let textStart: UInt64 = 0x20_0000
   /// The amd64 linker starts the data on the next 2 MiB (6l, INITRND).
   private static let dataRounding: UInt64 = 0x20_0000
 
-  /// Lays out a Plan 9 a.out as its exec does (sys/src/9/port/sysproc.c, sysexec): the header and the text at
-  /// UTZERO, the data behind it at a rounded address, then the bss.
-  init(_ details: Plan9Details, _ image: Image, index: UInt32) throws(LoadPlanError) {
-    guard case .plan9(let magic) = image.format, magic == 0x8a97 else {
+  /// Lays out an a.out with a header of big-endian longs as its exec does (9/port/sysproc.c, sysexec): the header
+  /// and the text at UTZERO, the data behind it at a rounded address, then the bss.
+  init(_ details: BigEndianAOut, _ image: Image, index: UInt32) throws(LoadPlanError) {
+    guard case .aoutBigEndian(let magic) = image.format, magic == 0x8a97 else {
       throw LoadPlanError(
         .wrongArchitecture, "is \(image.format.displayName)",
-        remedy: "this version runs Plan 9 programs for amd64 only; get that build of the program")
+        remedy: "this version runs such programs for amd64 only; get that build of the program")
     }
     let remedy = "get a fresh copy of the file"
     // Four sizes of 32 bits cannot overflow 64.

@@ -1,5 +1,5 @@
-/// The header of a Plan 9 a.out for 386 or amd64 (sys/include/a.out.h): big-endian words, sizes in bytes.
-public struct Plan9Details: Sendable, Equatable {
+/// The header of an a.out for 386 or amd64 (a.out(6), a.out.h): big-endian longs, sizes in bytes.
+public struct BigEndianAOut: Sendable, Equatable {
   /// Bytes of the header, which is loaded as the beginning of the text.
   public var headerSize: UInt64
   public var textSize: UInt64
@@ -8,8 +8,8 @@ public struct Plan9Details: Sendable, Equatable {
 }
 
 extension Image {
-  /// Recognises Plan 9's a.out for 386 and amd64: magic 0x1eb or 0x8a97 big-endian (Plan 9 a.out(6)).
-  init?(plan9 bytes: ImageBytes) throws(ImageError) {
+  /// Recognises a.out for 386 and amd64 with a big-endian header: magic 0x1eb or 0x8a97 (a.out(6)).
+  init?(bigEndianAOut bytes: ImageBytes) throws(ImageError) {
     guard bytes.count >= 32 else { return nil }
     let magic = try bytes.load(0, as: UInt32.self, bigEndian: true, "the magic")
     guard magic == 0x1eb || magic == 0x8a97 else { return nil }
@@ -19,12 +19,12 @@ extension Image {
       isWide
       ? try bytes.load(32, as: UInt64.self, bigEndian: true, "the entry point")
       : UInt64(try bytes.load(20, as: UInt32.self, bigEndian: true, "the entry point"))
-    let details = Plan9Details(
+    let details = BigEndianAOut(
       headerSize: isWide ? 40 : 32,
       textSize: UInt64(try bytes.load(4, as: UInt32.self, bigEndian: true, "the text size")),
       dataSize: UInt64(try bytes.load(8, as: UInt32.self, bigEndian: true, "the data size")),
       bssSize: UInt64(try bytes.load(12, as: UInt32.self, bigEndian: true, "the bss size")))
     self.init(
-      format: .plan9(magic: magic), fileSize: bytes.count, entry: entry, plan9: details)
+      format: .aoutBigEndian(magic: magic), fileSize: bytes.count, entry: entry, bigEndianAOut: details)
   }
 }
