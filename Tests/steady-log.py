@@ -41,6 +41,11 @@ def main():
         line = re.sub(r"\b(tv_u?n?sec|st_ino|st_dev|f_\w+|d_fileno|ru_\w+)=-?\d+", r"\1=N", line)
         line = re.sub(r"\{(wru_self=\{)?ru_utime=.*\}", "{RUSAGE}", line)
         line = PROCESS.sub(lambda match: match[1] + names.get(match[2], match[2]), line)
+        if "] await(" in line:
+            # Times, and whether the child had ended before anybody waited for it, differ from run to run.
+            line = re.sub(r'await\("(\d+) \d+ \d+ \d+ ', r'await("\1 N N N ', line)
+            line = re.sub(r"\b\d+\b", lambda match: names.get(match[0], match[0]), line)
+            line = re.sub(r"\) = \d+( .*)?$", ") = N", line)
         line = PAIR.sub(lambda match: match[1] + names.get(match[2], match[2]), line)
         key = line.split("]", 1)[0]
         threads.setdefault(key, []).append(line)

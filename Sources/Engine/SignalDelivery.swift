@@ -1,6 +1,7 @@
 import CEngine
 import CWire
 import Translation
+import Wire
 
 // Signals reach the guest only between its instructions. One that finds the thread in guest code is
 // delivered at once. One that finds it inside the engine is kept, all signals are blocked, and the
@@ -80,6 +81,10 @@ private func deliver(
 ) {
   let process = thread.pointee.process!
   let table = Table(UnsafeRawPointer(process.pointee.table))
+  if table.frame == .note_frame {
+    takeSignal(report, thread, context)
+    return
+  }
   let foreign = table.foreignSignal(report.signal)
   let actions = persona_actions(process)!
   persona_lock(&process.pointee.action_lock)

@@ -81,6 +81,9 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   let initial = buildStack(linux, plan, process, &strings)
   inheritActions(thread)
   mapTrampoline(process)
+  if process.pointee.table.pointee.abi.entry_form == UInt8(PERSONA_ENTRY_TOS.rawValue) {
+    join(thread, tos: strings, environment: UInt64(UInt(bitPattern: linux.envv)))
+  }
   enter(thread, stack: initial, strings: strings, mask: thread.pointee.saved_mask)
 }
 
@@ -322,6 +325,7 @@ private func inheritActions(_ thread: UnsafeMutablePointer<persona_thread>) {
       _ = persona_install_action(thread, Int32(foreign), native)
     }
   }
+  if table.frame == .note_frame { catchNotes(table) }
   var action = engineAction()
   setKernelAction(7, &action)
   action = engineAction()
@@ -373,6 +377,9 @@ private func enter(
   context[PERSONA_RIP] = process.pointee.plan.pointee.entry
   context[PERSONA_RSP] = ((stack - 8) & ~15) + UInt64(abi.entry_padding)
   if abi.entry_form == UInt8(PERSONA_ENTRY_TOS.rawValue) {
+    let area = UnsafeMutableRawPointer(context.words) - 1024
+    beginFloatingPoint(area, 512)
+    context.floatingPoint = UInt64(UInt(bitPattern: area))
     context[PERSONA_RSP] = stack
     context[number: abi.entry_stack] = strings
   } else if abi.entry_stack == UInt8(PERSONA_NO_REGISTER.rawValue) {

@@ -125,7 +125,7 @@ public func fork(
   let thread = thread!
   let previous = blockAllSignals()
   // A signal that came before the block interrupts the fork, as fork(2)'s ERESTART does.
-  if thread.pointee.pending != 0 {
+  if thread.pointee.pending != 0, kind & PERSONA_UNINTERRUPTED.rawValue == 0 {
     return Int64(PERSONA_RESTART)
   }
   var flags = kind & PERSONA_NO_SIGNAL.rawValue != 0 ? 0 : UInt64(17)  // SIGCHLD
@@ -259,12 +259,12 @@ public func execute(
   if answer < 0 { return answer }
   switch UInt32(bitPattern: request.pointee.verdict) {
   case PERSONA_EXEC_NATIVE.rawValue:
-    return replaceImage(thread, file: file, path: nativePath, arguments, environment)
+    return replaceImage(thread, file: file, path: nativePath, isNative: true, arguments, environment)
   case PERSONA_EXEC_FOREIGN.rawValue:
     let engine = request.pointee.engine
     defer { _ = persona_syscall(Int64(__NR_close), UInt64(engine), 0, 0, 0, 0, 0) }
     guard request.pointee.prefix_count > 0 else {
-      return replaceImage(thread, file: engine, path: 0, arguments, environment)
+      return replaceImage(thread, file: engine, path: 0, isNative: false, arguments, environment)
     }
     return executeScript(thread, request, engine, arguments, environment)
   default: return -Int64(request.pointee.error)
@@ -295,7 +295,7 @@ private func executeScript(
   if rest > 0, persona_copy_in(vector + prefix, arguments + 8, 8 * rest) != 0 { return -Int64(EFAULT) }
   vector[prefix + rest] = 0
   return replaceImage(
-    thread, file: engine, path: 0, UInt64(UInt(bitPattern: vector)), environment)
+    thread, file: engine, path: 0, isNative: false, UInt64(UInt(bitPattern: vector)), environment)
 }
 
 private func countPointers(_ address: UInt64) -> Int64 {
@@ -313,23 +313,37 @@ private func countPointers(_ address: UInt64) -> Int64 {
 /// The exec itself, under the guest's own signal mask: a signal that comes first makes the guest's call
 /// start over after its delivery.
 private func replaceImage(
-  _ thread: UnsafeMutablePointer<persona_thread>, file: Int32, path: UInt64, _ arguments: UInt64,
-  _ environment: UInt64
+  _ thread: UnsafeMutablePointer<persona_thread>, file: Int32, path: UInt64, isNative: Bool,
+  _ arguments: UInt64, _ environment: UInt64
 ) -> Int64 {
-  let isNative = path != 0
-  if isNative { setIgnoredByDefault(thread, ignored: false) }
+  let empty: StaticString = ""
+  if !isNative, thread.pointee.process.pointee.membership != nil {
+    // Notes reach a member at any time: none may find it without the engine. Its next program unblocks them.
+    let previous = setMask(~0)
+    let result = persona_syscall(
+      Int64(__NR_execveat), UInt64(UInt32(bitPattern: file)), UInt64(UInt(bitPattern: empty.utf8Start)),
+      arguments, environment, UInt64(AT_EMPTY_PATH), 0)
+    setMask(previous)
+    return result
+  }
+  if isNative {
+    setIgnoredByDefault(thread, ignored: false)
+    setNative(thread, true)
+  }
   let previous = setMask(TrapContext(thread.pointee.context).mask)
   let result: Int64
+  if isNative { _ = persona_syscall(Int64(__NR_prctl), UInt64(PR_SET_PDEATHSIG), 0, 0, 0, 0, 0) }
   if path != 0 {
-    _ = persona_syscall(Int64(__NR_prctl), UInt64(PR_SET_PDEATHSIG), 0, 0, 0, 0, 0)
     result = persona_interruptible(
       thread, Int64(__NR_execve), path, arguments, environment, 0, 0, 0)
-    watchParent(expecting: nil)
   } else {
-    let empty: StaticString = ""
     result = persona_interruptible(
       thread, Int64(__NR_execveat), UInt64(UInt32(bitPattern: file)),
       UInt64(UInt(bitPattern: empty.utf8Start)), arguments, environment, UInt64(AT_EMPTY_PATH), 0)
+  }
+  if isNative {
+    watchParent(expecting: nil)
+    setNative(thread, false)
   }
   if thread.pointee.pending == 0 { setMask(previous) }
   if isNative { setIgnoredByDefault(thread, ignored: true) }

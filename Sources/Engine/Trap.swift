@@ -91,14 +91,16 @@ private func encode(
   _ result: Int, _ call: Call, _ context: TrapContext
 ) -> (kind: persona_log_outcome, value: Int) {
   if result == Int(PERSONA_JUMP) { return (PERSONA_OUTCOME_JUMP, 0) }
-  if result == Int(PERSONA_RESTART) {
+  let isInterrupted = result == Int(PERSONA_RESTART)
+  if isInterrupted, call.table.frame != .note_frame {
     context[PERSONA_RIP] -= UInt64(call.thread.pointee.trap_length)
     context[number: call.table.header.pointee.abi.number] = call.thread.pointee.restart_number
     call.thread.pointee.restart = 1
     return (PERSONA_OUTCOME_RESTART, 0)
   }
   let abi = call.table.header.pointee.abi
-  if let errno = call.errno(of: result) {
+  // A note ends a call, which is never made again.
+  if let errno = call.errno(of: isInterrupted ? -Int(EINTR) : result) {
     store(errno: errno, abi, context)
     if abi.error == UInt8(PERSONA_ERROR_MESSAGE.rawValue) { keepMessage(call.thread, call.table, errno) }
     return (PERSONA_OUTCOME_ERROR, errno)

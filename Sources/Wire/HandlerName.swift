@@ -57,6 +57,10 @@ public enum HandlerName: UInt16, CaseIterable {
   // errors told in words; files opened by mode bytes, read at a place or where one is; ends told in words
   case exchangeMessage, exitWithMessage, openByMode, createByMode, readAt, writeAt, seekTo, removePath,
     pathOfDescriptor, duplicate, moveBreak, pause, changeDirectory
+  // processes that share groups, notes in words, meetings, semaphores and segments
+  case rforkGroups, executeProgram, awaitChild, makePipe, setAlarm, setNoteHandler, endNote, meet,
+    acquireSemaphore, acquireSemaphoreWithin, releaseSemaphore, segmentAttach, segmentDetach, segmentBreak,
+    segmentFree, segmentFlush, nanosecondsNow
   // light-weight processes, their areas and their sleep; transfers with and without an offset
   case lightweightCreate, lightweightKill, extendedExit, umtxSleep, umtxWakeup, setThreadArea, getThreadArea,
     extendedTransfer

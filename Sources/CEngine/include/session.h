@@ -36,8 +36,11 @@ struct persona_member {
     uint32_t in_handler;         ///< 1: and handles one
     uint32_t note_count;
     uint32_t flags;              ///< enum persona_member_flags
-    uint64_t started;            ///< CLOCK_MONOTONIC, nanoseconds
-    uint64_t ended;              ///< 0 while it lives
+    uint32_t reserved;
+    uint64_t started;            ///< CLOCK_MONOTONIC, milliseconds
+    uint64_t ended;              ///< 0 while it lives; the greater, the later
+    uint32_t was_waited;         ///< 1: Linux has given its status and times, and `parent` was not told yet
+    uint32_t times[3];           ///< user, system and real, in milliseconds
     struct persona_note notes[PERSONA_NOTES];
     char name[28];               ///< last element of the program's path
     char message[PERSONA_NOTE_BYTES];   ///< why it ended
@@ -46,6 +49,8 @@ struct persona_member {
 enum persona_member_flags {
     PERSONA_MEMBER_NO_MOUNT = 1, ///< its name space takes no more mounts
     PERSONA_MEMBER_KILLED = 2,   ///< `message` holds what its end by SIGKILL means
+    PERSONA_MEMBER_NATIVE = 4,   ///< it has executed a Linux program
+    PERSONA_MEMBER_IS_TOLD = 8,  ///< `message` holds why it ended
 };
 
 /// A process that waits for another one to come with the same tag.
@@ -64,6 +69,8 @@ struct persona_meeting {
 struct persona_session {
     uint32_t lock;               ///< the holder's thread id, or 0
     uint32_t last_group;         ///< the last group's number of whatever kind
+    uint32_t terminal_group;     ///< the note group that a terminal's signals go to
+    uint32_t members_used;       ///< entries of `members` that have ever been used
     uint64_t last_end;           ///< counts ends, so that they have an order
     struct persona_member members[PERSONA_MEMBERS];
     struct persona_meeting meetings[PERSONA_MEETINGS];
@@ -88,8 +95,11 @@ static inline struct persona_meeting *persona_session_meetings(struct persona_se
 
 static inline struct persona_note *persona_member_notes(struct persona_member *member) { return member->notes; }
 static inline char *persona_note_text(struct persona_note *note) { return note->text; }
+static inline uint32_t *persona_member_times(struct persona_member *member) { return member->times; }
 static inline char *persona_member_name(struct persona_member *member) { return member->name; }
 static inline char *persona_member_message(struct persona_member *member) { return member->message; }
+
+static inline uint32_t *persona_meeting_state(struct persona_meeting *meeting) { return &meeting->state; }
 
 /// Both are sequentially consistent.
 static inline uint32_t persona_atomic_load(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }

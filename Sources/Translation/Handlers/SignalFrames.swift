@@ -68,7 +68,7 @@ public enum SignalFrames {
     case .siginfo_frame: SiginfoFrame.build(request, thread, context)
     case .sigcontext_frame: SigcontextFrame.build(request, thread, context)
     case .lwp_frame: LwpFrame.build(request, thread, context)
-    case .none: nil
+    case .none, .note_frame: nil
     }
   }
 
@@ -78,7 +78,7 @@ public enum SignalFrames {
     case .siginfo_frame: SiginfoFrame.restore(call, address)
     case .sigcontext_frame: SigcontextFrame.restore(call, address)
     case .lwp_frame: LwpFrame.restore(call, address)
-    case .none: call.error(ENOSYS)
+    case .none, .note_frame: call.error(ENOSYS)
     }
   }
 
@@ -88,7 +88,7 @@ public enum SignalFrames {
     case .siginfo_frame: SiginfoFrame.save(call, to: address)
     case .sigcontext_frame: SigcontextFrame.save(call, to: address)
     case .lwp_frame: LwpFrame.save(call, to: address)
-    case .none: call.error(ENOSYS)
+    case .none, .note_frame: call.error(ENOSYS)
     }
   }
 
@@ -101,7 +101,7 @@ public enum SignalFrames {
     case .siginfo_frame: SiginfoFrame.writeInfo(table, info, signal, context, to: memory)
     case .sigcontext_frame: SigcontextFrame.writeInfo(table, info, signal, context, to: memory)
     case .lwp_frame: LwpFrame.writeInfo(table, info, signal, context, to: memory)
-    case .none: 0
+    case .none, .note_frame: 0
     }
   }
 
@@ -113,7 +113,7 @@ public enum SignalFrames {
     case .siginfo_frame: SiginfoFrame.writeTrampoline(code, sigreturn: number)
     case .sigcontext_frame: SigcontextFrame.writeTrampoline(code, sigreturn: number)
     case .lwp_frame: LwpFrame.writeTrampoline(code, sigreturn: number)
-    case .none: 0
+    case .none, .note_frame: 0
     }
   }
 }

@@ -57,7 +57,10 @@ func createByMode(_ call: inout Call) -> Int {
 func readAt(_ call: inout Call) -> Int {
   guard call.int32(2) >= 0 else { return call.error(EINVAL) }
   let fd = Int(call.int32(0))
-  if call[3] == -1 { return call.host(__NR_read, fd, call[1], call[2]) }
+  if call[3] == -1 {
+    if isPipe(call, fd) { return readPipe(call, fd, call.address(1), call[2]) }
+    return call.host(__NR_read, fd, call[1], call[2])
+  }
   return call.host(__NR_pread64, fd, call[1], call[2], call[3])
 }
 
@@ -65,7 +68,10 @@ func readAt(_ call: inout Call) -> Int {
 func writeAt(_ call: inout Call) -> Int {
   guard call.int32(2) >= 0 else { return call.error(EINVAL) }
   let fd = Int(call.int32(0))
-  if call[3] == -1 { return call.host(__NR_write, fd, call[1], call[2]) }
+  if call[3] == -1 {
+    if isPipe(call, fd) { return writePipe(call, fd, call.address(1), call[2]) }
+    return call.host(__NR_write, fd, call[1], call[2])
+  }
   return call.host(__NR_pwrite64, fd, call[1], call[2], call[3])
 }
 

@@ -3,8 +3,13 @@ import CWire
 
 // Notes on their way to a process: sys/src/9k/port/proc.c (postnote), devproc.c (note, notepg).
 
+extension Call {
+  /// Whether a signal that is the engine's own has ended a call: no note, and so nothing to the guest.
+  func isOwnInterruption(_ result: Int) -> Bool { result == error(EINTR) && thread.pointee.pending == 0 }
+}
+
 /// Linux's signal that tells a process to look at its notes: SIGUSR1.
-let noteSignal = 10
+public let noteSignal = 10
 
 /// Posts the note `text` to a process, or to all of its note group but the caller.
 ///
@@ -20,7 +25,7 @@ func postNote(_ call: Call, to pid: Int32, group: Bool, text: UnsafeRawPointer, 
   }
   let members = persona_session_members(session)!
   let own = call.process.pointee.pid
-  for index in 0..<Int(PERSONA_MEMBERS) {
+  for index in 0..<Int(session.pointee.members_used) {
     let member = members + index
     if member.pointee.pid > 0, member.pointee.ended == 0, member.pointee.pid != own,
       member.pointee.note_group == target.pointee.note_group
@@ -37,7 +42,8 @@ func findMember(
 ) -> UnsafeMutablePointer<persona_member>? {
   guard pid > 0 else { return nil }
   let members = persona_session_members(session)!
-  for index in 0..<Int(PERSONA_MEMBERS) where members[index].pid == pid && members[index].ended == 0 {
+  for index in 0..<Int(session.pointee.members_used)
+  where members[index].pid == pid && members[index].ended == 0 {
     return members + index
   }
   return nil
@@ -48,9 +54,32 @@ func post(
   _ kind: persona_note_kind, _ text: UnsafeRawPointer, _ count: Int,
   to member: UnsafeMutablePointer<persona_member>
 ) {
-  queue(kind, text, count, to: member)
+  var signal = noteSignal
+  if member.pointee.flags & PERSONA_MEMBER_NATIVE.rawValue != 0 {
+    signal = nativeSignal(text, count)
+  } else {
+    queue(kind, text, count, to: member)
+  }
   _ = persona_syscall(
-    Int64(__NR_kill), UInt64(UInt32(bitPattern: member.pointee.pid)), UInt64(noteSignal), 0, 0, 0, 0)
+    Int64(__NR_kill), UInt64(UInt32(bitPattern: member.pointee.pid)), UInt64(signal), 0, 0, 0, 0)
+}
+
+/// What a note is to a Linux program.
+private func nativeSignal(_ text: UnsafeRawPointer, _ count: Int) -> Int {
+  if starts(text, count, with: "interrupt") { return 2 }
+  if starts(text, count, with: "hangup") { return 1 }
+  if starts(text, count, with: "alarm") { return 14 }
+  return 15
+}
+
+/// Whether a text of `count` bytes begins with these.
+func starts(_ text: UnsafeRawPointer, _ count: Int, with prefix: StaticString) -> Bool {
+  guard count >= prefix.utf8CodeUnitCount else { return false }
+  for index in 0..<prefix.utf8CodeUnitCount
+  where text.load(fromByteOffset: index, as: UInt8.self) != prefix.utf8Start[index] {
+    return false
+  }
+  return true
 }
 
 /// The same for the caller's own queue, at which it will look anyway.

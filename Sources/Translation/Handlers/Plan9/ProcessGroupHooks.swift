@@ -39,7 +39,7 @@ func openProgram(_ call: Call, path: UnsafePointer<CChar>) -> Int {
 }
 
 /// The address of Linux's environment pointers for a program that the process executes; 0 for none.
-func environmentPointers(_ call: Call) -> UInt64 { 0 }
+func environmentPointers(_ call: Call) -> UInt64 { call.membership?.pointee.environment ?? 0 }
 
 /// Whether a Linux descriptor is the engine's own: the guest neither sees, closes nor replaces it.
 func isEngineDescriptor(_ fd: Int) -> Bool { fd >= engineDescriptors }

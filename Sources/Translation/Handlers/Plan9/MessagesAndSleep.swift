@@ -1,17 +1,10 @@
 import CEngine
 import CWire
 
-// exits(2), errstr(2), brk(2) and sleep(2) of Plan 9; sys/src/9/port/sysproc.c.
+// errstr(2) and sleep(2) of Plan 9; sys/src/9/port/sysproc.c.
 
 /// ERRMAX of sys/include/libc.h.
 private let longestMessage = 128
-
-/// exitWithMessage(text): no words mean success; Linux is told 0 or 1.
-func exitWithMessage(_ call: inout Call) -> Int {
-  var first: UInt8 = 0
-  if call.address(0) != 0, !call.read(&first, at: call.address(0)) { first = 1 }
-  return call.hostNow(__NR_exit_group, first == 0 ? 0 : 1)
-}
 
 /// exchangeMessage(buffer, size): the last error's words for the caller's own.
 func exchangeMessage(_ call: inout Call) -> Int {
@@ -32,27 +25,6 @@ func exchangeMessage(_ call: inout Call) -> Int {
   return isWritten ? 0 : call.error(EFAULT)
 }
 
-/// moveBreak(address): grows and shrinks the bss; the heap is mapped as it is asked for.
-func moveBreak(_ call: inout Call) -> Int {
-  let address = call.address(0)
-  let start = (call.process.pointee.brk_start + pageSize - 1) & ~(pageSize - 1)
-  let old = max((call.process.pointee.brk_end + pageSize - 1) & ~(pageSize - 1), start)
-  // The bss ends within the page before `start`; the first request may, too.
-  guard address &+ pageSize >= start, let asked = PageRange(start, address - min(start, address)), asked.isGuest
-  else { return call.error(EINVAL) }
-  let new = max(asked.end, start)
-  if new > old {
-    let mapped = call.hostNow(
-      __NR_mmap, Int(old), Int(new - old), Int(PROT_READ | PROT_WRITE),
-      Int(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE), -1, 0)
-    if mapped < 0 { return call.error(ENOMEM) }
-  } else if new < old {
-    _ = call.hostNow(__NR_munmap, Int(new), Int(old - new))
-  }
-  call.process.pointee.brk_end = new
-  return 0
-}
-
 /// pause(milliseconds): none or less gives the processor away.
 func pause(_ call: inout Call) -> Int {
   let time = Int(call.int32(0))
@@ -60,5 +32,8 @@ func pause(_ call: inout Call) -> Int {
   guard let interval = call.scratch(16) else { return call.error(ENOMEM) }
   interval.storeBytes(of: Int64(time / 1000), as: Int64.self)
   interval.storeBytes(of: Int64(time % 1000 * 1_000_000), toByteOffset: 8, as: Int64.self)
-  return call.host(__NR_nanosleep, interval.word, 0)
+  while true {
+    let result = call.host(__NR_nanosleep, interval.word, interval.word)
+    if !call.isOwnInterruption(result) { return result }
+  }
 }
