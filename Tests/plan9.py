@@ -49,7 +49,7 @@ def main():
         os.chmod(old, 0o755)
         done = subprocess.run([persona, "run", old], capture_output=True, timeout=60)
         check("386 status", done.returncode, 126)
-        check("386 refusal", b"this version runs Plan 9 programs for amd64 only" in done.stderr, True)
+        check("386 refusal", b"this version runs such programs for amd64 only" in done.stderr, True)
     for failure in failures:
         print("plan9:", failure)
     print("plan9: hello", "failed" if failures else "passed")

@@ -33,6 +33,7 @@ def main():
             line = line.replace(work, "WORK")
         line = line.replace(TOP, "TOP")
         line = re.sub(r"0x[0-9a-f]{6,}|\b1[0-9]{14}\b", "0xADDRESS", line)
+        line = re.sub(r"\bnsec\(\) = \d+", "nsec() = N", line)
         line = re.sub(r"getppid\(\) = \d+", "getppid() = N", line)
         line = re.sub(r'(getrandom|getentropy)\(".*", ', r"\1(RANDOM, ", line)
         line = re.sub(r"sigreturn\(\{sc_[^}]*\}\)", "sigreturn(CONTEXT)", line)
