@@ -133,11 +133,8 @@ extension CallWriter {
   private func writeDirectory(
     _ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int, _ values: ValueWriter
   ) -> Bool {
-    guard position == 1, let capture = call.exit[1], !capture.isFault else { return false }
-    let name = String(decoding: foreign.bytes(form.name), as: UTF8.self)
-    let prefix = name.lastIndex(of: "_").map { name[...$0] } ?? ""
-    guard let shape = foreign.personality.structure(named: prefix + "dirent") else { return false }
-    return values.write(directory: shape, capture.bytes, truncated: capture.isTruncated)
+    guard position == 1, form.directory >= 0, let capture = call.exit[1], !capture.isFault else { return false }
+    return values.write(directory: form.directory, capture.bytes, truncated: capture.isTruncated)
   }
 
   // MARK: _umtx_op

@@ -137,6 +137,12 @@ extension Vocabulary {
     var call = Call(
       name: name(row.name), arguments: row.arguments.map(makeArgument), result: makeResult(row.result),
       special: special)
+    if special == .directory {
+      // `PREFIX_dirent` for a call whose row's first name begins with such a prefix.
+      let first = row.firstName ?? row.name
+      let prefix = first.lastIndex(of: "_").map { first[...$0] } ?? ""
+      call.directory = personality.structure(named: prefix + "dirent") ?? -1
+    }
     if special == .socketAddress {
       for index in row.arguments.indices where call.arguments[index].value.kind == .bytes {
         if Vocabulary.socketAddressNames.contains(row.arguments[index].name) {

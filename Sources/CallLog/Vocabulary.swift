@@ -83,6 +83,8 @@ final class Vocabulary {
     var arguments: [Argument]
     var result: ResultForm
     var special: Special
+    /// The structure of the directory entries that it reads; -1 for none.
+    var directory = -1
     /// Why it is not supported.
     var reason: Name?
     /// The Linux call of a translated row, and for each of its operands the argument it is, or -1.

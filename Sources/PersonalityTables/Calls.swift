@@ -13,8 +13,8 @@ public enum Scalar: String, Sendable, CaseIterable {
     case .i8, .u8: 1
     case .i16, .u16: 2
     case .int, .i32, .fd, .pid, .status, .uint, .u32, .mode, .uid, .gid, .dev, .signal, .errno: 4
-    case .i64, .u64, .offset: 8
-    case .long, .size, .ssize, .ulong, .time, .id, .address, .pointer: word
+    case .i64, .u64, .offset, .id: 8
+    case .long, .size, .ssize, .ulong, .time, .address, .pointer: word
     }
   }
 
@@ -111,6 +111,8 @@ public struct CallRow: Sendable {
   /// The last number of a range; `number` where there is one only.
   public var last: Int
   public var name: String
+  /// The row's first name where the edition has another (`named NAME until V`).
+  public var firstName: String?
   public var arguments: [CallArgument] = []
   /// Nil only in rows that never return a value (obsolete, unsupported).
   public var result: ResultType?

@@ -57,10 +57,10 @@ public struct CheckCommand: Sendable {
           outcome.text += "\(folder): Linux's own tables have \(count(linux.diagnostics.count))\n"
         }
         if loaded.diagnostics.isEmpty || !loaded.personality.abis.isEmpty {
-          let (blocks, found) = TableCompiler.compileAllABIs(loaded.personality, linux: linux.personality)
-          checked.diagnostics += found
-          if keepsCompiled, checked.diagnostics.isEmpty, let block = blocks.first,
-            let failure = PreparedTable.store(block, folder, loaded.source, linux.source)
+          let tables: [EditionTable]
+          (tables, checked.diagnostics) = TableCompiler.compileEditions(loaded, linux: linux.personality)
+          if keepsCompiled, checked.diagnostics.isEmpty,
+            let failure = PreparedTable.store(tables, folder, loaded.source, linux.source)
           {
             outcome.text += "error: \(folder)/compiled: \(String(cString: strerror(failure)))\n"
             outcome.status = 125

@@ -1,6 +1,7 @@
 /// `persona explain NAME WORD`: what a call, constant, structure, errno or signal of a system is, and what becomes
 /// of it on Linux.
 public struct ExplainCommand: Sendable {
+  /// A personality's name, with a release behind a colon if not the heading's own is meant.
   public var personality: String
   /// A call's number or name, or the name of anything else that the tables declare.
   public var word: String
@@ -14,11 +15,22 @@ public struct ExplainCommand: Sendable {
 
   public func run() -> CommandOutcome {
     var outcome = CommandOutcome()
+    let parts = personality.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    let name = String(parts[0])
     do {
-      let loaded = try PersonalityLoader.load(personality, from: directories)
+      var edition = Edition()
+      if parts.count > 1 {
+        guard let release = PersonalityLoader.heading(name, from: directories)?.releaseNumber(parts[1]) else {
+          outcome.errors = "\(name) has no release '\(parts[1])'\n"
+          outcome.status = 1
+          return outcome
+        }
+        edition.release = release
+      }
+      let loaded = try PersonalityLoader.load(name, from: directories, edition: edition)
       let linux = try PersonalityLoader.load("linux", from: directories)
       if !loaded.diagnostics.isEmpty {
-        outcome.errors = "the personality '\(personality)' has mistakes; 'persona check' shows them\n"
+        outcome.errors = "the personality '\(name)' has mistakes; 'persona check' shows them\n"
         outcome.status = 1
       }
       let explanation = Explanation(loaded, NativeNames(linux.personality))

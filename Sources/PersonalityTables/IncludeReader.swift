@@ -215,6 +215,9 @@ struct IncludeReader {
             targets: include.files.map { newIndex[$0] }, problem: include.problem))
       }
     }
+    source.headings = units.dropFirst().map { unit in
+      (try? PersonalityLoader.contents(of: unit + "/abi.table")) ?? []
+    }
     source.reached = units.indices.map { from in units.indices.map { $0 != from && reaches(from, $0) } }
     return source
   }

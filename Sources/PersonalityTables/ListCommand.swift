@@ -32,7 +32,7 @@ public struct ListCommand: Sendable {
 
   public func run() -> CommandOutcome {
     var rows = [
-      ["NAME", "SYSTEM", "ABIS", "CALLS", "TRANSLATED", "HANDLER", "UNSUPPORTED", "OBSOLETE", "FOLDER"]
+      ["NAME", "SYSTEM", "ABIS", "RELEASES", "CALLS", "TRANSLATED", "HANDLER", "UNSUPPORTED", "OBSOLETE", "FOLDER"]
     ]
     var outcome = CommandOutcome()
     var seen: Set<String> = []
@@ -50,7 +50,8 @@ public struct ListCommand: Sendable {
           let tally = Tally(personality)
           rows.append([
             name, "\(personality.title) \(personality.version)",
-            personality.abis.map(\.name).joined(separator: ","), String(tally.total),
+            personality.abis.map(\.name).joined(separator: ","), personality.servedText ?? personality.version,
+            String(tally.total),
             String(tally.translated), String(tally.handler), String(tally.unsupported),
             String(tally.obsolete), folder,
           ])
@@ -60,7 +61,7 @@ public struct ListCommand: Sendable {
         }
       }
     }
-    outcome.text = ListCommand.columns(rows, right: 3...7)
+    outcome.text = ListCommand.columns(rows, right: 4...8)
     return outcome
   }
 

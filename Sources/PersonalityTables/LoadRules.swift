@@ -15,6 +15,7 @@ public struct LoadRules: Sendable, Equatable {
 extension Parser {
   /// `load { … }`
   mutating func load() throws(BadEntry) {
+    guard try isDeclared() else { return }
     var rules = personality.load
     defer { personality.load = rules }
     try block { (parser) throws(BadEntry) in

@@ -1,5 +1,5 @@
 extension Parser {
-  /// `NUMBER NAME(ARGUMENTS) -> RESULT = ACTION`
+  /// `NUMBER NAME(ARGUMENTS) -> RESULT = ACTION [CONDITION] [named NAME CONDITION]…`
   mutating func callRow() throws(BadEntry) {
     let numberToken = current
     let number = try small("a call's number", below: 1 << 16)
@@ -12,6 +12,7 @@ extension Parser {
     let name = try word("the call's name")
     let start = at - 1
     if !isOwn, isElsewhere(number...last, name) { return skipLine() }
+    let reported = diagnostics.count
     var row = CallRow(
       number: number, last: last, name: text(name), position: numberToken.position,
       actionPosition: name.position)
@@ -21,8 +22,18 @@ extension Parser {
     }
     if accept(.arrow) { row.result = try resultType() }
     if accept(.equals) { row.action = try action(&row) }
+    let holds = try condition()
+    while accept(.named) {
+      let other = try self.name("the call's other name")
+      guard isCondition else { throw fail("expected when the call is named '\(other)'\(found)", words: ["since", "until", "on"]) }
+      if try condition() { (row.firstName, row.name) = (row.firstName ?? row.name, other) }
+    }
     guard kind == .newline || kind == .endOfFile else {
       throw fail(kind == .bad ? describeBad : "expected the end of the row\(found)")
+    }
+    guard holds else {
+      diagnostics.removeSubrange(reported...)
+      return
     }
     if !isOwn { remember(row.position, start..<at) }
     claim(row, name)

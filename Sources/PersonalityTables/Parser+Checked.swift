@@ -2,23 +2,18 @@
 extension Parser {
   /// `[N entries]` behind a block that has `count` of them.
   mutating func statedCount(_ count: Int) throws(BadEntry) {
-    guard accept(.bracketOpen) else { return }
-    let position = current.position
-    let stated = try small("how many entries", below: 1 << 16)
-    try expect(.entries)
-    try expect(.bracketClose, "']'")
-    if stated != count {
-      report("\(count == 1 ? "1 entry" : "\(count) entries"), not \(stated)", position)
-    }
+    guard let stated = try stated("how many entries", .entries), stated.value != count else { return }
+    report("\(count == 1 ? "1 entry" : "\(count) entries"), not \(stated.value)", stated.position)
   }
 
-  /// `calls FIRST...LAST`
+  /// `calls FIRST...LAST [CONDITION]`
   mutating func callRange() throws(BadEntry) {
     let token = current
     let first = try small("a call's number", below: 1 << 16)
     try expect(.ellipsis, "'...' and the last call's number")
     let last = try small("a call's number", below: 1 << 16)
     if last < first { throw fail("the range ends before it begins", at: token) }
+    guard try condition() else { return }
     if personality.callRange != nil { report("a second range of calls", token.position) }
     personality.callRange = (first, last, token.position)
   }

@@ -3,6 +3,7 @@ extension Parser {
   mutating func numberSet(
     _ set: WritableKeyPath<Personality, NumberSet>, isSignals: Bool
   ) throws(BadEntry) {
+    guard try isDeclared() else { return }
     var entries: [Constant] = []
     var otherwise: Token?
     defer {
@@ -18,7 +19,7 @@ extension Parser {
         return
       }
       let start = parser.at
-      let entry = try parser.constant(isSignal: isSignals, hasText: !isSignals)
+      guard let entry = try parser.constant(isSignal: isSignals, hasText: !isSignals) else { return }
       if parser.isOwn || parser.joins(entry, parser.personality[keyPath: set], start) { entries.append(entry) }
     }
     try statedCount(entries.count)
@@ -50,6 +51,10 @@ extension Parser {
   /// `flags NAME [verbatim] { … }`, `enum NAME [verbatim] { … }`
   mutating func constantMap(_ kind: ConstantMap.Kind) throws(BadEntry) {
     let token = try word(kind == .flags ? "the flags' name" : "the enumeration's name")
+    let behind = at
+    _ = accept(.verbatim)
+    guard try isDeclared() else { return }
+    at = behind
     if try skipsType(token) { return }
     var index: Int?
     if symbols.scalar(token.symbol) != nil {
@@ -61,6 +66,7 @@ extension Parser {
     }
     var map = ConstantMap(
       name: text(token), kind: kind, isVerbatim: accept(.verbatim), position: token.position)
+    _ = try condition()
     defer { if let index { personality.maps[index] = map } }
     try block { (parser) throws(BadEntry) in
       if parser.accept(.else) {
@@ -69,7 +75,7 @@ extension Parser {
         parser.at += 1
         let mask = try parser.number("the sub-field's mask")
         try parser.block { (inner) throws(BadEntry) in
-          var entry = try inner.constant(isSignal: false)
+          guard var entry = try inner.constant(isSignal: false) else { return }
           entry.mask = mask
           if entry.value & ~mask != 0 {
             inner.report("'\(entry.name)' has bits outside its mask", entry.position)
@@ -77,14 +83,14 @@ extension Parser {
           map.entries.append(entry)
         }
       } else {
-        map.entries.append(try parser.constant(isSignal: false))
+        if let entry = try parser.constant(isSignal: false) { map.entries.append(entry) }
       }
     }
     try statedCount(map.entries.count)
   }
 
-  /// `VALUE[...LAST] NAME` and what it is to Linux.
-  private mutating func constant(isSignal: Bool, hasText: Bool = false) throws(BadEntry) -> Constant {
+  /// `VALUE[...LAST] NAME` and what it is to Linux; nil where a condition leaves it out.
+  private mutating func constant(isSignal: Bool, hasText: Bool = false) throws(BadEntry) -> Constant? {
     let value = try number("a number")
     var last = value
     if accept(.ellipsis) {
@@ -104,7 +110,7 @@ extension Parser {
     }
     if hasText, kind == .string { entry.text = try quoted("the OS's words") }
     while let mapping = try mapping() { entry.mappings.append(mapping) }
-    return entry
+    return try condition() ? entry : nil
   }
 
   private mutating func mapping() throws(BadEntry) -> Mapping? {

@@ -1,7 +1,7 @@
 import Wire
 
 extension Parser {
-  /// `personality NAME "TITLE" version V [release N [major N minor N [patch N] [from N]]]`
+  /// `personality NAME "TITLE" version V [release N [major N minor N [patch N] [from N]] [serves FIRST...LAST]]`
   mutating func heading() throws(BadEntry) {
     let start = current
     let name = try self.name("the personality's name")
@@ -16,10 +16,27 @@ extension Parser {
       } else if accept(.release) {
         personality.release = UInt32(try small("a release number", below: 1 << 32))
         personality.encoding = try releaseEncoding()
+      } else if accept(.serves) {
+        try serves()
       } else {
-        throw fail("expected 'version' or 'release'\(found)", words: ["version", "release"])
+        throw fail("expected 'version', 'release' or 'serves'\(found)", words: ["version", "release", "serves"])
       }
     }
+  }
+
+  /// `serves FIRST...LAST`: the releases that the folder describes.
+  private mutating func serves() throws(BadEntry) {
+    let token = current
+    schemes = [ReleaseScheme(release: personality.release, encoding: personality.encoding)]
+    defer { schemes = [] }
+    let first = try version(behind: "serves")
+    try expect(.ellipsis, "'...' and the last release")
+    let last = try version(behind: "...")
+    guard first.lowerBound <= last.upperBound else { throw fail("the range ends before it begins", at: token) }
+    guard (first.lowerBound...last.upperBound).contains(personality.release) else {
+      throw fail("the heading's own release \(personality.release) is not among them", at: token)
+    }
+    personality.serves = first.lowerBound...last.upperBound
   }
 
   /// `abi NAME { … }`
@@ -58,6 +75,7 @@ extension Parser {
         if parser.accept(.padding) { abi.entryPadding = try parser.small("the padding", below: 256) }
       case .strings: abi.entryStrings = try parser.register()
       case .frame: abi.frame = try parser.frame()
+      case .machine: abi.machine = UInt16(try parser.small("the machine's number (e_machine)", below: 1 << 16))
       default:
         parser.at -= 1
         throw parser.unknownABIWord()
@@ -73,7 +91,7 @@ extension Parser {
   }
 
   private mutating func unknownABIWord() -> BadEntry {
-    let words = ["trap", "number", "args", "result", "error", "stack", "word", "entry", "strings", "frame"]
+    let words = ["trap", "number", "args", "result", "error", "stack", "word", "entry", "strings", "frame", "machine"]
     return fail("expected a property of the ABI\(found)", words: words)
   }
 
@@ -118,16 +136,17 @@ extension Parser {
 
   /// `auxv { TYPE NAME = SOURCE … }`
   mutating func auxv() throws(BadEntry) {
+    guard try isDeclared() else { return }
     var entries: [AuxiliaryEntry] = []
     defer { personality.auxv += entries }
     try block { (parser) throws(BadEntry) in
       let type = UInt32(try parser.small("an entry's type", below: 1 << 32))
       let token = try parser.word("the entry's name")
       try parser.expect(.equals, "'='")
+      let source = try parser.auxiliarySource()
+      guard try parser.condition() else { return }
       entries.append(
-        AuxiliaryEntry(
-          type: type, name: parser.text(token), source: try parser.auxiliarySource(), position: token.position
-        ))
+        AuxiliaryEntry(type: type, name: parser.text(token), source: source, position: token.position))
     }
     try statedCount(entries.count)
   }

@@ -1,7 +1,10 @@
 extension Parser {
-  /// `struct NAME [= NATIVE] { … } [N bytes]`
+  /// `struct NAME [CONDITION] [= NATIVE] { … } [N bytes]`
   mutating func structure() throws(BadEntry) {
     let token = try word("the structure's name")
+    let behind = at
+    guard try isDeclared() else { return }
+    at = behind
     if try skipsType(token) { return }
     var index: Int?
     if symbols.scalar(token.symbol) != nil {
@@ -14,18 +17,27 @@ extension Parser {
     var structure = Structure(
       name: text(token), position: token.position, nativePosition: token.position,
       sizePosition: token.position)
+    _ = try condition()
     if accept(.equals) {
       structure.nativePosition = current.position
       structure.native = try name("Linux's structure")
+      if isCondition {
+        report(
+          "expected '{'\(found)", current.position,
+          "a condition stands behind the name: 'struct \(text(token)) \(text(current)) …'")
+        throw BadEntry()
+      }
     }
     defer { if let index { personality.structures[index] = structure } }
     var padding = 0
     try block { (parser) throws(BadEntry) in
       let isNumberNext = parser.at + 1 < parser.tokens.count && parser.tokens[parser.at + 1].kind == .number
       if isNumberNext, parser.accept(.pad) {
-        padding += try parser.small("the padding's bytes", below: 1 << 16)
+        let bytes = try parser.small("the padding's bytes", below: 1 << 16)
+        if parser.isFieldCondition, !(try parser.condition()) { return }
+        padding += bytes
       } else {
-        var field = try parser.field()
+        guard var field = try parser.field() else { return }
         field.padding = padding
         padding = 0
         if structure.field(named: field.name) != nil {
@@ -35,16 +47,13 @@ extension Parser {
       }
     }
     structure.trailingPadding = padding
-    if accept(.bracketOpen) {
-      structure.sizePosition = current.position
-      structure.statedSize = try small("the structure's size", below: 1 << 16)
-      try expect(.bytes)
-      try expect(.bracketClose, "']'")
+    if let stated = try stated("the structure's size", .bytes) {
+      (structure.statedSize, structure.sizePosition) = stated
     }
   }
 
-  /// `NAME TYPE [= NATIVE] [at OFFSET]`
-  private mutating func field() throws(BadEntry) -> StructureField {
+  /// `NAME TYPE [= NATIVE] [at OFFSET] [CONDITION]`; nil where the condition leaves it out.
+  private mutating func field() throws(BadEntry) -> StructureField? {
     let token = try word("a field's name")
     let type = try fieldType()
     var field = StructureField(name: text(token), type: type, position: token.position)
@@ -54,6 +63,8 @@ extension Parser {
         field.native = try name("Linux's field")
       } else if isNumberNext, accept(.at) {
         field.fixedOffset = try small("an offset", below: 1 << 16)
+      } else if isFieldCondition {
+        if !(try condition()) { return nil }
       } else {
         return field
       }

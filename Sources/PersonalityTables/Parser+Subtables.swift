@@ -3,6 +3,7 @@ extension Parser {
   mutating func ioctls() throws(BadEntry) {
     var requests: [IOControl] = []
     if accept(.encoded) { personality.ioctlsAreEncoded = true }
+    guard try isDeclared() else { return }
     defer { personality.ioctls += requests }
     try block { (parser) throws(BadEntry) in
       let start = parser.at
@@ -17,6 +18,7 @@ extension Parser {
       }
       var position = token.position
       let action = try parser.requestAction(&position)
+      guard try parser.condition() else { return }
       if !parser.joins("ioctl \(parser.text(token))", token, start, other) { return }
       requests.append(
         IOControl(
@@ -36,7 +38,7 @@ extension Parser {
     while kind != .newline, kind != .endOfFile, kind != .braceClose, depth > 0 || kind != .number {
       if kind == .parenOpen { depth += 1 }
       if kind == .parenClose { depth -= 1 }
-      at += kind == .equals ? 2 : 1
+      at += kind == .equals || isCondition ? 2 : 1
     }
     return true
   }
@@ -87,6 +89,7 @@ extension Parser {
     let number = UInt32(try small("the level's number", below: 1 << 32))
     var level = SocketLevel(name: text(name), number: number, native: .none, position: name.position)
     if accept(.equals) { level.native = try target() }
+    guard try isDeclared() else { return }
     defer {
       if let index = personality.socketLevels.firstIndex(where: { $0.number == number }) {
         personality.socketLevels[index].options += level.options
@@ -111,6 +114,7 @@ extension Parser {
       try parser.expect(.parenClose, "')'")
       var position = token.position
       let action = try parser.requestAction(&position)
+      guard try parser.condition() else { return }
       if !parser.joins("option \(name)", token, start, other) { return }
       level.options.append(
         SocketOption(
@@ -139,6 +143,7 @@ extension Parser {
 
   /// `sysctl { NAME [MIB] KIND VALUE [writable] … }`
   mutating func sysctls() throws(BadEntry) {
+    guard try isDeclared() else { return }
     var entries: [SystemControl] = []
     defer { personality.sysctls += entries }
     try block { (parser) throws(BadEntry) in
@@ -160,6 +165,7 @@ extension Parser {
         value = .host(try parser.name("the host's value"))
       }
       let isWritable = parser.accept(.writable)
+      guard try parser.condition() else { return }
       let other = parser.sysctlBySymbol[token.symbol]
       if !parser.isOwn, !parser.takes(token) { return }
       if !parser.joins("sysctl \(parser.text(token))", token, start, other) { return }

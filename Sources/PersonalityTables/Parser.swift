@@ -6,6 +6,8 @@ struct BadEntry: Error {}
 /// Each declaration's rule is in an extension of its own: Parser+Calls.swift, Parser+Constants.swift, …
 struct Parser {
   let source: SourceText
+  /// What the tables are read for.
+  let edition: Edition
   let tokens: [Token]
   let symbols: Symbols
   var at = 0
@@ -25,6 +27,10 @@ struct Parser {
   var spans: [UInt32: Range<Int>] = [:]
   /// The row that has a call number; -1 for none.
   var claimed: [Int32] = []
+  /// The `personality` and `abi` declarations that have been read: where each begins, and where it ends.
+  var headings: [Int: Int] = [:]
+  /// How the folders count releases; the first is the one that is read.
+  var schemes: [ReleaseScheme] = []
   /// Where a sysctl is declared, by its name's symbol.
   var sysctlBySymbol: [UInt32: Position] = [:]
 
@@ -33,18 +39,28 @@ struct Parser {
     case structure(Int)
   }
 
-  init(_ source: SourceText) {
+  init(_ source: SourceText, _ edition: Edition = Edition()) {
+    self.init(source, Lexer(source, symbols: Symbols.language), edition)
+  }
+
+  /// For a text whose tokens are there already.
+  init(_ source: SourceText, _ lexer: Lexer, _ edition: Edition) {
     self.source = source
-    let lexer = Lexer(source, symbols: Symbols.language)
+    self.edition = edition
     tokens = lexer.tokens
     symbols = lexer.symbols
+    readHeadings()
     readIncludes()
     declareNames()
     file = 0
   }
 
-  static func parse(_ source: SourceText) -> (Personality, [Diagnostic]) {
-    var parser = Parser(source)
+  static func parse(_ source: SourceText, _ edition: Edition = Edition()) -> (Personality, [Diagnostic]) {
+    parse(source, Lexer(source, symbols: Symbols.language), edition)
+  }
+
+  static func parse(_ source: SourceText, _ lexer: Lexer, _ edition: Edition) -> (Personality, [Diagnostic]) {
+    var parser = Parser(source, lexer, edition)
     parser.parseAll()
     return (parser.personality, parser.diagnostics)
   }
@@ -155,9 +171,9 @@ struct Parser {
         file += 1
       case .word where isLineStart && depth == 0 && next.kind == .word:
         switch token.symbol {
-        case Keyword.flags.rawValue: declare(next, .map(personality.maps.count))
-        case Keyword.enum.rawValue: declare(next, .map(personality.maps.count))
-        case Keyword.struct.rawValue: declare(next, .structure(personality.structures.count))
+        case Keyword.flags.rawValue: declare(index + 1, .map(personality.maps.count))
+        case Keyword.enum.rawValue: declare(index + 1, .map(personality.maps.count))
+        case Keyword.struct.rawValue: declare(index + 1, .structure(personality.structures.count))
         default: break
         }
       default: break
@@ -167,9 +183,11 @@ struct Parser {
     }
   }
 
-  private mutating func declare(_ token: Token, _ type: TypeName) {
+  private mutating func declare(_ index: Int, _ type: TypeName) {
+    let token = tokens[index]
     let name = text(token)
-    guard declared[token.symbol] == nil, symbols.scalar(token.symbol) == nil, takes(token) else { return }
+    guard declared[token.symbol] == nil, symbols.scalar(token.symbol) == nil, takes(token), isThere(behind: index)
+    else { return }
     declared[token.symbol] = type
     switch type {
     case .map(let index):
@@ -183,6 +201,18 @@ struct Parser {
           name: name, position: token.position, nativePosition: token.position,
           sizePosition: token.position))
     }
+  }
+
+  /// Whether the type whose name stands at `index` is there in this edition.
+  private mutating func isThere(behind index: Int) -> Bool {
+    at = index + 1
+    defer { at = 0 }
+    if isKeyword(.verbatim) { at += 1 }
+    guard isCondition else { return true }
+    let reported = diagnostics.count
+    // What is wrong with the condition is reported where it is read.
+    defer { diagnostics.removeSubrange(reported...) }
+    return (try? condition()) ?? true
   }
 
   /// Goes behind a type's declaration that is not taken, or that an including folder's own replaces.
@@ -200,7 +230,7 @@ struct Parser {
     if isTaken, isFirst, source.reached.count <= 2 { return false }
     while kind != .braceOpen, kind != .newline, kind != .endOfFile { at += 1 }
     if kind == .braceOpen { skipBlock() }
-    if kind == .bracketOpen { while kind != .newline, kind != .endOfFile, !accept(.bracketClose) { at += 1 } }
+    while kind == .bracketOpen { while kind != .newline, kind != .endOfFile, !accept(.bracketClose) { at += 1 } }
     remember(token.position, name - 1..<at)
     if !isTaken { return true }
     if !isFirst {
@@ -232,7 +262,11 @@ struct Parser {
         file = min(file + 1, max(0, source.files.count - 1))
       default:
         let start = at
-        do { try declaration() } catch { recover(from: start) }
+        if let end = headings[start] {
+          at = end
+        } else {
+          do { try declaration() } catch { recover(from: start) }
+        }
       }
     }
     if personality.isLinux {
@@ -241,10 +275,11 @@ struct Parser {
     reportUnusedLimits()
     indexNumbers()
     layOut()
+    if let release = edition.release { personality.claim(release) }
   }
 
   /// Goes on behind the bad line; inside a declaration whose brace has opened, behind its end.
-  private mutating func recover(from start: Int) {
+  mutating func recover(from start: Int) {
     if at == start { at += 1 }
     while at < tokens.count, kind != .newline, kind != .endOfFile {
       if kind == .braceOpen { skipBlock() } else { at += 1 }
@@ -275,7 +310,9 @@ struct Parser {
       case .endOfFile: throw fail("this '{' is never closed", at: open)
       default:
         let start = at
+        let reported = diagnostics.count
         do { try entry(&self) } catch {
+          if leavesOut(from: start, reported: reported) { continue }
           if at == start { at += 1 }
           while kind != .newline, kind != .braceClose, kind != .endOfFile {
             if kind == .braceOpen { skipBlock() } else { at += 1 }
@@ -290,8 +327,15 @@ struct Parser {
     .ioctl, .sockopt, .sysctl, .include, .calls, .handler,
   ]
 
-  private mutating func declaration() throws(BadEntry) {
-    if kind == .number { return try callRow() }
+  mutating func declaration() throws(BadEntry) {
+    if kind == .number {
+      let (start, reported) = (at, diagnostics.count)
+      do { try callRow() } catch {
+        guard leavesOut(from: start, reported: reported) else { throw error }
+        skipLine()
+      }
+      return
+    }
     guard kind == .word, let keyword = Keyword(rawValue: current.symbol) else { throw unknownDeclaration() }
     at += 1
     switch keyword {

@@ -22,9 +22,9 @@ public struct LoadedPersonality: Sendable {
   public var diagnostics: [Diagnostic]
 
   /// Reads a text that is already in memory.
-  public init(_ source: SourceText) {
+  public init(_ source: SourceText, edition: Edition = Edition()) {
     self.source = source
-    (personality, diagnostics) = Parser.parse(source)
+    (personality, diagnostics) = Parser.parse(source, edition)
     if personality.name.isEmpty, personality.systems.isEmpty, diagnostics.isEmpty {
       diagnostics.append(
         Diagnostic(position: Position(0, 0), message: "no 'personality NAME \"TITLE\" version V' heading"))
@@ -42,14 +42,22 @@ public enum PersonalityLoader {
   ///
   /// - Parameter directories: where an included folder is looked for when it is not beside `folder`.
   public static func load(
-    folder: String, directories: [String] = []
+    folder: String, directories: [String] = [], edition: Edition = Edition()
   ) throws(LoadError) -> LoadedPersonality {
-    LoadedPersonality(try source(folder: folder, directories: directories))
+    LoadedPersonality(try source(folder: folder, directories: directories), edition: edition)
   }
 
   /// Reads the personality `name` from the first of `directories` that has a folder of this name.
-  public static func load(_ name: String, from directories: [String]) throws(LoadError) -> LoadedPersonality {
-    try load(folder: folder(name, in: directories), directories: directories)
+  public static func load(
+    _ name: String, from directories: [String], edition: Edition = Edition()
+  ) throws(LoadError) -> LoadedPersonality {
+    try load(folder: folder(name, in: directories), directories: directories, edition: edition)
+  }
+
+  /// What the personality's abi.table alone says: heading, ABIs, recognition; nil where there is none.
+  public static func heading(_ name: String, from directories: [String]) -> Personality? {
+    guard let folder = try? folder(name, in: directories) else { return nil }
+    return parse(folder + "/abi.table")?.personality
   }
 
   /// The folder of the personality `name` in the first of `directories` that has one. A directory or folder

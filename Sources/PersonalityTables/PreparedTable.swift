@@ -3,9 +3,10 @@ import CWire
 import Glibc
 import Wire
 
-/// A compiled table that `persona check --compile` left beside the tables, so that a start need not compile.
+/// The compiled tables that `persona check --compile` left beside the tables, so that a start need not compile: one
+/// for each edition that the folder distinguishes.
 ///
-/// It holds as long as the text of the tables, of Linux's own, and the names that Persona knows are the same.
+/// They hold as long as the text of the tables, of Linux's own, and the names that Persona knows are the same.
 public struct PreparedTable: Sendable {
   /// What abi.table says: heading, ABIs, recognition and auxiliary vector; the rest is empty.
   public let heading: Personality
@@ -13,31 +14,79 @@ public struct PreparedTable: Sendable {
 
   /// "compiled" as a little-endian word.
   private static let magic: UInt64 = 0x6465_6c69_706d_6f63
-  private static let headBytes = 16
+  /// The file's head: `magic`, the stamp, how many tables there are.
+  private static let headBytes = 24
+  /// One table's: a hash of the abi's name, the band's first and last release, the block's release, offset, bytes.
+  private static let itemBytes = 48
 
-  /// The prepared table of the personality `name`; nil where there is none or the tables have changed.
-  public static func load(_ name: String, from directories: [String]) -> PreparedTable? {
-    guard let folder = try? PersonalityLoader.folder(name, in: directories),
-      let contents = try? PersonalityLoader.contents(of: file(folder)), contents.count > headBytes,
-      word(contents, 0) == magic,
+  /// The prepared table of the personality `name` for an edition; nil where there is none or the tables have changed.
+  public static func load(
+    _ name: String, from directories: [String], edition: Edition = Edition()
+  ) -> PreparedTable? {
+    guard let folder = try? PersonalityLoader.folder(name, in: directories) else { return nil }
+    let descriptor = open(file(folder), O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    guard let head = read(descriptor, 0, headBytes), word(head, 0) == magic,
       let linux = try? PersonalityLoader.source(folder: PersonalityLoader.folder("linux", in: directories)),
       let source = try? PersonalityLoader.source(folder: folder, directories: directories),
-      word(contents, 8) == stamp(source, linux),
-      let abi = source.only(named: "abi.table")
+      word(head, 8) == stamp(source, linux), let abi = source.only(named: "abi.table")
     else { return nil }
-    let (heading, diagnostics) = Parser.parse(abi)
-    guard diagnostics.isEmpty, !heading.name.isEmpty else { return nil }
-    return PreparedTable(heading: heading, block: Array(contents[headBytes...]))
+    let (heading, diagnostics) = Parser.parse(abi, edition)
+    guard diagnostics.isEmpty, !heading.name.isEmpty, let name = heading.abis.first?.name,
+      let items = read(descriptor, headBytes, Int(min(word(head, 16), 4096)) * itemBytes)
+    else { return nil }
+    for item in stride(from: 0, to: items.count, by: itemBytes) where word(items, item) == hash(name) {
+      let band = UInt32(word(items, item + 8))...UInt32(word(items, item + 16))
+      guard band.contains(heading.release),
+        let block = read(descriptor, Int(word(items, item + 32)), Int(word(items, item + 40)))
+      else { continue }
+      let release = UInt32(word(items, item + 24))
+      var table = EditionTable(abi: name, band: band, release: release, block: block)
+      let old = release == heading.headingRelease ? heading.headingVersion : heading.releaseText(release)
+      guard table.claim(heading.release, version: heading.version, instead: old) else { return nil }
+      return PreparedTable(heading: heading, block: table.block)
+    }
+    return nil
   }
 
-  /// Keeps the block of a personality beside its tables; nil, or the errno that prevented it.
-  static func store(_ block: [UInt8], _ folder: String, _ source: SourceText, _ linux: SourceText) -> Int32? {
+  private static func read(_ descriptor: Int32, _ offset: Int, _ count: Int) -> [UInt8]? {
+    guard count >= 0, count < 1 << 28 else { return nil }
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      while initialized < count {
+        let length = pread(descriptor, buffer.baseAddress! + initialized, count - initialized, offset + initialized)
+        if length < 0, errno == EINTR { continue }
+        if length <= 0 { break }
+        initialized += length
+      }
+    }
+    return bytes.count == count ? bytes : nil
+  }
+
+  private static func hash(_ name: String) -> UInt64 {
+    var hash = Fingerprint()
+    hash.add(name)
+    return hash.value
+  }
+
+  /// Keeps a personality's compiled tables beside its text; nil, or the errno that prevented it.
+  static func store(
+    _ tables: [EditionTable], _ folder: String, _ source: SourceText, _ linux: SourceText
+  ) -> Int32? {
     var contents: [UInt8] = []
-    contents.reserveCapacity(headBytes + block.count)
-    for value in [magic, stamp(source, linux)] {
+    func append(_ value: UInt64) {
       withUnsafeBytes(of: value.littleEndian) { contents.append(contentsOf: $0) }
     }
-    contents += block
+    var offset = headBytes + tables.count * itemBytes
+    for value in [magic, stamp(source, linux), UInt64(tables.count)] { append(value) }
+    for table in tables {
+      append(hash(table.abi))
+      for value in [table.band.lowerBound, table.band.upperBound, table.release] { append(UInt64(value)) }
+      append(UInt64(offset))
+      append(UInt64(table.block.count))
+      offset += table.block.count
+    }
+    for table in tables { contents += table.block }
     let path = file(folder)
     let draft = path + ".\(getpid())"
     let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
@@ -78,6 +127,7 @@ public struct PreparedTable: Sendable {
     for text in [source, linux] {
       hash.add(text.bytes)
       for file in text.files { hash.add(UInt64(file.end)) }
+      for heading in text.headings { hash.add(heading) }
     }
     var build = [UInt8](repeating: 0, count: 64)
     if persona_build_identity(&build, build.count) > 0 {

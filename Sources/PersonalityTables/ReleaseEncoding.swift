@@ -25,6 +25,13 @@ public struct ReleaseEncoding: Sendable, Equatable {
   }
 }
 
+extension ReleaseEncoding {
+  /// The version that `number` is the last release of: "15" for all of 15's.
+  func text(ofLast number: UInt32) -> String {
+    number % major == major - 1 ? "\(number / major)" : text(of: number)
+  }
+}
+
 extension Parser {
   mutating func releaseEncoding() throws(BadEntry) -> ReleaseEncoding? {
     var encoding = ReleaseEncoding(major: 0, minor: 0)

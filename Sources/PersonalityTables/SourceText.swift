@@ -25,6 +25,8 @@ public struct SourceText: Sendable {
   var includes: [Include] = []
   /// Whether a folder includes another, by their units.
   var reached: [[Bool]] = []
+  /// The abi.table of each folder behind the first, by which its conditions are read; empty where it has none.
+  var headings: [[UInt8]] = []
 
   public init() {}
 

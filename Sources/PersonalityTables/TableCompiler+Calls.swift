@@ -26,6 +26,8 @@ extension TableCompiler {
     switch row.result {
     case .pair: wire.result = UInt8(PERSONA_RESULT_PAIR.rawValue)
     case .never: wire.result = UInt8(PERSONA_RESULT_NONE.rawValue)
+    case .scalar(let scalar) where scalar.width(word: abi.word) > abi.word:
+      wire.result = UInt8(PERSONA_RESULT_WIDE.rawValue)
     default: wire.result = UInt8(PERSONA_RESULT_VALUE.rawValue)
     }
     switch row.action {

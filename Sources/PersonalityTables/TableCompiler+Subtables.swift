@@ -164,6 +164,11 @@ extension TableCompiler {
       case .text(let text):
         if entry.kind != .string { report("\(entry.name) is no string", entry.valuePosition) }
         wire.value = Int64(string(text))
+        if !personality.version.isEmpty, text.utf8.count >= personality.version.utf8.count,
+          text.replacing(part: personality.version, with: "") != text
+        {
+          strings += [UInt8](repeating: 0, count: EditionTable.slack)
+        }
       case .host(let name):
         wire.is_host = 1
         if let value = hosts[name] {

@@ -38,37 +38,20 @@ public struct TableCompiler {
     self.abi = abi
   }
 
-  /// Compiles the personality's table for the ABI of that name (the first without one).
+  /// Compiles the personality's table for the ABI that it was read for.
   ///
   /// The block is nil exactly when there are diagnostics. `checked` also looks for what would compile, but be
   /// met by a guest (Checks.swift); a start does without.
   public static func compile(
-    _ personality: Personality, abi name: String? = nil, linux: Personality, checked: Bool = false
+    _ personality: Personality, linux: Personality, checked: Bool = false
   ) -> (block: [UInt8]?, diagnostics: [Diagnostic]) {
-    let abi = name.map { personality.abi(named: $0) } ?? personality.abis.first
-    guard let abi else {
-      let what = name.map { "no abi named '\($0)'" } ?? "no abi is described"
-      return (nil, [Diagnostic(position: Position(0, 0), message: what)])
+    guard let abi = personality.abis.first else {
+      return (nil, [Diagnostic(position: Position(0, 0), message: "no abi is described")])
     }
     var compiler = TableCompiler(personality, abi: abi, native: NativeNames(linux))
     compiler.compileAll()
     if checked { compiler.check() }
     return (compiler.diagnostics.isEmpty ? compiler.block() : nil, compiler.diagnostics)
-  }
-
-  /// What is wrong with a personality under any of its ABIs; a report that several make is made once.
-  static func compileAllABIs(
-    _ personality: Personality, linux: Personality
-  ) -> (blocks: [[UInt8]], diagnostics: [Diagnostic]) {
-    var blocks: [[UInt8]] = []
-    var diagnostics: [Diagnostic] = []
-    let names: [String?] = personality.abis.isEmpty ? [nil] : personality.abis.map(\.name)
-    for name in names {
-      let (block, found) = compile(personality, abi: name, linux: linux, checked: true)
-      if let block { blocks.append(block) }
-      for one in found where !diagnostics.contains(one) { diagnostics.append(one) }
-    }
-    return (blocks, diagnostics)
   }
 
   /// What Linux's own tables must keep: a constant has one value, a call at most six arguments.

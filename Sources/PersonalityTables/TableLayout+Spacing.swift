@@ -142,6 +142,8 @@ struct LayoutSpacing {
         case .bracketOpen:
           while let inner = self.piece(nodes, index), inner.kind != .bracketClose { index += 1 }
           index += 1
+        case .word where piece.text == "on" && piece.gap == 1 && self.piece(nodes, index + 1)?.kind == .word:
+          index += 2
         case .word where takesNumber.contains(piece.text) && piece.text != "pad":
           guard let next = self.piece(nodes, index + 1), next.kind == .number || next.kind == .dotted else {
             break scan

@@ -109,7 +109,7 @@ enum LayoutEntries {
     case "struct": self = .fields
     case "sysctl": self = .sysctls
     case "elf": self = .words(["osabi", "note", "interpreter"])
-    case "abi": self = .words(["trap", "number", "args", "result", "error", "stack", "word", "entry", "frame"])
+    case "abi": self = .words(["trap", "number", "args", "result", "error", "stack", "word", "entry", "frame", "strings", "machine"])
     default: self = .unknown
     }
   }

@@ -10,23 +10,21 @@ public final class CompiledPersonality {
   let table: Int32
   let tableSize: UInt64
   private let directories: [String]
+  let edition: Edition
   /// Both sides in full, if they had to be read.
   private let described: (foreign: Personality, linux: Personality)?
 
   /// Takes the prepared table of the personality `name`, or else reads, checks and compiles its tables; every
   /// mistake in them is in the error.
-  ///
-  /// - Parameter choice: the user's `--as`; its release is claimed where it is of this personality.
-  public init(_ name: String, directories: [String], choice: PersonalityChoice? = nil) throws(LaunchError) {
+  public init(_ name: String, directories: [String], edition: Edition = Edition()) throws(LaunchError) {
     self.directories = directories
+    self.edition = edition
     let block: [UInt8]
-    let claimed = choice?.name == name ? choice?.release : nil
-    if claimed == nil, let prepared = PreparedTable.load(name, from: directories) {
+    if let prepared = PreparedTable.load(name, from: directories, edition: edition) {
       (personality, block, described) = (prepared.heading, prepared.block, nil)
     } else {
       let linux = try CompiledPersonality.load("linux", directories).personality
-      var foreign = try CompiledPersonality.load(name, directories)
-      if let claimed { try foreign.personality.claim(claimed) }
+      var foreign = try CompiledPersonality.load(name, directories, edition)
       let (compiled, diagnostics) = TableCompiler.compile(foreign.personality, linux: linux)
       guard let compiled else {
         foreign.diagnostics = diagnostics
@@ -50,15 +48,17 @@ public final class CompiledPersonality {
   func vocabulary() throws(LaunchError) -> (foreign: Personality, linux: Personality) {
     if let described { return described }
     return (
-      try CompiledPersonality.load(personality.name, directories).personality,
+      try CompiledPersonality.load(personality.name, directories, edition).personality,
       try CompiledPersonality.load("linux", directories).personality
     )
   }
 
-  static func load(_ name: String, _ directories: [String]) throws(LaunchError) -> LoadedPersonality {
+  static func load(
+    _ name: String, _ directories: [String], _ edition: Edition = Edition()
+  ) throws(LaunchError) -> LoadedPersonality {
     let loaded: LoadedPersonality
     do {
-      loaded = try PersonalityLoader.load(name, from: directories)
+      loaded = try PersonalityLoader.load(name, from: directories, edition: edition)
     } catch {
       throw LaunchError(.ours, "\(error)", remedy: "install Persona's personalities, or name their folder with --personalities")
     }

@@ -37,7 +37,11 @@ public struct Coverage: Sendable {
         .cannotRun, file: path, "is no foreign program: nothing is translated for it",
         remedy: "name the system with --as if it is one")
     }
-    let loaded = try CompiledPersonality.load(name, recognizer.directories).personality
+    var edition = Edition()
+    if let heading = PersonalityLoader.heading(name, from: recognizer.directories) {
+      edition = try Edition(of: file.image, heading: heading, choice: choice, recognizer: recognizer)
+    }
+    let loaded = try CompiledPersonality.load(name, recognizer.directories, edition).personality
     guard let abi = loaded.abis.first else {
       throw LaunchError(.ours, "the personality '\(name)' describes no abi", remedy: "'persona check' tells more")
     }

@@ -7,6 +7,8 @@ public struct Launch: ~Copyable {
   /// The run-time linker that PT_INTERP names; nil for a static program.
   public let interpreter: ProgramFile?
   public let recognition: Recognition
+  /// Which of the systems that its personality describes it is run with.
+  let edition: Edition
   /// argv, with a script's interpreter before the script.
   public let arguments: [String]
 
@@ -43,8 +45,10 @@ public struct Launch: ~Copyable {
             remedy: "if it is not for Linux, name the system with --as, one of: "
               + recognizer.available.joined(separator: ", "))
         }
+        let edition = try Launch.edition(of: file, recognition, choice, recognizer)
         let linker = recognition.isForeign ? try Launch.linker(of: file, root: root) : nil
         self.recognition = recognition
+        self.edition = edition
         self.arguments = arguments
         interpreter = linker
         program = file
@@ -59,6 +63,23 @@ public struct Launch: ~Copyable {
     throw LaunchError(
       .cannotRun, file: file.path, "scripts that run scripts are nested too deeply",
       remedy: "let the first one name a program")
+  }
+
+  /// The release and the abi of a foreign program; refuses it where the engine does not serve the abi.
+  private static func edition(
+    of file: borrowing ProgramFile, _ recognition: Recognition, _ choice: PersonalityChoice?, _ recognizer: Recognizer
+  ) throws(LaunchError) -> Edition {
+    guard case .foreign(let name) = recognition,
+      let heading = PersonalityLoader.heading(name, from: recognizer.directories)
+    else { return Edition() }
+    let edition = try Edition(of: file.image, heading: heading, choice: choice, recognizer: recognizer)
+    if let abi = heading.abis.first(where: { $0.name == edition.abi }), abi.word != 8 {
+      throw LaunchError(
+        .cannotRun, file: file.path,
+        "is a \(8 * abi.word)-bit program (abi \(abi.name) of \(heading.title)), and the engine serves 64-bit programs only",
+        remedy: "get the 64-bit build of the program")
+    }
+    return edition
   }
 
   private static func interpreter(_ path: String, of script: String, root: String?) throws(LaunchError)

@@ -144,7 +144,7 @@ extension Session {
       throw error
     }
     guard case .foreign(let name) = launch.recognition else { return }
-    let image = try GuestImage(launch, personality(name), log: log != nil)
+    let image = try GuestImage(launch, personality(name, launch.edition), log: log != nil)
     let engine = persona_hand_over(filter.listener, request.id, self.engine, 0)
     guard engine >= 0 else { return refuse(&exec, -engine) }
     forgetDeadStarts()

@@ -3,6 +3,7 @@ import CHost
 import CWire
 import CallLog
 import Glibc
+import PersonalityTables
 
 /// The supervisor's life: it starts the first guest, answers hypercalls, writes the log, reaps whom nobody
 /// else reaps, and ends with the last guest.
@@ -19,7 +20,15 @@ final class Session {
   var shared: Int32 = -1
   /// Programs that an engine has yet to load, by process.
   var starting: [Int32: StartingGuest] = [:]
-  private var personalities: [String: CompiledPersonality] = [:]
+  private var personalities: [Guise: CompiledPersonality] = [:]
+  /// The release of each system that the first program of it was run with.
+  private var releases: [String: UInt32] = [:]
+
+  /// A personality in one of its editions.
+  private struct Guise: Hashable {
+    var name: String
+    var edition: Edition
+  }
   private let relay: RelayEnd
   private var firstGuest: Int32 = -1
   /// The first guest's wait status, until the relay knows it.
@@ -46,7 +55,8 @@ final class Session {
         .ours, file: installation.engine, "the engine cannot be opened: \(describe(errno))",
         remedy: "build or install Persona again")
     }
-    personalities[personality.personality.name] = personality
+    releases[personality.personality.name] = personality.personality.release
+    personalities[Guise(name: personality.personality.name, edition: personality.edition)] = personality
     if let logOutput {
       let memory = try CallLogMemory()
       let (foreign, linux) = try personality.vocabulary()
@@ -66,11 +76,17 @@ final class Session {
   }
 
   /// The personality of this name, compiled when it is first needed.
-  func personality(_ name: String) throws(LaunchError) -> CompiledPersonality {
-    if let known = personalities[name] { return known }
-    let compiled = try CompiledPersonality(
-      name, directories: recognizer.directories, choice: configuration.personality)
-    personalities[name] = compiled
+  ///
+  /// All programs of a system see one release, as they would on one machine, except that a program which was built for
+  /// a later one than the first program sees its own.
+  func personality(_ name: String, _ wanted: Edition) throws(LaunchError) -> CompiledPersonality {
+    var edition = wanted
+    if let first = releases[name] { edition.release = max(first, wanted.release ?? 0) }
+    let guise = Guise(name: name, edition: edition)
+    if let known = personalities[guise] { return known }
+    let compiled = try CompiledPersonality(name, directories: recognizer.directories, edition: edition)
+    if releases[name] == nil { releases[name] = compiled.personality.release }
+    personalities[guise] = compiled
     return compiled
   }
 

@@ -57,7 +57,7 @@ public enum Supervisor {
     setpgid(0, 0)
     // The tables are read on this side of the fork: the relay needs none of them.
     let personality = try CompiledPersonality(
-      name, directories: recognizer.directories, choice: configuration.personality)
+      name, directories: recognizer.directories, edition: launch.edition)
     let logOutput = try openLog(configuration.trace)
     let session = try Session(configuration, installation, recognizer, personality, logOutput: logOutput, relay: relay)
     try session.start(launch, personality, group: group, mask: mask)

@@ -1,6 +1,7 @@
 /// How FreeBSD's headers name what personalities/freebsd describes. They are those of FreeBSD 15, which has
 /// all that FreeBSD 14 has.
 enum FreeBSDHeaders {
+  static let release: UInt32 = 1_500_000
   static let prelude = """
     #define _WANT_FREEBSD11_KEVENT 1
     #define _WANT_FREEBSD11_STAT 1

@@ -128,8 +128,8 @@ enum Tables {
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("personalities").path
 
-  static func load(_ name: String) throws -> Personality {
-    let loaded = try PersonalityLoader.load(folder: folder + "/" + name)
+  static func load(_ name: String, _ edition: Edition = Edition()) throws -> Personality {
+    let loaded = try PersonalityLoader.load(folder: folder + "/" + name, edition: edition)
     guard loaded.diagnostics.isEmpty else { throw BrokenTables(report: loaded.report) }
     return loaded.personality
   }

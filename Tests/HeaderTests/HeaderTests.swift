@@ -17,7 +17,7 @@ struct HeaderTests {
   }
 
   static func freeBSD() throws -> HeaderCheck {
-    let personality = try Tables.load("freebsd")
+    let personality = try Tables.load("freebsd", Edition(release: FreeBSDHeaders.release))
     var check = HeaderCheck(prelude: FreeBSDHeaders.prelude, names: FreeBSDHeaders.names)
     check.numbers(personality.errnos)
     check.numbers(personality.signals)
@@ -37,7 +37,7 @@ struct HeaderTests {
   }
 
   @Test func freeBSDCallNumbersAreThoseOfSyscallH() throws {
-    let personality = try Tables.load("freebsd")
+    let personality = try Tables.load("freebsd", Edition(release: FreeBSDHeaders.release))
     let header = try HeaderText("sys/syscall.h", compiler: try HeaderTests.freeBSDCompiler())
     let defined = header.numbers(prefix: "SYS_").filter { $0.name != "MAXSYSCALL" }
     try #require(defined.count > 400)
@@ -51,7 +51,7 @@ struct HeaderTests {
   }
 
   @Test func everyFreeBSDErrnoAndSignalHasAnEntry() throws {
-    let personality = try Tables.load("freebsd")
+    let personality = try Tables.load("freebsd", Edition(release: FreeBSDHeaders.release))
     let compiler = try HeaderTests.freeBSDCompiler()
     let errnos = try HeaderText("sys/errno.h", compiler: compiler).numbers(prefix: "E")
     try #require(errnos.count >= 97)

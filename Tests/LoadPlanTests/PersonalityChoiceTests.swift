@@ -27,10 +27,10 @@ import Testing
   }
 
   @Test func refusesAVersionThatHasNoNumber() {
-    var personality = LoadedPersonality(
+    let personality = LoadedPersonality(
       SourceText("personality x \"X\" version 1.0 release 7\n", path: "test.table")
     ).personality
-    #expect(throws: LaunchError.self) { try personality.claim(.version(1, 2)) }
+    #expect(throws: LaunchError.self) { try personality.number(of: .version(1, 2)) }
   }
 
   @Test func claimsTheReleaseEverywhere() throws {
@@ -43,8 +43,8 @@ import Testing
         kern.maxfiles [1.7] int 114
       }
       """, path: "test.table")
-    var personality = LoadedPersonality(source).personality
-    try personality.claim(.version(13, 2))
+    let release = try LoadedPersonality(source).personality.number(of: .version(13, 2))
+    let personality = LoadedPersonality(source, edition: Edition(release: release)).personality
     #expect(personality.release == 1_302_000)
     #expect(personality.sysctls.map(\.value) == [.text("13.2-RELEASE"), .number(1_302_000), .number(114)])
   }

@@ -100,8 +100,8 @@ struct ExplainTests {
     #expect(outcome.status == 0)
     #expect(
       outcome.text == """
-        NAME  SYSTEM    ABIS   CALLS  TRANSLATED  HANDLER  UNSUPPORTED  OBSOLETE  FOLDER
-        tiny  Tiny 2.0  amd64      4           2        0            1         1  \(directory)/tiny
+        NAME  SYSTEM    ABIS   RELEASES  CALLS  TRANSLATED  HANDLER  UNSUPPORTED  OBSOLETE  FOLDER
+        tiny  Tiny 2.0  amd64  2.0           4           2        0            1         1  \(directory)/tiny
 
         """)
   }

@@ -50,7 +50,7 @@ struct MutationTests {
       var source = SourceText()
       source.append(bytes, path: "mutated.table")
       var loaded = LoadedPersonality(source)
-      let compiled = TableCompiler.compileAllABIs(loaded.personality, linux: Small.linux.personality)
+      let compiled = TableCompiler.compileEditions(loaded, linux: Small.linux.personality)
       loaded.diagnostics += compiled.diagnostics
       #expect(loaded.report.isEmpty == loaded.diagnostics.isEmpty)
     }

@@ -114,7 +114,7 @@ struct persona_plan {
 // MARK: - Compiled personality table
 
 #define PERSONA_TABLE_MAGIC 0x6c626174 /* "tabl" */
-#define PERSONA_TABLE_VERSION 2
+#define PERSONA_TABLE_VERSION 3
 #define PERSONA_MAX_ARGUMENTS 8
 
 /// The value of a constant that the personality does not have.
@@ -214,6 +214,7 @@ enum persona_result_kind {
     PERSONA_RESULT_VALUE = 0,  ///< signed 64-bit, negative is -errno
     PERSONA_RESULT_NONE = 1,   ///< does not return
     PERSONA_RESULT_PAIR = 2,   ///< both result registers
+    PERSONA_RESULT_WIDE = 3,   ///< a value of two words: its low one, then its high one, in the result registers
 };
 
 struct persona_call {

@@ -1,0 +1,116 @@
+/// One of the systems that a folder of tables describes: a release of its OS on one kind of machine.
+///
+/// A folder is read for one edition at a time; what it says for others (`since`, `until`, `on`) is left out.
+public struct Edition: Sendable, Hashable {
+  /// The release's number; nil for the one that the heading names.
+  public var release: UInt32?
+  /// The abi's name; nil for the first.
+  public var abi: String?
+
+  public init(release: UInt32? = nil, abi: String? = nil) {
+    self.release = release
+    self.abi = abi
+  }
+}
+
+/// How one folder counts its releases, which its conditions refer to.
+struct ReleaseScheme {
+  /// The release that is read; 0 where the folder names none.
+  var release: UInt32 = 0
+  var encoding: ReleaseEncoding?
+  var serves: ClosedRange<UInt32>?
+  var abis: [String] = []
+  /// Whether it is the scheme of the folder that is read, rather than of one that it includes.
+  var isOwn = true
+}
+
+extension Personality {
+  /// The release numbers between which the tables say the same, each with all those up to the next.
+  public var bands: [ClosedRange<UInt32>] {
+    let lowest = serves?.lowerBound ?? 0
+    let highest = serves?.upperBound ?? .max
+    let starts = Set(boundaries.filter { $0 > lowest && $0 <= highest } + [lowest]).sorted()
+    return starts.indices.map { index in
+      starts[index]...(index + 1 < starts.count ? starts[index + 1] - 1 : highest)
+    }
+  }
+
+  /// Every edition that differs from the others: each abi with a release of each band. The first is the heading's own.
+  public var editions: [Edition] {
+    let own = headingRelease
+    var releases: [UInt32?] = [nil]
+    for band in bands where !band.contains(own) {
+      releases.append(band.lowerBound > 0 ? band.lowerBound : band.upperBound)
+    }
+    let names: [String?] = abis.isEmpty ? [nil] : abiNames
+    return names.flatMap { name in releases.map { Edition(release: $0, abi: name) } }
+  }
+
+  /// The release that a program built for `number` is run with: the nearest that the folder serves.
+  public func served(_ number: UInt32) -> UInt32 {
+    guard let serves else { return number }
+    return min(max(number, serves.lowerBound), serves.upperBound)
+  }
+
+  /// "14.0", or the number where no version is made of it.
+  public func releaseText(_ number: UInt32) -> String { encoding?.text(of: number) ?? "\(number)" }
+
+  /// The number of a release that is written as a version or as a number; nil where there is none such.
+  func releaseNumber(_ text: Substring) -> UInt32? {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false).map { UInt32($0) }
+    guard let first = parts[0], parts.count < 3, parts.last != nil else { return nil }
+    guard let encoding, parts.count == 2 || first < encoding.major else { return parts.count == 1 ? first : nil }
+    return encoding.number(first, parts.count == 2 ? parts[1] ?? 0 : 0)
+  }
+
+  /// "10.0 to 15": the releases that the folder serves; nil where it says none.
+  public var servedText: String? {
+    guard let serves else { return nil }
+    guard let encoding else { return "\(serves.lowerBound) to \(serves.upperBound)" }
+    return "\(encoding.text(of: serves.lowerBound)) to \(encoding.text(ofLast: serves.upperBound))"
+  }
+
+  /// Lets the system be another of its releases: the number that programs compare, and wherever its variables
+  /// name it.
+  mutating func claim(_ number: UInt32) {
+    let old = release
+    let text = encoding?.text(of: number)
+    for index in sysctls.indices {
+      switch sysctls[index].value {
+      case .number(let value) where value == Int64(old) && old != 0:
+        sysctls[index].value = .number(Int64(number))
+      case .text(let value):
+        guard let text else { continue }
+        sysctls[index].value = .text(value.replacing(part: version, with: text))
+      default: continue
+      }
+    }
+    release = number
+    if let text { version = text }
+  }
+}
+
+extension String {
+  /// The text with every occurrence of `part` replaced, where no digit stands beside it.
+  func replacing(part: String, with other: String) -> String {
+    let whole = Array(utf8)
+    let part = Array(part.utf8)
+    guard !part.isEmpty, part.count <= whole.count else { return self }
+    let isDigit = { (byte: UInt8) in byte >= 48 && byte <= 57 }
+    var result: [UInt8] = []
+    var index = 0
+    while index < whole.count {
+      let end = index + part.count
+      if end <= whole.count, whole[index..<end].elementsEqual(part), index == 0 || !isDigit(whole[index - 1]),
+        end == whole.count || !isDigit(whole[end])
+      {
+        result += other.utf8
+        index = end
+      } else {
+        result.append(whole[index])
+        index += 1
+      }
+    }
+    return String(decoding: result, as: UTF8.self)
+  }
+}

@@ -1,0 +1,55 @@
+import BinaryImage
+import PersonalityTables
+
+extension Edition {
+  /// Which of the systems that a personality describes a program is to be run with: the release that the user
+  /// claims, or else the one that the program's note names if the folder serves several; and the abi of the
+  /// program's machine.
+  ///
+  /// - Parameter heading: the personality's, read for no edition.
+  init(
+    of image: Image, heading: Personality, choice: PersonalityChoice?, recognizer: Recognizer
+  ) throws(LaunchError) {
+    self.init()
+    if let claimed = choice?.name == heading.name ? choice?.release : nil {
+      release = try heading.number(of: claimed)
+    } else if heading.serves != nil, let built = recognizer.release(of: image, heading.marks) {
+      release = heading.served(built)
+    }
+    guard case .elf(_, let machine) = image.format else { return }
+    abi = heading.abis.first { $0.machine == machine }?.name
+  }
+}
+
+extension Personality {
+  /// The release number that a user's choice means.
+  func number(of choice: PersonalityChoice.Release) throws(LaunchError) -> UInt32 {
+    let number: UInt32
+    switch choice {
+    case .number(let given): number = given
+    case .version(let major, let minor):
+      guard let made = encoding?.number(major, minor) else {
+        throw LaunchError(
+          .ours, "\(title) \(major).\(minor) has no release number in the personality '\(name)'",
+          remedy: "name the release by its number, such as \(name):\(headingRelease)")
+      }
+      number = made
+    }
+    guard let serves, !serves.contains(number) else { return number }
+    throw LaunchError(
+      .ours, "the personality '\(name)' does not describe \(title) \(releaseText(number))",
+      remedy: "name a release from \(servedText ?? "")")
+  }
+}
+
+extension Recognizer {
+  /// The release that a program's note names as a number.
+  func release(of image: Image, _ marks: SystemMarks) -> UInt32? {
+    for note in image.marks.notes {
+      for mark in marks.notes where mark.owner == note.owner && mark.type == note.type && mark.release == .number {
+        if let number = note.word(0), number > 0 { return number }
+      }
+    }
+    return nil
+  }
+}
