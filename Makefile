@@ -30,7 +30,7 @@ ENGINE_C := Sources/CEngine/entry.S Sources/CEngine/runtime.c
 ENGINE_HEADERS := $(wildcard Sources/CEngine/*.h Sources/CEngine/include/* Sources/CWire/include/*)
 UAPI := -isystem /usr/include/$(MULTIARCH) -isystem /usr/include
 ENGINE_CFLAGS := --target=x86_64-unknown-none-elf -O2 -ffreestanding -fno-stack-protector -fPIC -fvisibility=hidden \
-  -mno-red-zone -Wall -Wextra -Werror -ffunction-sections -fdata-sections \
+  -mno-red-zone -mgeneral-regs-only -Wall -Wextra -Werror -ffunction-sections -fdata-sections \
   -ISources/CEngine -ISources/CEngine/include -ISources/CWire/include $(UAPI)
 OBJECTS := $(BUILD)/engine
 
@@ -41,7 +41,7 @@ $(OBJECTS)/engine.o: $(ENGINE_SWIFT) $(ENGINE_HEADERS) Sources/Engine/modules/mo
 	swiftc -target x86_64-unknown-none-elf -enable-experimental-feature Embedded -wmo -O -parse-as-library \
 	  -swift-version 6 -strict-concurrency=minimal -enforce-exclusivity=unchecked \
 	  -module-name Engine -Xfrontend -function-sections -Xfrontend -disable-stack-protector \
-	  -Xcc -ffreestanding -Xcc -mno-red-zone $(foreach d,$(UAPI),-Xcc $(d)) \
+	  -Xcc -ffreestanding -Xcc -mno-red-zone -Xcc -mno-sse -Xcc -mno-mmx $(foreach d,$(UAPI),-Xcc $(d)) \
 	  -I Sources/CWire/include -I Sources/CEngine/include -I Sources/Engine/modules \
 	  -c $(ENGINE_SWIFT) -o $@
 

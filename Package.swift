@@ -15,6 +15,8 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CElf", path: "Sources/CElf", pkgConfig: "libelf", providers: [.apt(["libelf-dev"])]),
     .systemLibrary(
+      name: "CCapstone", path: "Sources/CCapstone", pkgConfig: "capstone", providers: [.apt(["libcapstone-dev"])]),
+    .systemLibrary(
       name: "CSeccomp", path: "Sources/CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
     .target(name: "CWire"),
     .target(name: "CHost", dependencies: ["CWire"], cSettings: [.define("_GNU_SOURCE")]),
@@ -30,7 +32,7 @@ let package = Package(
       name: "CallLog", dependencies: ["CWire", "Wire", "PersonalityTables"], swiftSettings: strict),
     .target(
       name: "Supervisor",
-      dependencies: ["CWire", "Wire", "CHost", "CSeccomp", "BinaryImage", "PersonalityTables", "CallLog"],
+      dependencies: ["CWire", "Wire", "CHost", "CCapstone", "CSeccomp", "BinaryImage", "PersonalityTables", "CallLog"],
       swiftSettings: strict),
     .executableTarget(
       name: "persona",

@@ -2,7 +2,7 @@
 # Installs the Debian packages that building and testing Persona needs, and that are missing.
 set -eu
 
-packages="libelf-dev libseccomp-dev zlib1g-dev python3 python3-venv git gcc libc6-dev make binutils
+packages="libelf-dev libseccomp-dev libcapstone-dev zlib1g-dev python3 python3-venv git gcc libc6-dev make binutils
           procps ca-certificates"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then

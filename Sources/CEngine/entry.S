@@ -114,6 +114,70 @@ persona_resume:
         movq    %rdi, %rsp
         jmp     persona_return
 
+// MARK: patched call sites
+//
+// A site's stub jumps here with rcx = the address behind its `syscall`, all else as the guest left it. gs is the
+// thread's block, so that no stack and no register of the guest's is touched before everything is kept. Until
+// persona_patched_saved nothing has happened: a signal finds the guest before its call. From persona_patched_exit on
+// everything has, and the way back can begin anew. The engine uses no vector registers, which therefore stay.
+
+        .macro  RESTORE
+        movq    REGISTER(0), %r8
+        movq    REGISTER(1), %r9
+        movq    REGISTER(2), %r10
+        movq    REGISTER(8), %rdi
+        movq    REGISTER(9), %rsi
+        movq    REGISTER(12), %rdx
+        movq    REGISTER(13), %rax
+        movq    REGISTER(16), %rcx
+        movq    REGISTER(15), %rsp
+        .endm
+
+        .globl  persona_patched_entry, persona_patched_saved, persona_patched_exit, persona_patched_exit_end
+        .globl  persona_patched_halt
+persona_patched_entry:
+        movq    %r8, REGISTER(0)
+        movq    %r9, REGISTER(1)
+        movq    %r10, REGISTER(2)
+        movq    %rdi, REGISTER(8)
+        movq    %rsi, REGISTER(9)
+        movq    %rbp, REGISTER(10)
+        movq    %rbx, REGISTER(11)
+        movq    %rdx, REGISTER(12)
+        movq    %rax, REGISTER(13)
+        movq    %rsp, REGISTER(15)
+        movq    %rcx, REGISTER(16)
+persona_patched_saved:
+        movq    %gs:THREAD_STACK, %rsp
+        pushfq
+        popq    REGISTER(17)
+        cld
+        movq    %gs:0, %rdi
+        call    engine_on_patched
+
+persona_patched_exit:
+        movq    %gs:THREAD_STACK, %rsp
+        movq    REGISTER(17), %rax
+        cmpl    $0, %gs:THREAD_PENDING
+        jne     2f
+        testl   $0x40400, %eax          // direction, alignment check
+        jnz     3f
+        btl     $11, %eax               // overflow, then the other status flags
+        setc    %cl
+        addb    $0x7f, %cl
+        movb    %al, %ah
+        sahf
+1:      RESTORE
+        jmpq    *%rcx
+3:      pushq   %rax
+        popfq
+        jmp     1b
+persona_patched_exit_end:
+// Only a ucontext can bring the signal mask back: the fault's own becomes the guest's.
+2:      RESTORE
+persona_patched_halt:
+        hlt
+
 // struct persona_thread *persona_current(void)
         .globl  persona_current
 persona_current:

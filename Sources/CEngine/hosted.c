@@ -133,6 +133,17 @@ int64_t persona_execute(struct persona_thread *thread, int32_t file, uint64_t pa
     return -ENOSYS;
 }
 
+int64_t persona_set_gs(struct persona_thread *thread, uint64_t base) {
+    thread->guest_gs = base;
+    return 0;
+}
+
+int32_t persona_holds_stubs(uint64_t start, uint64_t end) {
+    (void)start;
+    (void)end;
+    return 0;
+}
+
 int64_t persona_install_action(struct persona_thread *thread, int32_t foreign, int32_t native) {
     (void)thread, (void)foreign, (void)native;
     return 0;

@@ -9,6 +9,8 @@
 #include <linux/mman.h>
 
 _Static_assert(offsetof(struct persona_thread, pending) == THREAD_PENDING, "entry.S");
+_Static_assert(offsetof(struct persona_thread, stack) == THREAD_STACK, "entry.S");
+_Static_assert(offsetof(struct persona_thread, patched) + 40 == THREAD_REGISTERS, "entry.S");
 _Static_assert(PERSONA_THREAD_BYTES == THREAD_BYTES, "entry.S");
 _Static_assert(sizeof(struct persona_thread) + PERSONA_SCRATCH_BYTES <= PERSONA_STACK_OFFSET - 4096,
                "a thread block holds state, scratch, guard page and stack");
@@ -19,6 +21,8 @@ extern char persona_text_start[], persona_text_end[];
 extern char persona_interruptible_begin[], persona_interruptible_end[], persona_interruptible_give_up[];
 extern char persona_copy_begin[], persona_copy_end[], persona_copy_fault[];
 extern char persona_return[], persona_return_end[];
+extern char persona_patched_entry[], persona_patched_saved[], persona_patched_exit[], persona_patched_exit_end[];
+extern char persona_patched_halt[];
 
 uint64_t persona_label(enum persona_label label) {
     switch (label) {
@@ -32,6 +36,11 @@ uint64_t persona_label(enum persona_label label) {
     case PERSONA_COPY_FAULT: return (uint64_t)persona_copy_fault;
     case PERSONA_RETURN: return (uint64_t)persona_return;
     case PERSONA_RETURN_END: return (uint64_t)persona_return_end;
+    case PERSONA_PATCHED_ENTRY: return (uint64_t)persona_patched_entry;
+    case PERSONA_PATCHED_SAVED: return (uint64_t)persona_patched_saved;
+    case PERSONA_PATCHED_EXIT: return (uint64_t)persona_patched_exit;
+    case PERSONA_PATCHED_EXIT_END: return (uint64_t)persona_patched_exit_end;
+    case PERSONA_PATCHED_HALT: return (uint64_t)persona_patched_halt;
     case PERSONA_ON_SIGNAL: return (uint64_t)engine_on_signal;
     case PERSONA_ON_TRAP: return (uint64_t)engine_on_trap;
     }
@@ -244,6 +253,7 @@ struct persona_thread *persona_thread_block(void) {
     }
     if (thread) {
         thread->self = thread;
+        thread->stack = (uint64_t)thread + PERSONA_THREAD_BYTES - 64;
         thread->alive = 1;
     }
     persona_unlock(&block_lock);

@@ -19,8 +19,17 @@ public func onSignal(
     dieWithSupervisor()
     return
   }
+  if signal == 11, context[PERSONA_RIP] == label(PERSONA_PATCHED_HALT) {
+    leavePatchedCall(thread, context)
+    return
+  }
   let report = SignalInfo(info!)
-  let rip = context[PERSONA_RIP]
+  if report.signal == 5, report.code == 2 /* TRAP_TRACE */, isStubStart(thread.pointee.process, context) {
+    // The step over the jump; the one over what it replaces comes next.
+    return
+  }
+  let rip = guestAddress(thread.pointee.process, context)
+  context[PERSONA_RIP] = rip
   let inEngine = rip &- label(PERSONA_TEXT_START) < label(PERSONA_TEXT_END) - label(PERSONA_TEXT_START)
   if report.isFault {
     if rip &- label(PERSONA_COPY_BEGIN) < label(PERSONA_COPY_END) - label(PERSONA_COPY_BEGIN) {
@@ -50,6 +59,7 @@ private func keep(
   withUnsafeMutableBytes(of: &thread.pointee.pending_info) {
     $0.baseAddress!.copyMemory(from: info, byteCount: 128)
   }
+  if thread.pointee.pending == 0 { thread.pointee.pending_mask = context.mask }
   thread.pointee.pending = 1
   context.mask = UInt64.max
   if rip &- label(PERSONA_INTERRUPTIBLE_BEGIN)
@@ -58,6 +68,8 @@ private func keep(
     context[PERSONA_RIP] = label(PERSONA_INTERRUPTIBLE_GIVE_UP)
   } else if rip &- label(PERSONA_RETURN) < label(PERSONA_RETURN_END) - label(PERSONA_RETURN) {
     context[PERSONA_RIP] = label(PERSONA_RETURN)
+  } else if rip &- label(PERSONA_PATCHED_EXIT) < label(PERSONA_PATCHED_EXIT_END) - label(PERSONA_PATCHED_EXIT) {
+    context[PERSONA_RIP] = label(PERSONA_PATCHED_EXIT)
   }
 }
 
@@ -112,7 +124,7 @@ private func deliver(
   thread.pointee.has_saved_mask = 0
   let request = FrameRequest(
     info: report, signal: foreign, action: action, mask: table.foreignSet(before),
-    fsBase: segmentBase(ARCH_GET_FS), gsBase: segmentBase(ARCH_GET_GS))
+    fsBase: segmentBase(ARCH_GET_FS), gsBase: thread.pointee.guest_gs)
   guard let code = SignalFrames.build(table, request, thread, context) else {
     restoreDefault(signal: 4, context)
     sendToSelf(signal: 4, thread)

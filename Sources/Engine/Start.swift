@@ -81,6 +81,7 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   let initial = buildStack(linux, plan, process, &strings)
   inheritActions(thread)
   mapTrampoline(process)
+  preparePatching(process)
   if process.pointee.table.pointee.abi.entry_form == UInt8(PERSONA_ENTRY_TOS.rawValue) {
     join(thread, tos: strings, environment: UInt64(UInt(bitPattern: linux.envv)))
   }

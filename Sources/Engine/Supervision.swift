@@ -36,12 +36,13 @@ func armUserDispatch() -> Int64 {
     Int64(__NR_prctl), 59 /* PR_SET_SYSCALL_USER_DISPATCH */, 1, start, label(PERSONA_TEXT_END) - start, 0, 0)
 }
 
-/// Makes the thread's block the stack of its signal handlers.
+/// Makes the thread's block the stack of its signal handlers, and what a patched call finds.
 func useSignalStack(_ thread: UnsafeMutablePointer<persona_thread>) {
   var stack = signalStack(thread)
   _ = withUnsafeMutablePointer(to: &stack) {
     persona_syscall(Int64(__NR_sigaltstack), UInt64(UInt(bitPattern: $0)), 0, 0, 0, 0, 0)
   }
+  takeSegment(thread)
 }
 
 /// Linux's stack_t.

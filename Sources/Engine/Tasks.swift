@@ -35,6 +35,7 @@ public func startThread(
   let start = start!
   guard let child = persona_thread_block() else { return -Int64(ENOMEM) }
   child.pointee.process = parent.pointee.process
+  child.pointee.guest_gs = parent.pointee.guest_gs
   child.pointee.alternate_flags = 4  // SS_DISABLE
   let context = freshContext(child)
   if let registers = start.pointee.registers {
@@ -150,6 +151,7 @@ private func copyProcess(
   let process = thread.pointee.process!
   persona_lock(&process.pointee.action_lock)
   persona_lock(&process.pointee.event_lock)
+  lockPatching(process)
   persona_lock_memory()
   persona_lock_blocks()
   let result = persona_syscall(
@@ -157,6 +159,7 @@ private func copyProcess(
     UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0)
   persona_unlock_blocks()
   persona_unlock_memory()
+  unlockPatching(process)
   persona_unlock(&process.pointee.event_lock)
   persona_unlock(&process.pointee.action_lock)
   if result == 0 {
@@ -193,6 +196,7 @@ private func shareProcess(_ thread: UnsafeMutablePointer<persona_thread>, _ flag
     persona_release(process)
     return -Int64(EAGAIN)
   }
+  child.pointee.guest_gs = thread.pointee.guest_gs
   child.pointee.alternate_stack = thread.pointee.alternate_stack
   child.pointee.alternate_size = thread.pointee.alternate_size
   child.pointee.alternate_flags = thread.pointee.alternate_flags

@@ -16,11 +16,12 @@ public func onTrap(
   let thread = persona_current()!
   thread.pointee.context = context
   thread.pointee.trap_length = 2
+  noteTrap(thread, at: TrapContext(context!)[PERSONA_RIP] - 2)
   answer(thread, TrapContext(context!))
 }
 
 /// Carries out the call that the registers describe and puts its result into them.
-private func answer(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) {
+func answer(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) {
   let table = Table(UnsafeRawPointer(thread.pointee.process.pointee.table))
   var number = context[number: table.header.pointee.abi.number]
   thread.pointee.restart_number = number
@@ -101,8 +102,7 @@ private func encode(
   let abi = call.table.header.pointee.abi
   // A note ends a call, which is never made again.
   if let errno = call.errno(of: isInterrupted ? -Int(EINTR) : result) {
-    store(errno: errno, abi, context)
-    if abi.error == UInt8(PERSONA_ERROR_MESSAGE.rawValue) { keepMessage(call.thread, call.table, errno) }
+    fail(call.thread, call.table, errno, context)
     return (PERSONA_OUTCOME_ERROR, errno)
   }
   context[number: abi.result] = UInt64(bitPattern: Int64(result))
@@ -125,6 +125,15 @@ func store(errno: Int, _ abi: persona_abi, _ context: TrapContext) {
   case PERSONA_ERROR_MESSAGE.rawValue: context[number: abi.result] = UInt64.max
   default: context[number: abi.result] = UInt64(bitPattern: Int64(-errno))
   }
+}
+
+/// Answers an errno, with its words where the personality has them.
+func fail(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ errno: Int, _ context: TrapContext
+) {
+  let abi = table.header.pointee.abi
+  store(errno: errno, abi, context)
+  if abi.error == UInt8(PERSONA_ERROR_MESSAGE.rawValue) { keepMessage(thread, table, errno) }
 }
 
 /// Remembers an error's words for the call that asks for them.

@@ -1,4 +1,5 @@
 import CWire
+import Wire
 
 extension TableCompiler {
   mutating func compileCalls() {
@@ -15,6 +16,7 @@ extension TableCompiler {
 
   private mutating func compile(_ row: CallRow) -> persona_call {
     var wire = persona_call()
+    wire.passage = UInt16(PERSONA_PASSAGE_PLAIN.rawValue)
     wire.name = string(row.name)
     wire.argument_count = UInt8(truncatingIfNeeded: row.arguments.count)
     wire.arguments = UInt32(arguments.count)
@@ -45,6 +47,9 @@ extension TableCompiler {
     case .handler(let name, let operands):
       wire.kind = UInt8(PERSONA_CALL_HANDLER.rawValue)
       wire.target = handler(name, row.actionPosition)
+      if HandlerName(rawValue: wire.target)?.isPlain != true {
+        wire.passage = UInt16(PERSONA_PASSAGE_TRAP.rawValue)
+      }
       append(operands, row, &wire)
       checkResult(row)
     case .translate(let name, let operands):
@@ -57,6 +62,7 @@ extension TableCompiler {
       }
       wire.target = UInt16(truncatingIfNeeded: call.number)
       append(operands, row, &wire)
+      makeDirect(&wire)
       checkTranslation(row, call, operands)
       checkResult(row)
     }
@@ -90,6 +96,25 @@ extension TableCompiler {
       }
       operands.append(operand)
     }
+  }
+
+  /// Lists a Linux call's operands by their registers, if they are no more than that.
+  private func makeDirect(_ wire: inout persona_call) {
+    let count = Int(wire.operand_count)
+    let registers = abi.arguments
+    guard count <= 6, wire.result == UInt8(PERSONA_RESULT_VALUE.rawValue) else { return }
+    for index in 0..<count {
+      let operand = operands[Int(wire.operands) + index]
+      guard operand.kind == UInt8(PERSONA_OPERAND_ARGUMENT.rawValue) else { return }
+      let argument = arguments[Int(wire.arguments) + Int(operand.argument)]
+      let isWidth = argument.conversion == UInt8(PERSONA_CONVERT_NONE.rawValue)
+        || argument.conversion == UInt8(PERSONA_CONVERT_SIGN32.rawValue)
+        || argument.conversion == UInt8(PERSONA_CONVERT_ZERO32.rawValue)
+      guard isWidth, Int(argument.word) < registers.count else { return }
+      withUnsafeMutableBytes(of: &wire.sources) { $0[index] = registers[Int(argument.word)] }
+      withUnsafeMutableBytes(of: &wire.widths) { $0[index] = argument.conversion }
+    }
+    wire.passage = UInt16(PERSONA_PASSAGE_DIRECT.rawValue)
   }
 
   private mutating func namedOperand(_ name: String, _ position: Position, _ row: CallRow) -> UInt64? {

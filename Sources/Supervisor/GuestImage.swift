@@ -11,12 +11,16 @@ struct GuestImage: ~Copyable {
   /// The program and its run-time linker, open for reading; owned.
   let files: [Int32]
 
-  init(_ launch: borrowing Launch, _ personality: CompiledPersonality, log: Bool) throws(LaunchError) {
+  init(
+    _ launch: borrowing Launch, _ personality: CompiledPersonality, log: Bool, patches: Bool
+  ) throws(LaunchError) {
     let options = LoadOptions(
       path: launch.program.path, release: personality.personality.release,
       minimumAddress: HostLimits.minimumAddress(), isLogged: log, tableSize: personality.tableSize,
       logSize: log ? CallLogMemory.size : 0, rules: personality.personality.load)
-    let bytes = try launch.plan(personality.personality.auxv, options).serialized()
+    var loadPlan = try launch.plan(personality.personality.auxv, options)
+    loadPlan.patchesSites = patches
+    let bytes = loadPlan.serialized()
     let file = bytes.withUnsafeBytes { persona_memory_file("persona-plan", $0.baseAddress!, $0.count) }
     guard file >= 0 else {
       throw LaunchError(.ours, "cannot make a memory file: \(describe(-file))", remedy: "free some memory")

@@ -65,6 +65,8 @@ public struct LoadPlan: Sendable, Equatable {
   /// The program's absolute path.
   public var path = ""
   public var isLogged = false
+  /// Call instructions that are used again and again become jumps.
+  public var patchesSites = true
   public var tableSize: UInt64 = 0
   public var logSize: UInt64 = 0
 
@@ -90,7 +92,7 @@ public struct LoadPlan: Sendable, Equatable {
     head.magic = UInt32(PERSONA_PLAN_MAGIC)
     head.version = UInt32(PERSONA_PLAN_VERSION)
     head.size = UInt32(size)
-    head.flags = isLogged ? PERSONA_PLAN_LOG.rawValue : 0
+    head.flags = (isLogged ? PERSONA_PLAN_LOG.rawValue : 0) | (patchesSites ? PERSONA_PLAN_PATCH.rawValue : 0)
     head.image_count = imageCount
     head.segment_count = UInt32(segments.count)
     head.segments = UInt32(segmentsOffset)

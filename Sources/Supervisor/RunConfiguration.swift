@@ -17,6 +17,8 @@ public struct RunConfiguration: Sendable, Equatable {
   /// Where the call log goes; nil when calls are not logged.
   public var trace: TraceDestination?
   public var traceFormat = TraceFormat.text
+  /// Replace call instructions that are used again and again by jumps into the engine.
+  public var patchesSites = true
   /// The personality that the user insists on, in place of what the file says.
   public var personality: PersonalityChoice?
   /// The shadow root: absolute paths are looked up there first.

@@ -31,11 +31,12 @@ extension Session {
     case PERSONA_HC_PING: respond(request, 0)
     case PERSONA_HC_SESSION: handOver(request, sharedMemory(first))
     case PERSONA_HC_FATAL: report(request, first, request.data.args.2)
+    case PERSONA_HC_SITE: answerSite(request, first)
     default: respond(request, -Int64(ENOSYS))
     }
   }
 
-  private func respond(_ request: seccomp_notif, _ value: Int64) {
+  func respond(_ request: seccomp_notif, _ value: Int64) {
     _ = persona_respond(filter.listener, request.id, value)
   }
 
@@ -144,7 +145,8 @@ extension Session {
       throw error
     }
     guard case .foreign(let name) = launch.recognition else { return }
-    let image = try GuestImage(launch, personality(name, launch.edition), log: log != nil)
+    let image = try GuestImage(
+      launch, personality(name, launch.edition), log: log != nil, patches: configuration.patchesSites)
     let engine = persona_hand_over(filter.listener, request.id, self.engine, 0)
     guard engine >= 0 else { return refuse(&exec, -engine) }
     forgetDeadStarts()

@@ -94,7 +94,8 @@ final class Session {
   func start(
     _ launch: borrowing Launch, _ personality: CompiledPersonality, group: pid_t, mask: sigset_t
   ) throws(LaunchError) {
-    let image = try GuestImage(launch, personality, log: log != nil)
+    let image = try GuestImage(
+      launch, personality, log: log != nil, patches: configuration.patchesSites)
     var mask = mask
     var argv: [UnsafeMutablePointer<CChar>?] = launch.arguments.map { strdup($0) }
     argv.append(nil)

@@ -15,6 +15,10 @@ enum QuickStart {
         result.trace = .standardError
         continue
       }
+      if word == "--no-patch" {
+        result.patchesSites = false
+        continue
+      }
       let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       if command == "run", word.hasPrefix("--trace="), !parts[1].isEmpty {
         result.trace = .file(String(parts[1]))

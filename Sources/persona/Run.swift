@@ -25,6 +25,11 @@ struct RunArguments: ParsableArguments {
       "Write the call log as text, as json (one object a line), or as a summary at the end.", valueName: "format"))
   var traceFormat: String?
 
+  @Flag(
+    help: ArgumentHelp(
+      "Leave the program's call instructions as they are: each call traps, which is slower."))
+  var noPatch = false
+
   @Argument(
     parsing: .captureForPassthrough,
     help: ArgumentHelp("The program and its arguments; options end here.", valueName: "program"))
@@ -80,6 +85,7 @@ struct RunArguments: ParsableArguments {
       program: words.first ?? "", arguments: Array(words.dropFirst()), trace: trace,
       personality: personality.flatMap { PersonalityChoice($0) }, root: root,
       personalityDirectories: personalities)
+    result.patchesSites = !noPatch
     if let format = traceFormat.flatMap({ TraceFormat(rawValue: $0) }) {
       result.traceFormat = format
       if trace == nil { result.trace = .standardError }
@@ -93,7 +99,7 @@ struct Run: ParsableCommand {
     abstract: "Run a program.",
     usage: """
       persona run [--trace[=<file>]] [--trace-format <format>] [--as <name[:release]>] \
-      [--root <dir>] [--personalities <dir>] [--] <program> [<argument> ...]
+      [--root <dir>] [--personalities <dir>] [--no-patch] [--] <program> [<argument> ...]
       """)
 
   @Flag(help: "Log every call to standard error; --trace=FILE logs to a file.")
@@ -116,7 +122,7 @@ struct Trace: ParsableCommand {
     abstract: "Run a program and log its calls: the same as run --trace.",
     usage: """
       persona trace [--output <file>] [--trace-format <format>] [--as <name[:release]>] \
-      [--root <dir>] [--personalities <dir>] [--] <program> [<argument> ...]
+      [--root <dir>] [--personalities <dir>] [--no-patch] [--] <program> [<argument> ...]
       """)
 
   @Option(

@@ -61,6 +61,7 @@ struct persona_process {
     uint32_t reserved4;
     void *paths;                  ///< what that way of looking up keeps of the process
     void *membership;             ///< Handlers/Plan9/ProcessGroups: what the process is in its session
+    void *patches;                ///< Engine/Patching: call sites that jump; NULL when none does
 };
 
 #define PERSONA_THREAD_BYTES (256 * 1024)   /* a thread block: state, scratch, guard page, stack */
@@ -75,6 +76,10 @@ struct persona_thread {
     uint32_t alive;               ///< set while the thread lives; Linux clears it (CLONE_CHILD_CLEARTID)
     volatile uint32_t pending;    ///< 1: `pending_info` waits for delivery, all signals are blocked
     uint32_t recording;           ///< 1: host calls are noted in `natives`
+    uint64_t stack;               ///< where a patched call's stack begins: the end of the block
+    uint64_t guest_gs;            ///< the guest's gs base; the register itself holds `self`
+    uint64_t pending_mask;        ///< what was blocked before `pending` blocked all
+    uint64_t patched[40];         ///< a patched call's registers, laid out as the start of Linux's ucontext
     uint8_t pending_info[128];    ///< Linux siginfo_t
     void *context;                ///< the trap's Linux ucontext
     uint64_t alternate_stack;     ///< the guest's own sigaltstack
@@ -178,6 +183,12 @@ enum persona_fork_kind {
 
 /// 0 in the child, its pid in the parent.
 int64_t persona_fork(struct persona_thread *thread, uint32_t kind, int32_t *pidfd);
+
+/// Sets the thread's gs base as the guest sees it; 0 leaves it to the engine.
+int64_t persona_set_gs(struct persona_thread *thread, uint64_t base);
+
+/// 1 when guest addresses [start, end) hold code of the engine's that the guest may not replace.
+int32_t persona_holds_stubs(uint64_t start, uint64_t end);
 
 /// Replaces the program by the file that O_PATH descriptor `file` names; `path` as the guest gave it and
 /// `native_path` as Linux knows it, or 0.

@@ -13,6 +13,7 @@ enum persona_label {
     PERSONA_INTERRUPTIBLE_BEGIN, PERSONA_INTERRUPTIBLE_END, PERSONA_INTERRUPTIBLE_GIVE_UP,
     PERSONA_COPY_BEGIN, PERSONA_COPY_END, PERSONA_COPY_FAULT,
     PERSONA_RETURN, PERSONA_RETURN_END,
+    PERSONA_PATCHED_ENTRY, PERSONA_PATCHED_SAVED, PERSONA_PATCHED_EXIT, PERSONA_PATCHED_EXIT_END, PERSONA_PATCHED_HALT,
     PERSONA_ON_SIGNAL, PERSONA_ON_TRAP,
 };
 
@@ -36,11 +37,25 @@ void persona_unlock_blocks(void);
 
 static inline void *persona_tid_address(struct persona_thread *thread) { return &thread->tid; }
 static inline void *persona_alive_address(struct persona_thread *thread) { return &thread->alive; }
+static inline void *persona_patched_registers(struct persona_thread *thread) { return thread->patched; }
 static inline char *persona_exec_prefix(struct persona_exec *request) { return request->prefix; }
 
 void engine_start(uint64_t *stack);
 void engine_on_trap(int signal, void *info, void *context);
 void engine_on_signal(int signal, void *info, void *context);
 int engine_deliver_pending(struct persona_thread *thread, void *context);
+void engine_on_patched(struct persona_thread *thread);
+
+/// 1 when it got the lock.
+static inline int persona_try_lock(uint32_t *lock) {
+    uint32_t state = 0;
+    return __atomic_compare_exchange_n(lock, &state, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+/// Counters that grow while others read without a lock.
+static inline uint32_t persona_load_count(const uint32_t *count) { return __atomic_load_n(count, __ATOMIC_ACQUIRE); }
+static inline void persona_store_count(uint32_t *count, uint32_t value) {
+    __atomic_store_n(count, value, __ATOMIC_RELEASE);
+}
 
 #endif

@@ -30,7 +30,23 @@ enum persona_hypercall {
     PERSONA_HC_PING = 7,       ///< () -> 0; fails when the supervisor is gone
     PERSONA_HC_FATAL = 8,      ///< (text, length) -> 0 after the supervisor has printed the text
     PERSONA_HC_SESSION = 9,    ///< (bytes) -> descriptor of memory that the session's guests share
+    PERSONA_HC_SITE = 10,      ///< (struct persona_site *) -> 0; the reply is written into it
 };
+
+/// A `syscall` instruction that the engine would like to replace by a jump, and what the supervisor found
+/// in the code before it.
+struct persona_site {
+    uint64_t address;      ///< of the instruction
+    uint32_t is_known;     ///< 1: its page is the program's own text, although no file is mapped there any more
+    uint32_t length;       ///< out: bytes of the whole instructions before it that may run elsewhere, the first of
+                           ///< them at least PERSONA_JUMP_BYTES long; 0 when the site must stay as it is
+    uint64_t stub_page;    ///< out: a free page within reach of a jump, or 0
+};
+
+/// `jmp rel32`: e9 and a signed 32-bit distance.
+#define PERSONA_JUMP_BYTES 5
+/// The most bytes of moved instructions.
+#define PERSONA_SITE_LIMIT 24
 
 /// What an engine asks before it replaces its image, and what the supervisor answers.
 struct persona_exec {
@@ -53,10 +69,11 @@ enum persona_exec_verdict {
 // MARK: - Load plan
 
 #define PERSONA_PLAN_MAGIC 0x6e616c70 /* "plan" */
-#define PERSONA_PLAN_VERSION 1
+#define PERSONA_PLAN_VERSION 2
 
 enum persona_plan_flags {
     PERSONA_PLAN_LOG = 1 << 0,    ///< record every call
+    PERSONA_PLAN_PATCH = 1 << 1,  ///< replace call instructions that are used again and again by jumps
 };
 
 struct persona_segment {
@@ -217,17 +234,26 @@ enum persona_result_kind {
     PERSONA_RESULT_WIDE = 3,   ///< a value of two words: its low one, then its high one, in the result registers
 };
 
+/// What a call needs of the guest, which decides how it may enter the engine at a patched site.
+enum persona_passage {
+    PERSONA_PASSAGE_TRAP = 0,    ///< all registers and the signal mask: it traps even there
+    PERSONA_PASSAGE_PLAIN = 1,   ///< the ABI's argument and result registers
+    PERSONA_PASSAGE_DIRECT = 2,  ///< one Linux call with the guest's own argument registers, made 64 bits wide
+};
+
 struct persona_call {
     uint8_t kind;
     uint8_t argument_count;
     uint8_t operand_count;
     uint8_t result;        ///< enum persona_result_kind
     uint16_t target;
-    uint16_t reserved;
+    uint16_t passage;      ///< enum persona_passage
     uint32_t arguments;    ///< index of the first persona_argument
     uint32_t operands;     ///< index of the first persona_operand
     uint32_t name;         ///< string
     uint32_t reason;       ///< string: why unsupported
+    uint8_t sources[6];    ///< for PERSONA_PASSAGE_DIRECT: the register of each operand
+    uint8_t widths[6];     ///< and its persona_conversion
 };
 
 /// What an argument points to, or that it is a plain value.

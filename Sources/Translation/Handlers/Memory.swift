@@ -33,6 +33,7 @@ struct PageRange {
   var isGuest: Bool {
     end <= PageRange.userEnd
       && (end <= UInt64(PERSONA_RESERVED_START) || start >= UInt64(PERSONA_RESERVED_END))
+      && persona_holds_stubs(start, end) == 0
   }
 
   /// One past the last address that Linux gives to a process with four-level page tables.

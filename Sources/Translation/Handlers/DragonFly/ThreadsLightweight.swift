@@ -73,7 +73,7 @@ func setThreadArea(_ call: inout Call) -> Int {
   var information: InlineArray<2, UInt64> = InlineArray(repeating: 0)
   guard call.read(&information, at: call.words[1]) else { return call.error(EFAULT) }
   let operation = call.uint32(0) == 0 ? ARCH_SET_FS : ARCH_SET_GS
-  let result = call.hostNow(__NR_arch_prctl, Int(operation), Int(truncatingIfNeeded: information[0]))
+  let result = call.setSegmentBase(operation, information[0])
   return result < 0 ? call.error(EINVAL) : 0
 }
 

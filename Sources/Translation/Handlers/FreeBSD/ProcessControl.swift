@@ -18,27 +18,15 @@ private enum ArchitectureRequest: Int32 {
 func sysarch(_ call: inout Call) -> Int {
   guard let request = ArchitectureRequest(rawValue: call.int32(0)) else { return call.error(EINVAL) }
   switch request {
-  case .getFSBase: return segmentBase(call, ARCH_GET_FS)
-  case .getGSBase: return segmentBase(call, ARCH_GET_GS)
-  case .setFSBase: return setSegmentBase(call, ARCH_SET_FS)
-  case .setGSBase: return setSegmentBase(call, ARCH_SET_GS)
+  case .getFSBase, .getGSBase:
+    let base = call.segmentBase(request == .getFSBase ? ARCH_GET_FS : ARCH_GET_GS)
+    return call.write(base, at: call.address(1)) ? 0 : call.error(EFAULT)
+  case .setFSBase, .setGSBase:
+    var base: UInt64 = 0
+    guard call.read(&base, at: call.address(1)) else { return call.error(EFAULT) }
+    guard base < PageRange.userEnd else { return call.error(EINVAL) }
+    return call.setSegmentBase(request == .setFSBase ? ARCH_SET_FS : ARCH_SET_GS, base)
   }
-}
-
-private func segmentBase(_ call: Call, _ operation: Int32) -> Int {
-  var base: UInt64 = 0
-  let result = withUnsafeMutableBytes(of: &base) {
-    call.hostNow(__NR_arch_prctl, Int(operation), $0.baseAddress!.word)
-  }
-  if result < 0 { return result }
-  return call.write(base, at: call.address(1)) ? 0 : call.error(EFAULT)
-}
-
-private func setSegmentBase(_ call: Call, _ operation: Int32) -> Int {
-  var base: UInt64 = 0
-  guard call.read(&base, at: call.address(1)) else { return call.error(EFAULT) }
-  guard base < PageRange.userEnd else { return call.error(EINVAL) }
-  return call.hostNow(__NR_arch_prctl, Int(operation), Int(base))
 }
 
 // MARK: - Process descriptors

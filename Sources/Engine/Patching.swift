@@ -1,0 +1,390 @@
+import CEngine
+import CWire
+import Translation
+
+// A call instruction that is used again and again becomes a jump to a stub near it, and from there into the engine
+// without a trap. The jump takes the place of a whole instruction of at least five bytes before the `syscall`, which the
+// stub carries out in its stead together with those up to the call. The `syscall` itself and all
+// instruction boundaries but that one's inside stay as they are, so whoever comes to the call another way, a branch
+// or a return from a signal handler, still makes it, by a trap.
+//
+// Text is never writable: a copy of the page with the change replaces it in one step (mremap), which every thread
+// sees whole. The file behind it, and other processes, do not.
+
+/// Traps at a site before it is worth a jump: asking and exchanging pages costs as much as some thirty of them.
+private let worthwhile: UInt32 = 32
+private let siteCount = 4096
+private let pageCount = 128
+private let slotBytes = 64
+private let slotCount = 4096 / slotBytes
+
+/// A site that has trapped.
+private struct Site {
+  var address: UInt64 = 0
+  /// `settled`: it jumps already, or never will as long as its bytes are these.
+  var traps: UInt32 = 0
+  var settled: UInt32 = 0
+}
+
+/// One stub: `length` bytes of instructions moved from `start`, then the way to the engine.
+private struct Stub {
+  var start: UInt64 = 0
+  var length: UInt64 = 0
+}
+
+/// A page of stubs.
+private struct StubPage {
+  var address: UInt64 = 0
+  var stubs: UnsafeMutablePointer<Stub>
+}
+
+/// What a process knows of its call sites. `pages` only grows, so that signal handlers read it without the lock.
+private struct Patches {
+  var lock: UInt32 = 0
+  /// 1: no more jumps are made.
+  var isOff: UInt32 = 0
+  /// Full pages of stubs before the last.
+  var pages: UInt32 = 0
+  /// Stubs in the last page.
+  var used: UInt32 = 0
+  var sites: UnsafeMutablePointer<Site>
+  var stubPages: UnsafeMutablePointer<StubPage>
+}
+
+private func patches(_ process: UnsafeMutablePointer<persona_process>) -> UnsafeMutablePointer<Patches>? {
+  process.pointee.patches?.assumingMemoryBound(to: Patches.self)
+}
+
+/// Makes room for what is known of call sites; without it all of them trap.
+func preparePatching(_ process: UnsafeMutablePointer<persona_process>) {
+  guard process.pointee.plan.pointee.flags & PERSONA_PLAN_PATCH.rawValue != 0,
+    let memory = persona_allocate(MemoryLayout<Patches>.stride),
+    let sites = persona_allocate(siteCount * MemoryLayout<Site>.stride),
+    let pages = persona_allocate(pageCount * MemoryLayout<StubPage>.stride)
+  else { return }
+  let patches = memory.bindMemory(to: Patches.self, capacity: 1)
+  patches.initialize(
+    to: Patches(
+      sites: sites.bindMemory(to: Site.self, capacity: siteCount),
+      stubPages: pages.bindMemory(to: StubPage.self, capacity: pageCount)))
+  process.pointee.patches = memory
+}
+
+/// Held around fork, so that the child finds it free.
+func lockPatching(_ process: UnsafeMutablePointer<persona_process>) {
+  if let patches = patches(process) { persona_lock(&patches.pointee.lock) }
+}
+
+func unlockPatching(_ process: UnsafeMutablePointer<persona_process>) {
+  if let patches = patches(process) { persona_unlock(&patches.pointee.lock) }
+}
+
+// MARK: - Counting traps
+
+/// Notes a trap of the two-byte instruction at `address`, and makes it a jump when it is worth that.
+func noteTrap(_ thread: UnsafeMutablePointer<persona_thread>, at address: UInt64) {
+  guard let patches = patches(thread.pointee.process), let site = find(patches, address) else { return }
+  site.pointee.traps &+= 1
+  guard site.pointee.traps >= worthwhile, site.pointee.settled == 0 || site.pointee.traps % 1024 == 0,
+    patches.pointee.isOff == 0, persona_try_lock(&patches.pointee.lock) != 0
+  else { return }
+  site.pointee.settled = 1
+  patch(patches, thread, address)
+  persona_unlock(&patches.pointee.lock)
+}
+
+/// The site's entry, a new one if there is room near its place.
+private func find(_ patches: UnsafeMutablePointer<Patches>, _ address: UInt64) -> UnsafeMutablePointer<Site>? {
+  let hash = Int(truncatingIfNeeded: (address &* 0x9e37_79b9_7f4a_7c15) >> 52)
+  for step in 0..<8 {
+    let site = patches.pointee.sites + ((hash + step) & (siteCount - 1))
+    if site.pointee.address == address { return site }
+    if site.pointee.address == 0 {
+      site.pointee.address = address
+      return site
+    }
+  }
+  return nil
+}
+
+// MARK: - Making a jump
+
+private func patch(
+  _ patches: UnsafeMutablePointer<Patches>, _ thread: UnsafeMutablePointer<persona_thread>, _ address: UInt64
+) {
+  var request = persona_site()
+  request.address = address
+  request.is_known = isKnown(patches, thread.pointee.process, address) ? 1 : 0
+  let answer = withUnsafeMutablePointer(to: &request) {
+    hypercall(PERSONA_HC_SITE, UInt64(UInt(bitPattern: $0)))
+  }
+  let length = Int(request.length)
+  guard answer == 0, length >= Int(PERSONA_JUMP_BYTES), length <= Int(PERSONA_SITE_LIMIT) else { return }
+  let start = address - UInt64(length)
+  var moved = InlineArray<24, UInt8>(repeating: 0)
+  guard persona_copy_in(&moved, start, length) == 0,
+    let slot = takeSlot(patches, near: start, fresh: request.stub_page),
+    writeStub(slot, moved, length, returningTo: address + 2)
+  else { return }
+  let stubs = patches.pointee.stubPages[Int(patches.pointee.pages)].stubs
+  stubs[Int(patches.pointee.used)] = Stub(start: start, length: UInt64(length))
+  persona_store_count(&patches.pointee.used, patches.pointee.used + 1)
+  var jump = InlineArray<5, UInt8>(repeating: 0xe9)
+  let distance = UInt32(truncatingIfNeeded: slot &- (start + UInt64(PERSONA_JUMP_BYTES)))
+  for index in 0..<4 { jump[index + 1] = UInt8(truncatingIfNeeded: distance >> UInt32(8 * index)) }
+  _ = replace(start, &jump, Int(PERSONA_JUMP_BYTES))
+}
+
+/// Whether the page that holds `address` is text that Persona itself put there: the program's as its plan says, or a
+/// copy with a jump.
+private func isKnown(
+  _ patches: UnsafeMutablePointer<Patches>, _ process: UnsafeMutablePointer<persona_process>, _ address: UInt64
+) -> Bool {
+  let plan = UnsafeRawPointer(process.pointee.plan!)
+  let head = process.pointee.plan.pointee
+  let segments = (plan + Int(head.segments)).assumingMemoryBound(to: persona_segment.self)
+  for index in 0..<Int(head.segment_count) {
+    let segment = segments[index]
+    if address &- segment.address < segment.length, segment.protection & UInt32(PROT_WRITE) == 0 { return true }
+  }
+  for page in 0...Int(patches.pointee.pages) where patches.pointee.stubPages[page].address != 0 {
+    let stubs = patches.pointee.stubPages[page].stubs
+    for slot in 0..<slotCount where stubs[slot].length != 0 {
+      if stubs[slot].start >> 12 == address >> 12 || (stubs[slot].start + 4) >> 12 == address >> 12 { return true }
+    }
+  }
+  return false
+}
+
+/// The address of a free slot that a jump at `address` reaches; `fresh` is a page for more.
+private func takeSlot(
+  _ patches: UnsafeMutablePointer<Patches>, near address: UInt64, fresh: UInt64
+) -> UInt64? {
+  let last = Int(patches.pointee.pages)
+  let page = patches.pointee.stubPages[last].address
+  if page != 0, Int(patches.pointee.used) < slotCount, reaches(page, address) {
+    return page + UInt64(slotBytes) * UInt64(patches.pointee.used)
+  }
+  let next = page == 0 ? last : last + 1
+  guard fresh != 0, next < pageCount, reaches(fresh, address),
+    let stubs = persona_allocate(slotCount * MemoryLayout<Stub>.stride)
+  else { return nil }
+  let flags = UInt64(MAP_FIXED_NOREPLACE | MAP_PRIVATE | MAP_ANONYMOUS)
+  let mapped = persona_syscall(
+    Int64(__NR_mmap), fresh, 4096, UInt64(PROT_READ | PROT_EXEC), flags, UInt64.max, 0)
+  guard mapped == Int64(bitPattern: fresh) else {
+    if mapped > 0 { _ = persona_syscall(Int64(__NR_munmap), UInt64(mapped), 4096, 0, 0, 0, 0) }
+    persona_release(stubs)
+    return nil
+  }
+  patches.pointee.stubPages[next] = StubPage(
+    address: fresh, stubs: stubs.bindMemory(to: Stub.self, capacity: slotCount))
+  persona_store_count(&patches.pointee.used, 0)
+  persona_store_count(&patches.pointee.pages, UInt32(next))
+  return fresh
+}
+
+private func reaches(_ page: UInt64, _ address: UInt64) -> Bool {
+  let distance = Int64(bitPattern: page &- address)
+  return distance > -0x7fff_0000 && distance < 0x7fff_0000
+}
+
+/// The moved instructions, `mov $behind, %rcx` and `jmp *entry`.
+private func writeStub(
+  _ slot: UInt64, _ moved: InlineArray<24, UInt8>, _ length: Int, returningTo behind: UInt64
+) -> Bool {
+  var code = InlineArray<64, UInt8>(repeating: 0xcc)
+  for index in 0..<length { code[index] = moved[index] }
+  var at = length
+  func word(_ value: UInt64) {
+    for index in 0..<8 { code[at + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index)) }
+    at += 8
+  }
+  code[at] = 0x48
+  code[at + 1] = 0xb9
+  at += 2
+  word(behind)
+  code[at] = 0xff
+  code[at + 1] = 0x25
+  for index in 2..<6 { code[at + index] = 0 }
+  at += 6
+  word(label(PERSONA_PATCHED_ENTRY))
+  return replace(slot, &code, slotBytes)
+}
+
+/// Puts a copy with `count` other bytes at `address` in the place of the pages that hold them.
+private func replace(_ address: UInt64, _ bytes: UnsafeRawPointer, _ count: Int) -> Bool {
+  let first = address & ~4095
+  let length = Int(((address + UInt64(count) + 4095) & ~4095) - first)
+  guard let copy = persona_map(length, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1) else {
+    return false
+  }
+  let from = UInt64(UInt(bitPattern: copy))
+  if persona_copy_in(copy, first, length) == 0 {
+    (copy + Int(address - first)).copyMemory(from: bytes, byteCount: count)
+    if persona_syscall(Int64(__NR_mprotect), from, UInt64(length), UInt64(PROT_READ | PROT_EXEC), 0, 0, 0) == 0,
+      persona_syscall(
+        Int64(__NR_mremap), from, UInt64(length), UInt64(length), UInt64(MREMAP_MAYMOVE | MREMAP_FIXED), first, 0)
+        == Int64(bitPattern: first)
+    {
+      return true
+    }
+  }
+  _ = persona_syscall(Int64(__NR_munmap), from, UInt64(length), 0, 0, 0, 0)
+  return false
+}
+
+// MARK: - The segment register that leads from a patched site to the thread
+
+/// Gives the gs register to the engine, or to the guest if it has one of its own.
+func takeSegment(_ thread: UnsafeMutablePointer<persona_thread>) {
+  let own = UInt64(UInt(bitPattern: thread))
+  let base = thread.pointee.guest_gs == 0 ? own : thread.pointee.guest_gs
+  _ = persona_syscall(Int64(__NR_arch_prctl), UInt64(ARCH_SET_GS), base, 0, 0, 0, 0)
+}
+
+/// A guest that uses gs itself has it, and goes without jumps from then on.
+@c(persona_set_gs)
+public func setGuestSegment(_ thread: UnsafeMutablePointer<persona_thread>?, _ base: UInt64) -> Int64 {
+  let thread = thread!
+  if base != 0, let patches = patches(thread.pointee.process) {
+    persona_lock(&patches.pointee.lock)
+    patches.pointee.isOff = 1
+    removeJumps(patches)
+    persona_unlock(&patches.pointee.lock)
+  }
+  let result =
+    base == 0 ? 0 : persona_syscall(Int64(__NR_arch_prctl), UInt64(ARCH_SET_GS), base, 0, 0, 0, 0)
+  if result < 0 { return result }
+  thread.pointee.guest_gs = base
+  if base == 0 { takeSegment(thread) }
+  return 0
+}
+
+/// Puts the instructions back that jumps have replaced. Threads that are in a stub come out of it as ever.
+private func removeJumps(_ patches: UnsafeMutablePointer<Patches>) {
+  for index in 0...Int(patches.pointee.pages) where patches.pointee.stubPages[index].address != 0 {
+    let page = patches.pointee.stubPages[index]
+    for slot in 0..<slotCount where page.stubs[slot].length != 0 {
+      let start = page.stubs[slot].start
+      let code = page.address + UInt64(slot * slotBytes)
+      var bytes = InlineArray<5, UInt8>(repeating: 0)
+      guard persona_copy_in(&bytes, start, 5) == 0, bytes[0] == 0xe9,
+        let original = UnsafeRawPointer(bitPattern: UInt(code))
+      else { continue }
+      let distance = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[$1 + 1]) << UInt32(8 * $1) }
+      guard start &+ 5 &+ UInt64(bitPattern: Int64(Int32(bitPattern: distance))) == code else { continue }
+      _ = replace(start, original, Int(PERSONA_JUMP_BYTES))
+    }
+  }
+}
+
+/// Whether a range holds stubs, which the guest may not replace.
+@c(persona_holds_stubs)
+public func holdsStubs(_ start: UInt64, _ end: UInt64) -> Int32 {
+  guard let patches = patches(persona_current()!.pointee.process) else { return 0 }
+  for index in 0...Int(persona_load_count(&patches.pointee.pages)) {
+    let address = patches.pointee.stubPages[index].address
+    if address != 0, address < end, address + 4096 > start { return 1 }
+  }
+  return 0
+}
+
+// MARK: - Running through a stub
+
+/// Where the guest is by its own text when it is in a stub or has not yet been taken into the engine; the same
+/// address elsewhere.
+func guestAddress(_ process: UnsafeMutablePointer<persona_process>, _ context: TrapContext) -> UInt64 {
+  let rip = context[PERSONA_RIP]
+  if rip &- label(PERSONA_PATCHED_ENTRY) < label(PERSONA_PATCHED_SAVED) - label(PERSONA_PATCHED_ENTRY) {
+    return context[PERSONA_RCX] - 2
+  }
+  guard let stub = stub(process, rip) else { return rip }
+  return stub.start + min(rip % UInt64(slotBytes), stub.length)
+}
+
+/// Whether the guest is about to carry out a stub's first instruction.
+func isStubStart(_ process: UnsafeMutablePointer<persona_process>, _ context: TrapContext) -> Bool {
+  context[PERSONA_RIP] % UInt64(slotBytes) == 0 && stub(process, context[PERSONA_RIP]) != nil
+}
+
+private func stub(_ process: UnsafeMutablePointer<persona_process>, _ rip: UInt64) -> Stub? {
+  guard let patches = patches(process) else { return nil }
+  for index in 0...Int(persona_load_count(&patches.pointee.pages)) {
+    let page = patches.pointee.stubPages[index]
+    if page.address != 0, rip &- page.address < 4096 { return page.stubs[Int(rip - page.address) / slotBytes] }
+  }
+  return nil
+}
+
+/// At the end of a patched call with a signal pending, the guest's registers are in the fault's context but for where
+/// it goes on, its flags and its signal mask.
+func leavePatchedCall(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) {
+  let registers = TrapContext(persona_patched_registers(thread)!)
+  context[PERSONA_RIP] = registers[PERSONA_RIP]
+  context[PERSONA_FLAGS] = registers[PERSONA_FLAGS]
+  if thread.pointee.pending != 0 { context.mask = thread.pointee.pending_mask }
+}
+
+/// A call through a jump: all registers that it may need are in `thread.patched`, those that it answers go there.
+@c(engine_on_patched)
+public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?) {
+  let thread = thread!
+  let registers = persona_patched_registers(thread)!
+  let context = TrapContext(registers)
+  let table = Table(UnsafeRawPointer(thread.pointee.process.pointee.table))
+  let number = context[number: table.header.pointee.abi.number] & 0xffff_ffff
+  guard let row = table.call(number), row.pointee.passage != UInt16(PERSONA_PASSAGE_TRAP.rawValue) else {
+    // The instruction itself is still there.
+    context[PERSONA_RIP] -= 2
+    return
+  }
+  thread.pointee.restart = 0
+  let process = thread.pointee.process!
+  if row.pointee.passage == UInt16(PERSONA_PASSAGE_DIRECT.rawValue), process.pointee.logging == 0,
+    process.pointee.promised == 0
+  {
+    passThrough(thread, table, row, context)
+    return
+  }
+  thread.pointee.context = registers
+  thread.pointee.trap_length = 2
+  answer(thread, context)
+}
+
+/// Makes the one Linux call that a row of plain registers is.
+@inline(__always)
+private func passThrough(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
+  _ context: TrapContext
+) {
+  let sources = row.pointee.sources
+  let widths = row.pointee.widths
+  let result = persona_interruptible(
+    thread, Int64(row.pointee.target), operand(context, sources.0, widths.0),
+    operand(context, sources.1, widths.1), operand(context, sources.2, widths.2),
+    operand(context, sources.3, widths.3), operand(context, sources.4, widths.4),
+    operand(context, sources.5, widths.5))
+  let abi = table.header
+  if result >= 0 || result < -4095 {
+    context[number: abi.pointee.abi.result] = UInt64(bitPattern: result)
+    if abi.pointee.abi.error == UInt8(PERSONA_ERROR_CARRY.rawValue) { context[PERSONA_FLAGS] &= ~TrapContext.carry }
+    return
+  }
+  if result == Int64(PERSONA_RESTART) {
+    context[PERSONA_RIP] -= 2
+    thread.pointee.trap_length = 2
+    thread.pointee.restart = 1
+    return
+  }
+  fail(thread, table, table.foreignErrno(Int(-result)), context)
+}
+
+@inline(__always)
+private func operand(_ context: TrapContext, _ register: UInt8, _ width: UInt8) -> UInt64 {
+  let value = context[number: register]
+  if width == UInt8(PERSONA_CONVERT_NONE.rawValue) { return value }
+  let low = UInt32(truncatingIfNeeded: value)
+  return width == UInt8(PERSONA_CONVERT_ZERO32.rawValue)
+    ? UInt64(low) : UInt64(bitPattern: Int64(Int32(bitPattern: low)))
+}
