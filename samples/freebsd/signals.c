@@ -211,7 +211,10 @@ static void interruption(void) {
     install(SIGCHLD, simple, 0);
     last = 0;
     long child = SYS0(fork);
-    if (child == 0) leave(0);
+    if (child == 0) {
+        SYS(nanosleep, span(0, 50000000), 0);  // the parent waits by then
+        leave(0);
+    }
     while (SYS(wait4, child, &status, 0, 0) == -EINTR) continue;
     expect("a child's end is told", last, SIGCHLD);
     install(SIGPIPE, simple, 0);

@@ -32,6 +32,7 @@ static void sample(long argc, char **argv, char **environment) {
             line[count > 0 ? count : 0] = 0;
             say("read: %s", line);
         }
+        nap(50);  // so that the parent hears of going on before it hears of the end
         leave(7);
     }
     SYS(setpgid, child, child);
