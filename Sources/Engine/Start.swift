@@ -73,7 +73,13 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   mapLog(process)
   let plan = UnsafeRawPointer(process.pointee.plan!)
   nameThread(plan)
-  loadSegments(plan)
+  if process.pointee.plan.pointee.state_bytes > 0 {
+    let state = plan + Int(process.pointee.plan.pointee.state)
+    guard takeUp(process, state, Int(process.pointee.plan.pointee.state_bytes)) else {
+      fatal("persona: no memory for what the program before handed on")
+    }
+  }
+  loadSegments(plan, process)
   process.pointee.brk_start = process.pointee.plan.pointee.brk
   process.pointee.brk_end = process.pointee.plan.pointee.brk
   process.pointee.stack_top = UInt64(UInt(bitPattern: linux.auxv))
@@ -144,7 +150,7 @@ private func nameThread(_ plan: UnsafeRawPointer) {
 
 // MARK: - Image
 
-private func loadSegments(_ plan: UnsafeRawPointer) {
+private func loadSegments(_ plan: UnsafeRawPointer, _ process: UnsafeMutablePointer<persona_process>) {
   let head = plan.assumingMemoryBound(to: persona_plan.self)
   let segments = (plan + Int(head.pointee.segments)).assumingMemoryBound(to: persona_segment.self)
   for image in 0..<head.pointee.image_count {
@@ -153,6 +159,7 @@ private func loadSegments(_ plan: UnsafeRawPointer) {
     for index in 0..<Int(head.pointee.segment_count) where segments[index].image == image {
       load(segments[index], UInt64(file))
     }
+    if head.pointee.header_count > 0 { prepareImage(process, image, Int(file)) }
     _ = persona_syscall(Int64(__NR_close), UInt64(file), 0, 0, 0, 0, 0)
   }
 }

@@ -259,10 +259,18 @@ public func execute(
   request.pointee.pid = thread.pointee.process.pointee.pid
   request.pointee.file = file
   request.pointee.path = path
+  let state = handedOn(thread.pointee.process)
+  defer { if let state { persona_release(state.memory) } }
+  if let state {
+    if let refusal = refusesHandingOn(file) { return refusal }
+    request.pointee.state = UInt64(UInt(bitPattern: state.memory))
+    request.pointee.state_bytes = UInt64(state.count)
+  }
   let answer = hypercall(PERSONA_HC_EXEC, UInt64(UInt(bitPattern: request)))
   if answer < 0 { return answer }
   switch UInt32(bitPattern: request.pointee.verdict) {
   case PERSONA_EXEC_NATIVE.rawValue:
+    if state != nil, let refusal = refusesNative(thread) { return refusal }
     return replaceImage(thread, file: file, path: nativePath, isNative: true, arguments, environment)
   case PERSONA_EXEC_FOREIGN.rawValue:
     let engine = request.pointee.engine

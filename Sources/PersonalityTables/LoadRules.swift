@@ -8,6 +8,8 @@ public struct LoadRules: Sendable, Equatable {
   public var pageSizes: UInt64 = 1
   /// Linux PROT_* of the stack of a program without PT_GNU_STACK: `stack_protection`.
   public var stackProtection: UInt64 = 3
+  /// Whether the system's own handlers are given the program headers: `program_headers`.
+  public var passesHeaders = false
 
   public init() {}
 }
@@ -19,7 +21,7 @@ extension Parser {
     var rules = personality.load
     defer { personality.load = rules }
     try block { (parser) throws(BadEntry) in
-      let words = ["base", "data_room", "page_sizes", "stack_protection"]
+      let words = ["base", "data_room", "page_sizes", "stack_protection", "program_headers"]
       guard parser.isWord else { throw parser.fail("expected a rule of loading\(parser.found)", words: words) }
       let token = parser.current
       parser.at += 1
@@ -34,6 +36,7 @@ extension Parser {
       case "data_room": rules.dataRoom = UInt64(try parser.small("the room for data", below: 1 << 46))
       case "page_sizes": rules.pageSizes = UInt64(try parser.small("the number of page sizes", below: 4))
       case "stack_protection": rules.stackProtection = UInt64(try parser.small("the stack's protection", below: 8))
+      case "program_headers": rules.passesHeaders = true
       default:
         throw parser.fail(
           "expected a rule of loading, found '\(parser.text(token))'", at: token, words: words)

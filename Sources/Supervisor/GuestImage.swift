@@ -11,21 +11,25 @@ struct GuestImage: ~Copyable {
   /// The program and its run-time linker, open for reading; owned.
   let files: [Int32]
 
+  /// - Parameter state: what the program before handed on.
   init(
-    _ launch: borrowing Launch, _ personality: CompiledPersonality, log: Bool, patches: Bool
+    _ launch: borrowing Launch, _ personality: CompiledPersonality, log: Bool, configuration: RunConfiguration,
+    state: [UInt8] = []
   ) throws(LaunchError) {
     let options = LoadOptions(
       path: launch.program.path, release: personality.personality.release,
       minimumAddress: HostLimits.minimumAddress(), isLogged: log, tableSize: personality.tableSize,
       logSize: log ? CallLogMemory.size : 0, rules: personality.personality.load)
     var loadPlan = try launch.plan(personality.personality.auxv, options)
-    loadPlan.patchesSites = patches
+    loadPlan.patchesSites = configuration.patchesSites
+    loadPlan.isLenient = configuration.promises == .log
+    loadPlan.state = state
     let bytes = loadPlan.serialized()
     let file = bytes.withUnsafeBytes { persona_memory_file("persona-plan", $0.baseAddress!, $0.count) }
     guard file >= 0 else {
       throw LaunchError(.ours, "cannot make a memory file: \(describe(-file))", remedy: "free some memory")
     }
-    plan = file
+    self.plan = file
     var files = [fcntl(launch.program.descriptor, F_DUPFD_CLOEXEC, 3)]
     switch launch.interpreter {
     case .some(let linker): files.append(fcntl(linker.descriptor, F_DUPFD_CLOEXEC, 3))

@@ -37,8 +37,10 @@ extension LoadPlan {
     plan.entry = placed.entry
     plan.brk = placed.segments.filter { $0.protection & 2 != 0 }.map(\.end).max() ?? placed.end
     var linkerBase = base
+    if options.rules.passesHeaders { plan.addHeaders(of: program, placed, image: 0) }
     if let interpreter {
       let linker = try placeLinker(interpreter, after: placed, options)
+      if options.rules.passesHeaders { plan.addHeaders(of: interpreter, linker, image: 1) }
       plan.segments += linker.segments
       plan.entry = linker.entry
       plan.imageCount = 2
@@ -48,6 +50,14 @@ extension LoadPlan {
       Auxiliary(type: rule.type, value: value(of: rule.source, program, placed, linkerBase, options))
     }
     return plan
+  }
+
+  private mutating func addHeaders(of image: Image, _ placed: PlacedImage, image index: UInt32) {
+    for header in image.elf?.programHeaders ?? [] {
+      var header = header
+      header.address &+= placed.bias
+      headers.append(PlacedHeader(header: header, bias: placed.bias, image: index))
+    }
   }
 
   /// Puts the run-time linker after the room for the program's data, or where there is

@@ -19,6 +19,13 @@ public struct LoadPlan: Sendable, Equatable {
     public var end: UInt64 { address + length }
   }
 
+  /// A program header at the address where it was placed.
+  public struct PlacedHeader: Sendable, Equatable {
+    public var header: ProgramHeader
+    public var bias: UInt64
+    public var image: UInt32
+  }
+
   /// An auxiliary vector entry of the foreign system, and where its value comes from.
   public struct Auxiliary: Sendable, Equatable {
     public enum Value: Sendable, Equatable {
@@ -54,6 +61,8 @@ public struct LoadPlan: Sendable, Equatable {
     }
   }
 
+  /// Program headers where they were placed, with their image's index; for systems whose loader asks for them.
+  public var headers: [PlacedHeader] = []
   /// In the order in which the engine maps them; a later one may replace a page of an earlier one.
   public var segments: [Segment] = []
   public var auxiliary: [Auxiliary] = []
@@ -67,6 +76,10 @@ public struct LoadPlan: Sendable, Equatable {
   public var isLogged = false
   /// Call instructions that are used again and again become jumps.
   public var patchesSites = true
+  /// Calls that break the program's promises are carried out.
+  public var isLenient = false
+  /// What the program before handed on; only the engine knows what it is.
+  public var state: [UInt8] = []
   public var tableSize: UInt64 = 0
   public var logSize: UInt64 = 0
 
@@ -86,13 +99,17 @@ public struct LoadPlan: Sendable, Equatable {
     let name = Array(name.utf8) + [0]
     let path = Array(path.utf8) + [0]
     let pathOffset = nameOffset + name.count
-    let size = pathOffset + path.count
+    let headersOffset = (pathOffset + path.count + 15) & ~15
+    let stateOffset = (headersOffset + headers.count * MemoryLayout<persona_program_header>.stride + 15) & ~15
+    let size = stateOffset + state.count
 
     var head = persona_plan()
     head.magic = UInt32(PERSONA_PLAN_MAGIC)
     head.version = UInt32(PERSONA_PLAN_VERSION)
     head.size = UInt32(size)
-    head.flags = (isLogged ? PERSONA_PLAN_LOG.rawValue : 0) | (patchesSites ? PERSONA_PLAN_PATCH.rawValue : 0)
+    head.flags =
+      (isLogged ? PERSONA_PLAN_LOG.rawValue : 0) | (patchesSites ? PERSONA_PLAN_PATCH.rawValue : 0)
+      | (isLenient ? PERSONA_PLAN_LENIENT.rawValue : 0)
     head.image_count = imageCount
     head.segment_count = UInt32(segments.count)
     head.segments = UInt32(segmentsOffset)
@@ -100,6 +117,10 @@ public struct LoadPlan: Sendable, Equatable {
     head.auxv = UInt32(auxiliaryOffset)
     head.name = UInt32(nameOffset)
     head.path = UInt32(pathOffset)
+    head.headers = UInt32(headersOffset)
+    head.header_count = UInt32(headers.count)
+    head.state = UInt32(stateOffset)
+    head.state_bytes = UInt32(state.count)
     head.entry = entry
     head.brk = brk
     head.table_size = tableSize
@@ -122,6 +143,17 @@ public struct LoadPlan: Sendable, Equatable {
     }
     bytes.append(contentsOf: name)
     bytes.append(contentsOf: path)
+    bytes.append(contentsOf: [UInt8](repeating: 0, count: headersOffset - bytes.count))
+    for placed in headers {
+      let header = placed.header
+      let wire = persona_program_header(
+        type: header.type, flags: header.flags, address: header.address, length: header.memorySize,
+        file_offset: header.offset, file_length: header.fileSize, bias: placed.bias,
+        image: placed.image, reserved: 0)
+      withUnsafeBytes(of: wire) { bytes.append(contentsOf: $0) }
+    }
+    bytes.append(contentsOf: [UInt8](repeating: 0, count: stateOffset - bytes.count))
+    bytes.append(contentsOf: state)
     return bytes
   }
 }

@@ -25,6 +25,8 @@ public struct RunConfiguration: Sendable, Equatable {
   public var root: String?
   /// Folders of personalities, searched before the installed ones.
   public var personalityDirectories: [String]
+  /// What becomes of a call that breaks what the program promised.
+  public var promises = PromisePolicy.enforce
 
   public init(
     program: String, arguments: [String] = [], trace: TraceDestination? = nil,
@@ -37,6 +39,14 @@ public struct RunConfiguration: Sendable, Equatable {
     self.root = root
     self.personalityDirectories = personalityDirectories
   }
+}
+
+/// `--promises`: what becomes of a call that breaks what a program promised its system to keep to.
+public enum PromisePolicy: String, Sendable, CaseIterable {
+  /// What the system does then.
+  case enforce
+  /// One line on standard error, and the call is carried out.
+  case log
 }
 
 /// `--as NAME[:RELEASE]`.

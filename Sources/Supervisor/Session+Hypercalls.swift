@@ -146,7 +146,8 @@ extension Session {
     }
     guard case .foreign(let name) = launch.recognition else { return }
     let image = try GuestImage(
-      launch, personality(name, launch.edition), log: log != nil, patches: configuration.patchesSites)
+      launch, personality(name, launch.edition), log: log != nil, configuration: configuration,
+      state: state(exec, pid_t(request.pid)))
     let engine = persona_hand_over(filter.listener, request.id, self.engine, 0)
     guard engine >= 0 else { return refuse(&exec, -engine) }
     forgetDeadStarts()
@@ -154,6 +155,19 @@ extension Session {
     exec.verdict = Int32(PERSONA_EXEC_FOREIGN.rawValue)
     exec.engine = engine
     if isScript { setPrefix(&exec, launch.arguments) }
+  }
+
+  /// What the program hands on to the next one.
+  private func state(_ exec: persona_exec, _ pid: pid_t) throws(LaunchError) -> [UInt8] {
+    guard exec.state != 0 else { return [] }
+    var bytes = [UInt8](repeating: 0, count: Int(min(exec.state_bytes, UInt64(PERSONA_STATE_LIMIT))))
+    let result = bytes.withUnsafeMutableBytes {
+      persona_read_memory(pid, exec.state, $0.baseAddress!, $0.count)
+    }
+    guard result == 0 else {
+      throw LaunchError(.ours, "what a program hands on to the next cannot be read", remedy: "run it again")
+    }
+    return bytes
   }
 
   /// The path as the guest wrote it: a script's argv names it so.

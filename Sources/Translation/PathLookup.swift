@@ -12,6 +12,8 @@ import CWire
 public enum PathView: UInt32 {
   /// As Linux does it.
   case native = 0
+  /// Only what the process has unveiled is there.
+  case unveiled = 1
 }
 
 /// A path of a call in flight.
@@ -44,6 +46,7 @@ extension Call {
   /// Looks a path up as the process does.
   public func lookUp(_ path: PathOperand) -> NativePath {
     switch PathView(rawValue: process.pointee.path_view) {
+    case .unveiled: return unveiledPath(self, path)
     case .native, nil: return .same
     }
   }
@@ -90,6 +93,7 @@ extension Call {
 /// without memory.
 public func copyPathView(_ process: UnsafeMutablePointer<persona_process>) -> Bool {
   switch PathView(rawValue: process.pointee.path_view) {
+  case .unveiled: return copyUnveiled(process)
   case .native, nil: return true
   }
 }
@@ -97,6 +101,7 @@ public func copyPathView(_ process: UnsafeMutablePointer<persona_process>) -> Bo
 /// Frees what `copyPathView` made.
 public func releasePathView(_ process: UnsafeMutablePointer<persona_process>) {
   switch PathView(rawValue: process.pointee.path_view) {
+  case .unveiled: persona_release(process.pointee.paths)
   case .native, nil: return
   }
 }

@@ -5,7 +5,17 @@ import Wire
 extension Call {
   /// Carries the call out as its row says, and answers in Linux's convention (see `Call`).
   public mutating func perform() -> Int {
-    if process.pointee.promised & PromiseState.holds != 0, let refusal = breaksPromise() { return refusal }
+    if process.pointee.promised & PromiseState.watched != 0 { return performWatched() }
+    return carryOut()
+  }
+
+  /// The call of a process that has promised something, held against it before and after.
+  private mutating func performWatched() -> Int {
+    if let refusal = breaksPromise() { return refusal }
+    return afterwards(carryOut())
+  }
+
+  private mutating func carryOut() -> Int {
     switch UInt32(row.pointee.kind) {
     case PERSONA_CALL_TRANSLATE.rawValue: return translate()
     case PERSONA_CALL_HANDLER.rawValue:

@@ -7,7 +7,7 @@ public enum HandlerName: UInt16, CaseIterable {
   case indirect
   // files
   case fcntl, ioctl, getdirentries, getdirentriesWithBase, currentDirectory, pathconf, fpathconf, statfs,
-    fstatfs, getfsstat, chflags, pipePair, posixFallocate, posixFadvise, lockingOpen, ioctlCloseOnExec,
+    fstatfs, getfsstat, mountStatus, mountStatusOf, mountList, chflags, pipePair, posixFallocate, posixFadvise, lockingOpen, ioctlCloseOnExec,
     ioctlKeepOnExec, unlinkFile, ioctlGetTerminal, ioctlSetTerminal, ioctlSetTerminalWait,
     ioctlSetTerminalFlush, ioctlControllingTerminal, ioctlIsMaster, ioctlDeviceName, openTerminalMaster,
     makeFifo, changeMode, setTimes, setTimesOfLink, realPath, closeRange, specialDescriptor, punchHole,
@@ -53,7 +53,8 @@ public enum HandlerName: UInt16, CaseIterable {
   // memory that stays as it is; promises; descriptors and small things
   case fixMemory, mapMemory, unmapMemory, protectMemory, queryMemory, setBreak, entropy, waitIdentified,
     descriptorCount, closeFrom, duplicateTo, currentDirectoryLength, temporaryFile, sendSystemLog, bindLazily,
-    promise, pledgedOpen, directoryEntries
+    promise, pledgedOpen, directoryEntries, unveil, pinCalls, allowCalls,
+    receiveMessages, sendMessages, pathLimit
   // errors told in words; files opened by mode bytes, read at a place or where one is; ends told in words
   case exchangeMessage, exitWithMessage, openByMode, createByMode, readAt, writeAt, seekTo, removePath,
     pathOfDescriptor, duplicate, moveBreak, pause, changeDirectory

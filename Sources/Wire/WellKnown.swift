@@ -4,7 +4,8 @@ public enum WellKnown: UInt16, CaseIterable {
   // maps
   case address_family, message_flags, poll_events, wait_status_signal, clock_id, fcntl_command, open_flags,
     lock_type, signal_code, mmap_flags, socket_type, resource, control_socket, control_ip, control_ipv6,
-    wait_status, promises, promised_calls, promised_paths
+    wait_status, promises, promised_calls, promised_paths, path_uses
   // structures
-  case stat, statfs, rusage, timespec, timeval, itimerval, termios, winsize, siginfo, sigaction, stack_t
+  case stat, statfs, rusage, timespec, timeval, itimerval, termios, winsize, siginfo, sigaction, stack_t,
+    semid_ds, shmid_ds, msqid_ds
 }

@@ -30,13 +30,20 @@ struct RunArguments: ParsableArguments {
       "Leave the program's call instructions as they are: each call traps, which is slower."))
   var noPatch = false
 
+  @Option(
+    help: ArgumentHelp(
+      "What becomes of calls that break what the program promised (pledge, unveil, pinned system calls): "
+        + "enforce as its system does, or log each on standard error and carry it out.",
+      valueName: "enforce|log"))
+  var promises: String?
+
   @Argument(
     parsing: .captureForPassthrough,
     help: ArgumentHelp("The program and its arguments; options end here.", valueName: "program"))
   var command: [String] = []
 
   /// The options that take their value from the next argument.
-  private static let valued: Set<String> = ["--as", "--root", "--personalities", "--trace-format"]
+  private static let valued: Set<String> = ["--as", "--root", "--personalities", "--trace-format", "--promises"]
 
   /// Rewrites `--trace=FILE` before the program's name as `--trace-output=FILE`, since an option whose value
   /// may be left out must not take the program for it.
@@ -66,6 +73,9 @@ struct RunArguments: ParsableArguments {
     if let traceFormat, TraceFormat(rawValue: traceFormat) == nil {
       throw ValidationError("'\(traceFormat)' is no format of the call log: text, json or summary")
     }
+    if let promises, PromisePolicy(rawValue: promises) == nil {
+      throw ValidationError("'\(promises)' is not what can become of broken promises: enforce or log")
+    }
     for folder in [root].compactMap({ $0 }) + personalities {
       guard RunArguments.isDirectory(folder) else {
         throw ValidationError("'\(folder)' is not a directory")
@@ -86,6 +96,7 @@ struct RunArguments: ParsableArguments {
       personality: personality.flatMap { PersonalityChoice($0) }, root: root,
       personalityDirectories: personalities)
     result.patchesSites = !noPatch
+    if let policy = promises.flatMap({ PromisePolicy(rawValue: $0) }) { result.promises = policy }
     if let format = traceFormat.flatMap({ TraceFormat(rawValue: $0) }) {
       result.traceFormat = format
       if trace == nil { result.trace = .standardError }
@@ -99,7 +110,7 @@ struct Run: ParsableCommand {
     abstract: "Run a program.",
     usage: """
       persona run [--trace[=<file>]] [--trace-format <format>] [--as <name[:release]>] \
-      [--root <dir>] [--personalities <dir>] [--no-patch] [--] <program> [<argument> ...]
+      [--root <dir>] [--personalities <dir>] [--no-patch] [--promises enforce|log] [--] <program> [<argument> ...]
       """)
 
   @Flag(help: "Log every call to standard error; --trace=FILE logs to a file.")
@@ -122,7 +133,7 @@ struct Trace: ParsableCommand {
     abstract: "Run a program and log its calls: the same as run --trace.",
     usage: """
       persona trace [--output <file>] [--trace-format <format>] [--as <name[:release]>] \
-      [--root <dir>] [--personalities <dir>] [--no-patch] [--] <program> [<argument> ...]
+      [--root <dir>] [--personalities <dir>] [--no-patch] [--promises enforce|log] [--] <program> [<argument> ...]
       """)
 
   @Option(

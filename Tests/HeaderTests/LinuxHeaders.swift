@@ -77,11 +77,13 @@ enum LinuxHeaders {
 
   private static let types = [
     "kernel_sigaction": "struct sigaction", "stack_t": "stack_t", "siginfo": "siginfo_t",
-    "utsname": "struct new_utsname",
+    "utsname": "struct new_utsname", "semid_ds": "struct semid64_ds", "shmid_ds": "struct shmid64_ds",
+    "msqid_ds": "struct msqid64_ds",
   ]
 
   static let kernelNames = HeaderCheck.Names(
-    types: types, fields: ["ipv6_mreq.ipv6mr_interface": "ipv6mr_ifindex"],
+    types: types,
+    fields: HeaderCheck.permissionFields.merging(["ipv6_mreq.ipv6mr_interface": "ipv6mr_ifindex"]) { $1 },
     missing: inNeither.merging(onlyInLibrary.map { ($0, "only in the C library's headers") }) { $1 })
   static let libraryNames = HeaderCheck.Names(types: types)
 

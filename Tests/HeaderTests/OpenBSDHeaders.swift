@@ -44,7 +44,7 @@ enum OpenBSDHeaders {
 
   static let names = HeaderCheck.Names(
     types: ["siginfo": "siginfo_t", "stack_t": "stack_t", "sigset": "sigset_t", "kbind": "struct __kbind"],
-    fields: [:], constants: [:], missing: missing)
+    fields: HeaderCheck.permissionFields, constants: [:], missing: missing)
 
   private static let unnamed = "the header has no name for it"
   private static let gone = "of an older release"
@@ -71,6 +71,18 @@ enum OpenBSDHeaders {
 }
 
 extension HeaderCheck {
+  /// System V's structures have the fields of their struct ipc_perm as their own in the tables.
+  static let permissionFields: [String: String] = {
+    var fields: [String: String] = [:]
+    for kind in ["sem", "shm", "msg"] {
+      let structure = kind == "msg" ? "msqid_ds" : kind + "id_ds"
+      for name in ["key", "uid", "gid", "cuid", "cgid", "mode", "seq"] {
+        fields[structure + "." + name] = kind + "_perm." + name
+      }
+    }
+    return fields
+  }()
+
   /// The numbers of a variable of OpenBSD: kern.ostype is CTL_KERN, KERN_OSTYPE.
   mutating func openBSDSysctl(_ control: SystemControl) {
     let words = control.name.split(separator: ".").map { $0.uppercased() }

@@ -163,7 +163,30 @@ import Testing
       let auxv = raw.loadUnaligned(fromByteOffset: Int(head.auxv), as: persona_auxv.self)
       #expect(auxv.source == PERSONA_AUXV_STRING.rawValue && auxv.value == UInt64(head.path))
       #expect(String(decoding: raw[Int(head.name)..<Int(head.path)], as: UTF8.self) == "tool\0")
-      #expect(String(decoding: raw[Int(head.path)...], as: UTF8.self) == "/opt/bin/tool\0")
+      let path = raw[Int(head.path)...].prefix { $0 != 0 }
+      #expect(String(decoding: path, as: UTF8.self) == "/opt/bin/tool")
+      #expect(head.header_count == 0 && head.state_bytes == 0)
+    }
+  }
+
+  @Test func serialisesHeadersAndWhatIsHandedOn() throws {
+    var plan = try plan(.program(), auxiliary: [])
+    plan.headers = [
+      LoadPlan.PlacedHeader(
+        header: ProgramHeader(type: 0x65a3_dbe6, offset: 0x40, address: 0x5000, fileSize: 8, memorySize: 16),
+        bias: 0x1000, image: 1)
+    ]
+    plan.isLenient = true
+    plan.state = [1, 2, 3]
+    let bytes = plan.serialized()
+    bytes.withUnsafeBytes { raw in
+      let head = raw.loadUnaligned(as: persona_plan.self)
+      #expect(head.flags == PERSONA_PLAN_LENIENT.rawValue)
+      let header = raw.loadUnaligned(fromByteOffset: Int(head.headers), as: persona_program_header.self)
+      #expect(head.header_count == 1 && header.type == 0x65a3_dbe6 && header.address == 0x5000)
+      #expect(header.length == 16 && header.file_offset == 0x40 && header.bias == 0x1000 && header.image == 1)
+      #expect(head.state % 8 == 0 && Array(raw[Int(head.state)...]) == [1, 2, 3] && head.state_bytes == 3)
+      #expect(Int(head.size) == bytes.count)
     }
   }
 }

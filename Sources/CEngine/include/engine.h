@@ -32,6 +32,15 @@ struct persona_action {
     uint64_t restorer;    ///< trampoline, for systems that pass one
 };
 
+/// A range of code, and from where in it each system call may be made.
+struct persona_pins {
+    uint64_t start;
+    uint64_t end;             ///< 0: no such range
+    uint32_t count;           ///< numbers that `offsets` tells; UINT32_MAX: any call from anywhere in the range
+    uint32_t reserved;
+    uint32_t *offsets;        ///< from `start`; 0: never, all ones: from anywhere
+};
+
 /// State that the threads of one guest process share. A vfork child gets a copy.
 struct persona_process {
     const struct persona_table *table;
@@ -52,8 +61,12 @@ struct persona_process {
     uint64_t signal_counts[PERSONA_SIGNALS]; ///< deliveries seen, for EVFILT_SIGNAL
     uint64_t signal_cookie;       ///< what a signal frame is checked by, for systems that do; 0 until used
     uint64_t promises;            ///< what the program promised to keep to, as bits of the table's map
+    uint64_t next_promises;       ///< what it promised for the next program
     uint32_t promised;            ///< PromiseState: which of them hold
     uint32_t reserved3;
+    struct persona_pins pins[2];  ///< where system calls may be made: by the program or its run-time linker; libc
+    uint64_t bind_place;          ///< where kbind(2) was first called; all ones when it is over
+    uint64_t bind_cookie;
     void *fixed_ranges;           ///< Handlers/OpenBSD/MemoryFixed: ranges that may not change
     void *sleepers;               ///< Handlers/OpenBSD/Sleeping: threads that wait; `event_lock` guards it
     uint64_t signals_watched[3];  ///< bit n is foreign signal n: caught even where the guest ignores it

@@ -57,8 +57,13 @@ struct persona_exec {
     int32_t engine;          ///< out: descriptor of the engine, for PERSONA_EXEC_FOREIGN
     int32_t error;           ///< out: Linux errno for PERSONA_EXEC_REFUSED
     uint32_t prefix_count;   ///< out: strings in `prefix` that replace argv[0] (a script's interpreter)
+    uint64_t state;          ///< address of what the program hands on to the next one, or 0
+    uint64_t state_bytes;
     char prefix[4096];       ///< out: NUL-terminated strings, one after the other
 };
+
+/// The most that one program hands on to the next.
+#define PERSONA_STATE_LIMIT (64 * 1024)
 
 enum persona_exec_verdict {
     PERSONA_EXEC_NATIVE = 1,   ///< a Linux program: execve it as it is
@@ -74,6 +79,7 @@ enum persona_exec_verdict {
 enum persona_plan_flags {
     PERSONA_PLAN_LOG = 1 << 0,    ///< record every call
     PERSONA_PLAN_PATCH = 1 << 1,  ///< replace call instructions that are used again and again by jumps
+    PERSONA_PLAN_LENIENT = 1 << 2, ///< calls that break the program's promises are told of and carried out
 };
 
 struct persona_segment {
@@ -83,6 +89,19 @@ struct persona_segment {
     uint64_t file_length;  ///< bytes backed by the file, counted from `address`
     uint32_t protection;   ///< Linux PROT_*
     uint32_t image;        ///< index for PERSONA_HC_IMAGE
+};
+
+/// A program header of an image, for what only one system's kernel does with it; its address is where it was placed.
+struct persona_program_header {
+    uint32_t type;         ///< p_type
+    uint32_t flags;        ///< p_flags
+    uint64_t address;
+    uint64_t length;       ///< p_memsz
+    uint64_t file_offset;
+    uint64_t file_length;
+    uint64_t bias;         ///< what was added to the image's addresses
+    uint32_t image;        ///< index for PERSONA_HC_IMAGE
+    uint32_t reserved;
 };
 
 /// Where an auxiliary vector entry's value comes from. The foreign numbers are in the table.
@@ -121,6 +140,10 @@ struct persona_plan {
     uint32_t auxv;             ///< byte offset of persona_auxv[]; AT_NULL is not listed
     uint32_t name;             ///< byte offset of the program's base name, NUL-terminated
     uint32_t path;             ///< byte offset of the program's absolute path, NUL-terminated
+    uint32_t state;            ///< byte offset of what the program before handed on; see `persona_exec`
+    uint32_t state_bytes;
+    uint32_t header_count;
+    uint32_t headers;          ///< byte offset of persona_program_header[]; only for systems that ask for them
     uint32_t reserved;
     uint64_t entry;            ///< first instruction pointer: interpreter's or program's
     uint64_t brk;              ///< end of the data segment, where break(2) starts

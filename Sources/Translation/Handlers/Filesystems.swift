@@ -76,7 +76,7 @@ private func layout(_ call: Call) -> ForeignStatfs {
 }
 
 /// Linux's number of the mount that holds a file; nil when it cannot be told.
-private func mountIdentifier(_ call: Call, _ directory: Int, _ path: Int, _ flags: Int) -> UInt64? {
+func mountIdentifier(_ call: Call, _ directory: Int, _ path: Int, _ flags: Int) -> UInt64? {
   guard let status = call.scratch(256) else { return nil }
   let result = call.hostNow(__NR_statx, directory, path, flags, Int(STATX_MNT_ID), status.word)
   guard result == 0, status.load(as: UInt32.self) & UInt32(STATX_MNT_ID) != 0 else { return nil }
@@ -125,7 +125,7 @@ private func fill(_ foreign: UnsafeMutableRawPointer, _ layout: ForeignStatfs, _
   foreign.storeBytes(of: native.identifier, toByteOffset: 192, as: UInt64.self)
 }
 
-private func isRemote(_ type: UInt64) -> Bool {
+func isRemote(_ type: UInt64) -> Bool {
   switch type {
   case UInt64(NFS_SUPER_MAGIC), UInt64(SMB_SUPER_MAGIC), UInt64(SMB2_SUPER_MAGIC), UInt64(CIFS_SUPER_MAGIC),
     UInt64(CEPH_SUPER_MAGIC), UInt64(AFS_SUPER_MAGIC), UInt64(V9FS_MAGIC):
@@ -272,6 +272,14 @@ struct MountLine {
 
   /// The mount point.
   func path(to memory: UnsafeMutableRawPointer, room: Int) { copy(field(4), to: memory, room: room) }
+
+  /// The kind of file system.
+  func type(to memory: UnsafeMutableRawPointer, room: Int) { copy(field(typeField), to: memory, room: room) }
+
+  /// What is mounted.
+  func source(to memory: UnsafeMutableRawPointer, room: Int) {
+    copy(field(typeField + 1), to: memory, room: room)
+  }
 
   /// f_fstypename, f_mntfromname and f_mntonname.
   func describe(_ foreign: UnsafeMutableRawPointer, _ layout: ForeignStatfs) {

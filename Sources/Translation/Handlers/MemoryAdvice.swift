@@ -63,6 +63,8 @@ extension PageRange {
 struct MemoryMap: ~Copyable {
   struct Entry {
     var range: PageRange
+    /// PROT_*
+    var protection: Int
     var isShared: Bool
   }
 
@@ -76,9 +78,10 @@ struct MemoryMap: ~Copyable {
     _ = file.byte()
     guard let end = file.hexadecimal() else { return nil }
     _ = file.byte()
-    for _ in 0..<3 { _ = file.byte() }
+    var protection = 0
+    for bit in 0..<3 where file.byte() != UInt8(ascii: "-") { protection |= 1 << bit }
     let sharing = file.byte()
     file.skipLine()
-    return Entry(range: PageRange(start: start, end: end), isShared: sharing == UInt8(ascii: "s"))
+    return Entry(range: PageRange(start: start, end: end), protection: protection, isShared: sharing == UInt8(ascii: "s"))
   }
 }

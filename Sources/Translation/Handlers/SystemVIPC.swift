@@ -1,5 +1,6 @@
 import CEngine
 import CWire
+import Wire
 
 // System V shared memory, semaphores and messages: the structures of sys/ipc.h, sys/shm.h, sys/sem.h and
 // sys/msg.h on amd64, against Linux's asm-generic/ipcbuf.h and its kin.
@@ -58,9 +59,37 @@ func shmat(_ call: inout Call) -> Int {
   return call.hostNow(__NR_shmat, Int(call.int32(0)), Int(call.address(1)), Int(call.int32(2)))
 }
 
+/// IPC_STAT and IPC_SET of an object whose structure the table lays out; `number` is Linux's call, `command` its last
+/// operand but one.
+private func control(
+  _ call: Call, _ number: Int32, _ structure: Int, _ first: Int, _ second: Int?, _ command: Int, _ address: UInt64
+) -> Int {
+  func ask(_ command: Int, _ memory: Int) -> Int {
+    if let second { return call.hostNow(number, first, second, command, memory) }
+    return call.hostNow(number, first, command, memory)
+  }
+  switch command {
+  case IPC_RMID: return ask(IPC_RMID, 0)
+  case IPC_SET:
+    var failure = 0
+    guard let native = call.structIn(structure, at: address, failure: &failure) else { return failure }
+    return ask(IPC_SET, native.word)
+  case IPC_STAT:
+    guard let native = call.scratch(Int(call.table.structure(structure).pointee.native_size)) else {
+      return call.error(ENOMEM)
+    }
+    let result = ask(IPC_STAT, native.word)
+    return result < 0 ? result : call.structOut(structure, from: native, to: address)
+  default: return call.error(EINVAL)
+  }
+}
+
 /// shmctl(shmid, cmd, buf)
 func shmctl(_ call: inout Call) -> Int {
   let command = Int(call.int32(1))
+  if let structure = call.table.wellKnown(.shmid_ds) {
+    return control(call, __NR_shmctl, structure, Int(call.int32(0)), nil, command, call.address(2))
+  }
   guard let description = Description(call) else { return call.error(ENOMEM) }
   let size = 80
   switch command {
@@ -89,6 +118,9 @@ func shmctl(_ call: inout Call) -> Int {
 /// msgctl(msqid, cmd, buf)
 func msgctl(_ call: inout Call) -> Int {
   let command = Int(call.int32(1))
+  if let structure = call.table.wellKnown(.msqid_ds) {
+    return control(call, __NR_msgctl, structure, Int(call.int32(0)), nil, command, call.address(2))
+  }
   guard let description = Description(call) else { return call.error(ENOMEM) }
   let size = 104
   switch command {
@@ -149,6 +181,9 @@ func semctl(_ call: inout Call) -> Int {
     // An array of 16-bit values on both sides.
     return call.hostNow(__NR_semctl, set, number, command.rawValue, Int(truncatingIfNeeded: argument))
   default: break
+  }
+  if let structure = call.table.wellKnown(.semid_ds) {
+    return control(call, __NR_semctl, structure, set, number, command == .set ? IPC_SET : IPC_STAT, argument)
   }
   guard let description = Description(call) else { return call.error(ENOMEM) }
   let size = 64

@@ -19,6 +19,10 @@ extension Call {
   /// Whether a page of the range may not be changed.
   fileprivate func isFixed(_ address: UInt64, _ length: UInt64) -> Bool {
     guard fixed != nil, let range = PageRange(address, length) else { return false }
+    let trampoline = process.pointee.trampoline
+    if process.pointee.promised & PromiseState.isFixed != 0, trampoline >= range.start, trampoline < range.end {
+      return true
+    }
     var candidate = fixed
     while let one = candidate {
       if one.pointee.start < range.end, range.start < one.pointee.end { return true }
@@ -27,29 +31,54 @@ extension Call {
     return false
   }
 
-  fileprivate func fix(_ range: PageRange) -> Bool {
-    guard let memory = persona_allocate(MemoryLayout<FixedRange>.stride) else { return false }
-    let entry = memory.bindMemory(to: FixedRange.self, capacity: 1)
-    persona_lock(&process.pointee.action_lock)
-    entry.initialize(to: FixedRange(next: fixed, start: range.start, end: range.end))
-    process.pointee.fixed_ranges = memory
-    persona_unlock(&process.pointee.action_lock)
-    return true
+  /// Whether mprotect(2) only takes writing away from memory that may be read and written, which is still allowed
+  /// once (uvm_map_protect).
+  fileprivate func onlyEndsWriting(_ address: UInt64, _ length: UInt64, _ protection: Int) -> Bool {
+    guard protection == Int(PROT_READ), let range = PageRange(address, length) else { return false }
+    var covered = range.start
+    var mappings = MemoryMap(self)
+    while let mapping = mappings.next(), covered < range.end {
+      guard let part = mapping.range.intersection(range), part.start == covered else { continue }
+      if mapping.protection != Int(PROT_READ | PROT_WRITE) { return false }
+      covered = part.end
+    }
+    return covered == range.end
   }
+
+  /// uvm_wxcheck: memory that can be written and executed is only for programs that say that they need it.
+  fileprivate func breaksWriteXorExecute(_ protection: Int) -> Bool {
+    let both = Int(PROT_WRITE | PROT_EXEC)
+    return protection & both == both && process.pointee.promised & PromiseState.writesCode == 0
+  }
+}
+
+/// Fixes a range; false without memory.
+func fixRange(_ process: UnsafeMutablePointer<persona_process>, _ range: PageRange) -> Bool {
+  guard let memory = persona_allocate(MemoryLayout<FixedRange>.stride) else { return false }
+  let entry = memory.bindMemory(to: FixedRange.self, capacity: 1)
+  persona_lock(&process.pointee.action_lock)
+  let first = process.pointee.fixed_ranges?.assumingMemoryBound(to: FixedRange.self)
+  entry.initialize(to: FixedRange(next: first, start: range.start, end: range.end))
+  process.pointee.fixed_ranges = memory
+  persona_unlock(&process.pointee.action_lock)
+  return true
 }
 
 /// mimmutable(addr, len): the process's table of ranges is copied by fork and gone after exec.
 func fixMemory(_ call: inout Call) -> Int {
   guard let range = PageRange(call.address(0), call.unsigned(1)), range.isGuest else { return call.error(EINVAL) }
   if range.isEmpty { return 0 }
-  return call.fix(range) ? 0 : call.error(ENOMEM)
+  return fixRange(call.process, range) ? 0 : call.error(ENOMEM)
 }
 
+/// ENOTSUP of sys/errno.h.
+private let notSupported = 91
 /// MAP_CONCEAL of sys/mman.h.
 private let conceal: UInt64 = 0x8000
 
 /// mmap(addr, len, prot, flags, fd, pos): nothing replaces fixed memory; MAP_CONCEAL keeps it out of a dump.
 func mapMemory(_ call: inout Call) -> Int {
+  if call.breaksWriteXorExecute(call[2]) { return call.foreignError(notSupported) }
   if call[3] & Int(MAP_FIXED) != 0, call.isFixed(call.address(0), call.unsigned(1)) { return call.error(EPERM) }
   let concealed = call.words[3] & conceal != 0
   let length = call[1]
@@ -65,7 +94,13 @@ func unmapMemory(_ call: inout Call) -> Int {
 }
 
 func protectMemory(_ call: inout Call) -> Int {
-  call.isFixed(call.address(0), call.unsigned(1)) ? call.error(EPERM) : mprotect(&call)
+  if call.breaksWriteXorExecute(call[2]) { return call.foreignError(notSupported) }
+  if call.isFixed(call.address(0), call.unsigned(1)),
+    !call.onlyEndsWriting(call.address(0), call.unsigned(1), call[2])
+  {
+    return call.error(EPERM)
+  }
+  return mprotect(&call)
 }
 
 /// mquery(addr, len, prot, flags, fd, pos): where mmap would map; with MAP_FIXED, whether it could.

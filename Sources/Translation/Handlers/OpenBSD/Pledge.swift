@@ -10,8 +10,22 @@ import Wire
 enum PromiseState {
   /// `promises` hold.
   static let holds: UInt32 = 1
+  /// unveil(2) may not be called any more (ps_uvdone).
+  static let unveilIsOver: UInt32 = 2
   /// kbind(2) was called: until then a program may map executable memory whatever it promised.
   static let bindingIsOver: UInt32 = 4
+  /// System calls are made from known places only (`persona_process.pins`).
+  static let pinned: UInt32 = 16
+  /// Memory may be both written and executed (PSI_WXNEEDED).
+  static let writesCode: UInt32 = 32
+  /// pinsyscalls(2) may not be called any more.
+  static let pinningIsOver: UInt32 = 64
+  /// The kernel's own ranges may not be changed.
+  static let isFixed: UInt32 = 128
+  /// What a call is held against.
+  static let watched = holds | pinned
+  /// `next_promises` hold for the next program (PS_EXECPLEDGE).
+  static let nextHolds: UInt32 = 8
 }
 
 /// PLEDGE_* of sys/pledge.h that the rules here name.
@@ -28,11 +42,14 @@ enum Promise {
   static let executableMemory: UInt64 = 0x8000
   static let terminal: UInt64 = 0x10000
   static let sendDescriptors: UInt64 = 0x20000
+  static let receiveDescriptors: UInt64 = 0x40000
   static let routes: UInt64 = 0x100000
   static let multicast: UInt64 = 0x200000
   static let memoryInformation: UInt64 = 0x400000
   static let processInformation: UInt64 = 0x800000
   static let disks: UInt64 = 0x200_0000
+  /// Any of them lets paths be looked up.
+  static let paths: UInt64 = 0x10_1008_0107
   static let anyOwner: UInt64 = 0x1_0000_0000
   static let errors: UInt64 = 0x4_0000_0000
   static let writeRoutes: UInt64 = 0x8_0000_0000
@@ -42,17 +59,20 @@ enum Promise {
 /// What a rule says of a call: nil allows it.
 typealias Breach = (errno: Int32, promise: UInt64)
 
-/// pledge(promises, execpromises): NULL leaves them as they are; they can only be given up. Promises for the next
-/// program would be lost at its exec, so that they are refused with ENOSYS rather than forgotten.
+/// pledge(promises, execpromises): NULL leaves them as they are; they can only be given up.
 func promise(_ call: inout Call) -> Int {
-  let process = call.process
   var promises: UInt64 = 0
   var execPromises: UInt64 = 0
   if call.words[0] != 0, let refusal = parse(call, call.words[0], &promises) { return refusal }
-  if call.words[1] != 0 {
-    return parse(call, call.words[1], &execPromises)
-      ?? call.foreignError(Int(call.table.header.pointee.errno_unsupported))
-  }
+  if call.words[1] != 0, let refusal = parse(call, call.words[1], &execPromises) { return refusal }
+  let answer = keep(call, promises, execPromises)
+  if answer == 0, call.words[0] != 0 { call.wallOff() }
+  return answer
+}
+
+private func keep(_ call: Call, _ promises: UInt64, _ execPromises: UInt64) -> Int {
+  let process = call.process
+  var promises = promises
   persona_lock(&process.pointee.action_lock)
   defer { persona_unlock(&process.pointee.action_lock) }
   let state = process.pointee.promised
@@ -62,9 +82,18 @@ func promise(_ call: inout Call) -> Int {
     if held & Promise.errors != 0 { promises &= held }
     if promises | held != held { return call.error(EPERM) }
   }
+  if call.words[1] != 0, state & PromiseState.nextHolds != 0 {
+    let held = process.pointee.next_promises
+    if execPromises | held != held { return call.error(EPERM) }
+  }
   if call.words[0] != 0 {
     process.pointee.promises = promises
     process.pointee.promised |= PromiseState.holds
+    if promises & Promise.paths == 0 { call.forgetUnveiled() }
+  }
+  if call.words[1] != 0 {
+    process.pointee.next_promises = execPromises
+    process.pointee.promised |= PromiseState.nextHolds
   }
   return 0
 }
@@ -107,10 +136,13 @@ private func grant(_ table: Table, _ index: Int, _ word: UnsafeRawPointer, _ len
 extension Call {
   var promises: UInt64 { process.pointee.promises }
 
-  /// Holds the call against the promises.
+  /// Holds the call against what the process has promised: from where it makes calls, and which.
   ///
-  /// - Returns: nil when it keeps them, otherwise the answer, if the process is still there to hear it.
+  /// - Returns: nil when it keeps that, otherwise the answer, if the process is still there to hear it.
   func breaksPromise() -> Int? {
+    let state = process.pointee.promised
+    if state & PromiseState.pinned != 0, let answer = breaksPins() { return answer }
+    if state & PromiseState.holds == 0 { return nil }
     let allowing = lookUp(.promised_calls)
     if allowing == Promise.always { return nil }
     guard promises & allowing != 0 else { return broken((EPERM, allowing)) }
@@ -134,48 +166,34 @@ extension Call {
     return needed == 0 ? nil : needed & ~promises
   }
 
-  /// pledge_fail: with "error" the call fails with ENOSYS, otherwise the process ends with SIGABRT.
-  private func broken(_ breach: Breach) -> Int {
+  /// pledge_fail: with "error" the call fails with ENOSYS, otherwise the process ends with SIGABRT. nil lets it go on.
+  func broken(_ breach: Breach) -> Int? {
     if promises & Promise.errors != 0 { return error(ENOSYS) }
-    tell(breach.promise)
+    guard let line = scratch(256) else { return error(ENOMEM) }
+    let length = describe(breach.promise, line)
+    if isLenient {
+      warn(line, length)
+      return nil
+    }
+    tellTerminal(line, length)
     endProcess(byForeignSignal: 6)
     return error(breach.errno)
   }
 
-  /// One line on the terminal, where OpenBSD prints it (uprintf).
-  private func tell(_ promise: UInt64) {
-    guard let line = scratch(256), let index = table.wellKnown(.promises) else { return }
-    let path: StaticString = "/dev/tty"
-    let terminal = hostNow(__NR_open, Int(bitPattern: path.utf8Start), Int(O_WRONLY | O_NOCTTY | O_CLOEXEC))
-    if terminal < 0 { return }
-    let plan = UnsafeRawPointer(process.pointee.plan!)
-    var end = appendText(line, 0, plan + Int(process.pointee.plan.pointee.name))
-    end = append(line, end, "[")
-    end = appendDecimal(line, end, Int(process.pointee.pid))
-    end = append(line, end, "]: pledge \"")
+  private func describe(_ promise: UInt64, _ line: UnsafeMutableRawPointer) -> Int {
+    var end = appendProgram(line)
+    end = append(line, end, "pledge \"")
+    guard let index = table.wellKnown(.promises) else { return end }
     let map = table.map(index)
     for position in 0..<Int(map.pointee.count) {
       let entry = table.mapEntry(map, position)
       guard entry.pointee.foreign & promise != 0 else { continue }
-      end = appendText(line, end, UnsafeRawPointer(table.string(entry.pointee.name)))
+      end = appendText(line, end, UnsafeRawPointer(table.string(entry.pointee.name)), limit: 32)
       break
     }
     end = append(line, end, "\", syscall ")
-    end = appendDecimal(line, end, number)
-    end = append(line, end, "\n")
-    _ = hostNow(__NR_write, terminal, line.word, end)
-    _ = hostNow(__NR_close, terminal)
+    return appendDecimal(line, end, number)
   }
-}
-
-/// Appends at most 64 bytes of NUL-terminated text; the new length.
-private func appendText(_ buffer: UnsafeMutableRawPointer, _ length: Int, _ text: UnsafeRawPointer) -> Int {
-  var count = 0
-  while count < 64, case let byte = text.load(fromByteOffset: count, as: UInt8.self), byte != 0 {
-    buffer.storeBytes(of: byte, toByteOffset: length + count, as: UInt8.self)
-    count += 1
-  }
-  return length + count
 }
 
 /// __pledge_open(path, flags, mode): what libc opens for itself; allowed by the path and a promise.

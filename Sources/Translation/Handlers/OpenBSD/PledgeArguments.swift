@@ -4,8 +4,7 @@ import Wire
 
 // What pledge(2) says of a call's arguments. Numbers are OpenBSD's calls, flags, requests and options.
 // Source: sys/kern/kern_pledge.c, and the callers of its functions in vfs_syscalls.c, uipc_syscalls.c,
-// kern_descrip.c, kern_sig.c and uvm_mmap.c. Not looked at: which descriptors come in with recvmsg (recvfd),
-// and whether a socket was made with SOCK_DNS.
+// kern_descrip.c, kern_sig.c and uvm_mmap.c. Not looked at: whether a socket was made with SOCK_DNS.
 
 extension Call {
   /// The rule that the call breaks, if any; `answer` receives an error that is no breach.
@@ -14,7 +13,9 @@ extension Call {
     switch number {
     case 5: return openBreach(words[1])  // open
     case 321: return openBreach(words[2])  // openat
-    case 125: return libraryOpenBreach(&answer)  // __pledge_open
+    case 125:  // __pledge_open
+      var opens = false
+      return libraryOpenBreach(&answer, &opens)
     case 49, 74, 197: return executableBreach(words[2])  // mmap, mprotect, pad_mmap
     case 122:  // kill
       let isOwn = first == 0 || first == process.pointee.pid
@@ -136,18 +137,7 @@ extension Call {
   private func messageBreach(_ address: UInt64) -> Breach? {
     guard let message = scratch(48), copyIn(message, address, 48) else { return nil }
     if message.load(as: UInt64.self) != 0, let breach = addressBreach() { return breach }
-    var place = message.load(fromByteOffset: 32, as: UInt64.self)
-    let end = place &+ UInt64(message.load(fromByteOffset: 40, as: UInt32.self))
-    guard place != 0, let head = scratch(16) else { return nil }
-    while place &+ 12 <= end, copyIn(head, place, 12) {
-      let length = head.load(as: UInt32.self)
-      let isRights = head.load(fromByteOffset: 4, as: UInt32.self) == 0xffff
-        && head.load(fromByteOffset: 8, as: UInt32.self) == 1
-      if isRights { return need(Promise.sendDescriptors) }
-      if length < 12 { break }
-      place &+= UInt64((length + 7) & ~7)
-    }
-    return nil
+    return sentBreach(address)
   }
 
   private func optionBreach(_ descriptor: Int, _ level: UInt32, _ name: UInt32) -> Breach? {

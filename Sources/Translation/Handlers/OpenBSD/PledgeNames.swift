@@ -13,7 +13,7 @@ private func text(_ text: UnsafeRawPointer, is name: StaticString, isPrefix: Boo
 
 extension Call {
   /// __pledge_open of a listed path, if the promise that it is for was made.
-  func libraryOpenBreach(_ answer: inout Int?) -> Breach? {
+  func libraryOpenBreach(_ answer: inout Int?, _ opens: inout Bool) -> Breach? {
     guard let path = scratch(1024) else { return nil }
     let length = persona_copy_string(path.assumingMemoryBound(to: CChar.self), words[0], 1024)
     if length < 0 {
@@ -51,7 +51,16 @@ extension Call {
     } else {
       return (EACCES, needed & ~promises)
     }
+    opens = isListed
     return isListed || needed & ~promises == 0 ? nil : (EPERM, needed & ~promises)
+  }
+
+  /// Whether the promises let __pledge_open open its path whatever is unveiled.
+  func opensForLibrary() -> Bool {
+    guard process.pointee.promised & PromiseState.holds != 0 else { return false }
+    var (answer, opens) = (nil as Int?, false)
+    _ = libraryOpenBreach(&answer, &opens)
+    return opens
   }
 
   /// A time zone's file, without a step upwards.
@@ -82,7 +91,9 @@ extension Call {
       return made(Promise.processInformation | Promise.memoryInformation) ? nil : (EINVAL, 0)
     case (1, 55, 4) where part(3) == 1 || part(3) == 3, (1, 66, 6), (1, 78, 3), (1, 45, 2), (2, 10, 2):
       return made(Promise.processInformation) ? nil : (EINVAL, 0)
-    case (2, 4, 2), (10, 0, 3) where top == 2 || part(2) == 3, (4, 24, 3):
+    case (2, 4, 2),
+      (10, 0, 3) where part(2) == 3,
+      (4, 24, 3):
       return made(Promise.memoryInformation) ? nil : (EINVAL, 0)
     case (1, 28, 2): return made(Promise.internet | Promise.local) ? nil : (EINVAL, 0)
     case (1, 24, 2), (1, 23, 2): return made(Promise.disks) ? nil : (EINVAL, 0)

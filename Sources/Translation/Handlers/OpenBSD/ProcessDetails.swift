@@ -121,13 +121,3 @@ func sendSystemLog(_ call: inout Call) -> Int {
   _ = call.hostNow(__NR_close, socket)
   return result < 0 ? call.error(ENOTCONN) : 0
 }
-
-/// kbind(param, psize, proc_cookie): without parameters, that nobody will bind; a run-time linker's requests to
-/// write into read-only memory are not carried out.
-func bindLazily(_ call: inout Call) -> Int {
-  guard call.words[0] == 0, call.words[1] == 0 else {
-    return call.foreignError(Int(call.table.header.pointee.errno_unsupported))
-  }
-  call.process.pointee.promised |= PromiseState.bindingIsOver
-  return 0
-}

@@ -190,7 +190,7 @@ enum SigcontextFrame: SignalFrame {
   }
 
   /// What lies behind the trampoline's system call.
-  private static let trampolineReturn = 13
+  static let trampolineReturn = 13
 
   /// `call *%rax; mov %rsp,%rdi; push %rdi; mov $number,%eax; syscall; hlt`, as sigcode of locore.S does it.
   static func writeTrampoline(_ code: UnsafeMutableRawPointer, sigreturn number: Int) -> Int {

@@ -1,0 +1,136 @@
+// pledge's promises for the next program, what it finds unveiled, and descriptors that are passed.
+#include "openbsd.h"
+
+enum { SYS_recvmsg = 27, SYS_sendmsg = 28, SCM_RIGHTS = 1, SOL_SOCKET = 0xffff };
+typedef struct { void *base; size_t size; } vector;
+typedef struct {
+    void *name;
+    uint32_t name_length, padding;
+    vector *vectors;
+    uint32_t count, padding2;
+    void *control;
+    uint32_t control_length;
+    int32_t flags;
+} message;
+typedef struct { uint32_t length; int32_t level, type, padding, descriptor, padding2; } rights;
+
+static char *self;
+static stat status;
+
+static long fate(void (*act)(void)) {
+    int result = 0;
+    long child = SYS0(fork);
+    if (child == 0) {
+        act();
+        leave(0);
+    }
+    SYS(wait4, child, &result, 0, 0);
+    return result & 0x7f ? 256 + (result & 0x7f) : result >> 8;
+}
+
+static void make(const char *path) {
+    long file = SYS(open, path, O_WRONLY | O_CREAT, 0600);
+    SYS(close, file);
+}
+
+static void next(const char *what) {
+    char *arguments[] = {self, (char *)what, 0}, *none[] = {0};
+    SYS(execve, self, arguments, none);
+    leave(90);
+}
+
+static void free_next(void) { next("fork"); }
+static void promised_next(void) {
+    if (SYS(pledge, 0, "stdio rpath")) leave(91);
+    next("fork");
+}
+static void kept_next(void) {
+    if (SYS(pledge, "stdio rpath exec", "stdio rpath")) leave(91);
+    next("stat");
+}
+static void more_next(void) {
+    if (SYS(pledge, 0, "stdio rpath")) leave(91);
+    next("more");
+}
+static void hidden_next(void) {
+    SYS(unveil, self, "rx");
+    SYS(unveil, "shown", "r");
+    SYS(pledge, 0, "stdio rpath unveil");
+    next("hidden");
+}
+static void forgotten_next(void) {
+    SYS(unveil, self, "rx");
+    SYS(unveil, "shown", "r");
+    SYS(unveil, 0, 0);
+    next("forgotten");
+}
+
+/// Sends a descriptor to itself and takes it in; what comes back.
+static void pass(const char *promises, const char *path) {
+    int pair[2];
+    char byte = 1;
+    long file = SYS(open, path, O_RDONLY, 0);
+    SYS(socketpair, 1, 1, 0, pair);
+    rights right = {20, SOL_SOCKET, SCM_RIGHTS, 0, (int32_t)file, 0};
+    vector data = {&byte, 1};
+    message out = {0, 0, 0, &data, 1, 0, &right, 24, 0}, in = {0, 0, 0, &data, 1, 0, &right, 24, 0};
+    SYS(sendmsg, pair[0], &out, 0);
+    if (SYS(pledge, promises, 0)) leave(91);
+    long result = SYS(recvmsg, pair[1], &in, 0);
+    leave(result == -EPERM ? 3 : result == 1 && in.control_length == 24 ? 0 : 4);
+}
+static void takes_file(void) { pass("stdio recvfd", "shown"); }
+static void takes_folder(void) { pass("stdio recvfd", "."); }
+static void takes_without(void) { pass("stdio", "shown"); }
+static void send(const char *promises, const char *path) {
+    int pair[2];
+    char byte = 1;
+    long file = SYS(open, path, O_RDONLY, 0);
+    SYS(socketpair, 1, 1, 0, pair);
+    rights right = {20, SOL_SOCKET, SCM_RIGHTS, 0, (int32_t)file, 0};
+    vector data = {&byte, 1};
+    message out = {0, 0, 0, &data, 1, 0, &right, 24, 0};
+    if (SYS(pledge, promises, 0)) leave(91);
+    leave(SYS(sendmsg, pair[0], &out, 0) == 1 ? 0 : 4);
+}
+static void sends_file(void) { send("stdio sendfd", "shown"); }
+static void sends_folder(void) { send("stdio sendfd", "."); }
+static void sends_without(void) { send("stdio", "shown"); }
+
+/// What the program does when it is the next one.
+static void second(const char *what) {
+    if (same(what, "fork", 4)) {
+        if (SYS0(fork) == 0) leave(0);
+        SYS(wait4, -1, 0, 0, 0);
+        leave(0);
+    }
+    if (same(what, "stat", 4)) leave(SYS(stat, "shown", &status) == 0 ? 0 : 5);
+    if (same(what, "more", 4)) leave(SYS(pledge, "stdio rpath proc", 0) == -EPERM ? 0 : 5);
+    if (same(what, "hidden", 6))
+        leave(SYS(stat, "shown", &status) == 0 && SYS(stat, "/", &status) == -ENOENT && SYS(stat, "hid", &status) == -ENOENT
+                  ? 0 : 5);
+    leave(SYS(stat, "hid", &status) == 0 && SYS(unveil, "shown", "r") == 0 && SYS(stat, "hid", &status) == -ENOENT ? 0 : 5);
+}
+
+static void sample(long argc, char **argv, char **environment) {
+    if (argc > 1) second(argv[1]);
+    self = argv[0];
+    make("shown");
+    make("hid");
+    expect("a next program without promises", fate(free_next), 0);
+    expect("with promises, which it breaks", fate(promised_next), 256 + SIGABRT);
+    expect("with promises, which it keeps", fate(kept_next), 0);
+    expect("with promises, and asks for more", fate(more_next), 0);
+    expect("what is unveiled goes with promises", fate(hidden_next), 0);
+    expect("and is forgotten without", fate(forgotten_next), 0);
+    expect("recvfd, a file", fate(takes_file), 0);
+    expect("recvfd, a folder", fate(takes_folder), 3);
+    expect("no recvfd", fate(takes_without), 256 + SIGABRT);
+    expect("sendfd, a file", fate(sends_file), 0);
+    expect("sendfd, a folder", fate(sends_folder), 256 + SIGABRT);
+    expect("no sendfd", fate(sends_without), 256 + SIGABRT);
+
+    expect("promises for the next program", SYS(pledge, 0, "stdio rpath"), 0);
+    expect("more of them", SYS(pledge, 0, "stdio rpath exec"), -EPERM);
+    expect("fewer of them", SYS(pledge, 0, "stdio"), 0);
+}
