@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
-"""Measures Persona against native Linux, in pairs, in one run: starts, and calls that trap.
+"""Measures Persona against native Linux and installed peers: each pair in turn, in one run.
 
-Prints medians and ratios; fails when a ratio misses its target (a start within 3 ms of the native one, an
-unpatched call at most 25 times a native one, no growth with threads).
+Prints medians, the median of the pairs' ratios with its spread (quartiles), and docs/performance.md's target.
+Never fails for a missed target: machines differ and are noisy; it says which were missed.
+
+  bench/run.py                 everything but the large programs
+  bench/run.py --only fstat    what has this word in its name
+  bench/run.py --large         the Go programs too: gofmt, sha256, gzip, an HTTP server, a walk of 100,000 files
+  bench/run.py --peers         strace, proot, qemu-user and Wine where they are installed
 """
 import argparse
 import os
@@ -14,6 +19,21 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build", "bench")
+PERSONA = os.path.join(TOP, "build", "bin", "persona")
+TARGETS = {"linux": "x86_64-unknown-linux-gnu", "freebsd": "x86_64-unknown-freebsd14"}
+
+# What to time, how often in one go, with which number (descriptors, threads), and the most it may cost.
+MICRO = [
+    ("getpid", 1000000, None, 0.5), ("getppid", 1000000, None, 1.7), ("read-1", 500000, None, 1.5),
+    ("write-1", 300000, None, 1.5), ("read-4k", 300000, None, 1.4), ("write-4k", 200000, None, 1.4),
+    ("read-1m", 3000, None, 1.05), ("fstat", 500000, None, 1.4), ("lseek", 1000000, None, 1.4),
+    ("open-close", 100000, None, 1.4), ("clock", 1000000, None, 1.3), ("mmap-munmap", 50000, None, 1.3),
+    ("error", 500000, None, 1.7), ("sigprocmask", 300000, None, None), ("signal", 50000, None, 2.0),
+    ("pipe-thread", 20000, None, 1.3), ("pipe-process", 20000, None, 1.3), ("events", 200000, 1, None),
+    ("events", 50000, 100, None), ("events", 300, 10000, None), ("contention", 200000, 2, 1.3),
+    ("contention", 200000, 4, 1.3), ("contention", 200000, 16, 1.3), ("fork", 500, None, 1.3),
+    ("fork-exec", 200, None, 1.6), ("thread", 2000, None, 1.3),
+]
 
 
 def toolchain_clang():
@@ -27,13 +47,18 @@ def toolchain_clang():
 
 def build():
     os.makedirs(BUILD, exist_ok=True)
-    programs = {}
-    for system, target in (("linux", "x86_64-unknown-linux-gnu"), ("freebsd", "x86_64-unknown-freebsd14")):
-        programs[system] = os.path.join(BUILD, f"trivial-{system}")
-        subprocess.run([toolchain_clang(), f"--target={target}", "-fuse-ld=lld", "-nostdlib", "-static", "-O2",
-                        "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-o", programs[system],
-                        os.path.join(TOP, "bench", "trivial.c")], check=True)
-    return programs
+    for source in ("trivial", "micro"):
+        for system, target in TARGETS.items():
+            subprocess.run([toolchain_clang(), f"--target={target}", "-fuse-ld=lld", "-nostdlib", "-static", "-O2",
+                            "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-o", path(source, system),
+                            os.path.join(TOP, "bench", source + ".c")], check=True)
+    subprocess.run(["gcc", "-O2", "-o", path("clock", "linux"), os.path.join(TOP, "bench", "clock.c")], check=True)
+    with open(os.path.join(BUILD, "bench-file"), "wb") as file:
+        file.truncate(1 << 20)
+
+
+def path(name, system):
+    return os.path.join(BUILD, f"{name}-{system}")
 
 
 def start(command):
@@ -47,46 +72,98 @@ def start(command):
     return (time.perf_counter() - before) * 1000
 
 
-def call(command, count, threads):
-    """Nanoseconds per call."""
-    done = subprocess.run(command + [str(count), str(threads)], stdout=subprocess.PIPE, check=True, timeout=120)
+def call(command):
+    """Nanoseconds per call, as the program itself tells."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=300, cwd=BUILD)
     return int(done.stdout) / 1000
+
+
+class Table:
+    """Rows of pairs, and which missed their targets."""
+
+    def __init__(self):
+        self.missed = []
+        print(f"{'':28} {'native':>11} {'Persona':>11} {'ratio':>7}  {'quartiles':>13}  target", flush=True)
+
+    def row(self, name, unit, pairs, target=None, native="native"):
+        left, right = (statistics.median(side) for side in zip(*pairs))
+        ratios = sorted(there / here for here, there in pairs)
+        ratio = statistics.median(ratios)
+        low, high = ratios[len(ratios) // 4], ratios[len(ratios) * 3 // 4]
+        print(f"{name:28} {left:8.1f} {unit} {right:8.1f} {unit} {ratio:7.2f}  {low:6.2f}-{high:5.2f}  "
+              f"{target if target else ''}", flush=True)
+        if target and ratio > target:
+            self.missed.append(f"{name}: {ratio:.2f} (target {target})")
+
+
+def starts(table, rounds):
+    native, foreign = [path("trivial", "linux")], [PERSONA, "run", path("trivial", "freebsd")]
+    pairs = [(start(native), start(foreign)) for _ in range(rounds)][rounds // 10:]
+    table.row("start of a static hello", "ms", pairs)
+    more = statistics.median(there - here for here, there in pairs)
+    if more > 2:
+        table.missed.append(f"a start: {more:.2f} ms more than native (target 2 ms)")
+
+
+def micro(table, rounds, only):
+    for name, count, number, target in MICRO:
+        title = name + (f" {number}" if number else "")
+        if only and only not in title:
+            continue
+        arguments = [name, str(count)] + ([str(number)] if number else [])
+        native = [path("clock", "linux"), str(count)] if name == "clock" else [path("micro", "linux")] + arguments
+        foreign = [PERSONA, "run", path("micro", "freebsd")] + arguments
+        table.row(title, "ns", [(call(native), call(foreign)) for _ in range(rounds)], target)
+
+
+def logged(table, rounds):
+    """What the log adds to a call, in place of a ratio with native Linux."""
+    arguments = ["getppid", "100000"]
+    plain = [PERSONA, "run", path("micro", "freebsd")] + arguments
+    written = [PERSONA, "run", "--trace=" + os.path.join(BUILD, "log"), path("micro", "freebsd")] + arguments
+    pairs = [(call(plain), call(written)) for _ in range(rounds)]
+    table.row("getppid, with the log", "ns", pairs)
+    more = statistics.median(there - here for here, there in pairs)
+    if more > 500:
+        table.missed.append(f"the log: {more:.0f} ns more a call (target 500 ns)")
+
+
+def peers(rounds):
+    """The same native program under others' tools."""
+    for title, command in (("strace -f", ["strace", "-f", "-o", "/dev/null"]), ("proot", ["proot"]),
+                           ("qemu-user", ["qemu-x86_64"]), ("qemu-user", ["qemu-x86_64-static"])):
+        if not shutil.which(command[0]):
+            continue
+        ratios = []
+        for _ in range(rounds):
+            native = call([path("micro", "linux"), "getppid", "100000"])
+            ratios.append(call(command + [path("micro", "linux"), "getppid", "20000"]) / native)
+        print(f"getppid under {title}: {statistics.median(ratios):.1f} times native")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--persona", default=os.path.join(TOP, "build", "bin", "persona"))
-    parser.add_argument("--starts", type=int, default=200)
+    parser.add_argument("--only", help="measure only what has this in its name")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--starts", type=int, default=200)
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--large", action="store_true")
     options = parser.parse_args()
-    programs = build()
-    native, foreign = [programs["linux"]], [options.persona, "run", "--", programs["freebsd"]]
-    missed = []
-
-    pairs = [(start(native), start(foreign)) for _ in range(options.starts)][options.starts // 10:]
-    left, right = (statistics.median(side) for side in zip(*pairs))
-    more = statistics.median(there - here for here, there in pairs)
-    print(f"start of a static hello    native {left:7.2f} ms   Persona {right:7.2f} ms   {more:+.2f} ms", flush=True)
-    if more > 3:
-        missed.append(f"a start costs {more:.2f} ms more than the native one (target: 3 ms)")
-
-    base = None
-    for threads in (1, 2, 8):
-        rounds = [(call(native, 400000 // threads, threads), call(foreign, 40000 // threads, threads))
-                  for _ in range(options.rounds)]
-        left, right = (statistics.median(side) for side in zip(*rounds))
-        ratio = statistics.median(there / here for here, there in rounds)
-        print(f"trivial call, {threads} thread{'s' if threads > 1 else ' '}    native {left:7.1f} ns   "
-              f"Persona {right:7.1f} ns   {ratio:5.1f} x", flush=True)
-        if threads == 1 and ratio > 25:
-            missed.append(f"an unpatched call costs {ratio:.1f} native ones (target: 25)")
-        if base is not None and right > base * 1.5:
-            missed.append(f"a call costs {right / base:.2f} times as much with {threads} threads as with one")
-        base = base or right
-    for each in missed:
+    build()
+    table = Table()
+    if not options.only:
+        starts(table, options.starts)
+    micro(table, options.rounds, options.only)
+    if not options.only:
+        logged(table, options.rounds)
+    if options.peers:
+        peers(options.rounds)
+    if options.large:
+        import large
+        large.measure(table)
+    for each in table.missed:
         print("missed: " + each)
-    return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

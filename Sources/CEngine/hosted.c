@@ -24,6 +24,8 @@ int64_t persona_syscall(int64_t number, uint64_t a, uint64_t b, uint64_t c, uint
     return answer(syscall(number, a, b, c, d, e, f));
 }
 
+int64_t persona_clock(int32_t clock, uint64_t time[2]) { return answer(syscall(SYS_clock_gettime, clock, time)); }
+
 // Faults become EFAULT, as in the engine: Linux copies.
 static int64_t move(uint64_t guest, void *own, size_t count, int writing) {
     if (count == 0) return 0;

@@ -358,6 +358,10 @@ private func passThrough(
   _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
   _ context: TrapContext
 ) {
+  if row.pointee.target == UInt16(__NR_getpid) {
+    succeed(table, context, Int64(thread.pointee.process.pointee.pid))
+    return
+  }
   let sources = row.pointee.sources
   let widths = row.pointee.widths
   let result = persona_interruptible(
@@ -365,10 +369,8 @@ private func passThrough(
     operand(context, sources.1, widths.1), operand(context, sources.2, widths.2),
     operand(context, sources.3, widths.3), operand(context, sources.4, widths.4),
     operand(context, sources.5, widths.5))
-  let abi = table.header
   if result >= 0 || result < -4095 {
-    context[number: abi.pointee.abi.result] = UInt64(bitPattern: result)
-    if abi.pointee.abi.error == UInt8(PERSONA_ERROR_CARRY.rawValue) { context[PERSONA_FLAGS] &= ~TrapContext.carry }
+    succeed(table, context, result)
     return
   }
   if result == Int64(PERSONA_RESTART) {
@@ -378,6 +380,13 @@ private func passThrough(
     return
   }
   fail(thread, table, table.foreignErrno(Int(-result)), context)
+}
+
+@inline(__always)
+private func succeed(_ table: Table, _ context: TrapContext, _ result: Int64) {
+  let abi = table.header
+  context[number: abi.pointee.abi.result] = UInt64(bitPattern: result)
+  if abi.pointee.abi.error == UInt8(PERSONA_ERROR_CARRY.rawValue) { context[PERSONA_FLAGS] &= ~TrapContext.carry }
 }
 
 @inline(__always)

@@ -201,11 +201,13 @@ func setKernelAction(_ signal: Int, _ action: inout KernelAction) -> Int64 {
 private let handlerFlags: UInt64 = 0x4 | 0x0800_0000 | 0x0400_0000
 /// SA_RESTART: an interrupted call's instruction is where the handler finds the engine.
 private let restartFlag: UInt64 = 0x1000_0000
+/// SA_NODEFER.
+private let noDeferFlag: UInt64 = 0x4000_0000
 
-/// SIGSYS interrupts nothing of the engine and may be interrupted; all others run alone.
+/// SIGSYS may be interrupted, also by one that a clock's reading raises; all others run alone.
 func installTrap() {
   var action = KernelAction(
-    handler: label(PERSONA_ON_TRAP), flags: handlerFlags, restorer: label(PERSONA_RETURN), mask: 0)
+    handler: label(PERSONA_ON_TRAP), flags: handlerFlags | noDeferFlag, restorer: label(PERSONA_RETURN), mask: 0)
   setKernelAction(31, &action)
 }
 

@@ -88,6 +88,7 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   inheritActions(thread)
   mapTrampoline(process)
   preparePatching(process)
+  findClock(linux.auxiliary(33 /* AT_SYSINFO_EHDR */))
   if process.pointee.table.pointee.abi.entry_form == UInt8(PERSONA_ENTRY_TOS.rawValue) {
     join(thread, tos: strings, environment: UInt64(UInt(bitPattern: linux.envv)))
   }

@@ -13,6 +13,7 @@ public func onTrap(
     onSignal(signal, info, context)
     return
   }
+  if isOwnCall(TrapContext(context!)) { return }
   let thread = persona_current()!
   thread.pointee.context = context
   thread.pointee.trap_length = 2

@@ -72,6 +72,13 @@ public struct Call {
     return result
   }
 
+  /// Reads one of Linux's clocks, seconds and nanoseconds: 0 or -errno.
+  public func hostClock(_ clock: Int, _ time: UnsafeMutablePointer<UInt64>) -> Int {
+    let result = Int(persona_clock(Int32(truncatingIfNeeded: clock), time))
+    thread.note(__NR_clock_gettime, clock, Int(bitPattern: time), result: result)
+    return result
+  }
+
   // MARK: Errors
 
   /// -errno of Linux.

@@ -184,10 +184,10 @@ struct LogRecord {
 
   /// CLOCK_MONOTONIC (1 in Linux's uapi time.h) in nanoseconds.
   private static func now() -> UInt64 {
-    var time: InlineArray<2, Int64> = [0, 0]
+    var time: (UInt64, UInt64) = (0, 0)
     withUnsafeMutablePointer(to: &time) {
-      _ = persona_syscall(Int64(__NR_clock_gettime), 1, UInt64(UInt(bitPattern: $0)), 0, 0, 0, 0)
+      _ = persona_clock(1, UnsafeMutableRawPointer($0).assumingMemoryBound(to: UInt64.self))
     }
-    return UInt64(bitPattern: time[0] &* 1_000_000_000 &+ time[1])
+    return time.0 &* 1_000_000_000 &+ time.1
   }
 }

@@ -129,6 +129,9 @@ int64_t persona_interruptible(struct persona_thread *thread, int64_t number, uin
 int64_t persona_syscall(int64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
                         uint64_t f);
 
+/// clock_gettime(2) into the engine's own memory, without a kernel entry where Linux offers that.
+int64_t persona_clock(int32_t clock, uint64_t time[2]);
+
 // MARK: - Doors to guest memory. All answer 0 or -EFAULT unless told otherwise.
 
 int64_t persona_copy_in(void *destination, uint64_t source, size_t count);

@@ -48,6 +48,11 @@ struct Timespec: BitwiseCopyable {
   }
 }
 
+extension UnsafeMutablePointer<Timespec> {
+  /// Its two words.
+  var words: UnsafeMutablePointer<UInt64> { UnsafeMutableRawPointer(self).assumingMemoryBound(to: UInt64.self) }
+}
+
 /// Linux's clock ids (uapi linux/time.h).
 enum LinuxClock {
   static let realtime = 0
@@ -78,7 +83,7 @@ extension Call {
   /// What one of Linux's clocks shows.
   func now(_ clock: Int) -> Timespec {
     var time = Timespec()
-    _ = withUnsafeMutablePointer(to: &time) { hostNow(__NR_clock_gettime, clock, Int(bitPattern: $0)) }
+    _ = withUnsafeMutablePointer(to: &time) { hostClock(clock, $0.words) }
     return time
   }
 
@@ -88,7 +93,9 @@ extension Call {
   fileprivate func readClock(_ number: Int32, at address: UInt64) -> Int {
     guard let native = nativeClock(clock) else { return error(EINVAL) }
     var time = Timespec()
-    let result = withUnsafeMutablePointer(to: &time) { hostNow(number, native, Int(bitPattern: $0)) }
+    let result = withUnsafeMutablePointer(to: &time) {
+      number == __NR_clock_gettime ? hostClock(native, $0.words) : hostNow(number, native, Int(bitPattern: $0))
+    }
     if result < 0 { return result }
     if clock == 13 {  // CLOCK_SECOND
       time = number == __NR_clock_getres ? Timespec(seconds: 1) : Timespec(seconds: time.seconds)
