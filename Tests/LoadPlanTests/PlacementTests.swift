@@ -181,7 +181,7 @@ import Testing
     let bytes = plan.serialized()
     bytes.withUnsafeBytes { raw in
       let head = raw.loadUnaligned(as: persona_plan.self)
-      #expect(head.flags == PERSONA_PLAN_LENIENT.rawValue)
+      #expect(head.flags == PERSONA_PLAN_LENIENT.rawValue | PERSONA_PLAN_PATCH.rawValue)
       let header = raw.loadUnaligned(fromByteOffset: Int(head.headers), as: persona_program_header.self)
       #expect(head.header_count == 1 && header.type == 0x65a3_dbe6 && header.address == 0x5000)
       #expect(header.length == 16 && header.file_offset == 0x40 && header.bias == 0x1000 && header.image == 1)
