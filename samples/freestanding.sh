@@ -1,11 +1,9 @@
 #!/bin/sh
 # freestanding.sh SYSTEM TARGET FLAGS [SOURCE…]: builds samples/SYSTEM/*.c (or the named ones) into
-# build/samples/SYSTEM with the Swift toolchain's clang.
+# build/samples/SYSTEM with the Swift toolchain's clang. freestanding.sh --compiler ARGUMENT… runs that clang.
 set -eu
 cd "$(dirname "$0")/.."
 
-system=$1 triple=$2 flags=$3
-shift 3
 if [ -z "${CLANG:-}" ]; then
   # A `swift` in PATH may be a launcher (swiftly's): ask it where its toolchain is.
   resources=$(swiftc -print-target-info | sed -n 's/.*"runtimeResourcePath": *"\(.*\)".*/\1/p')
@@ -13,6 +11,13 @@ if [ -z "${CLANG:-}" ]; then
   [ -x "$CLANG" ] || CLANG=clang
 fi
 
+if [ "$1" = --compiler ]; then
+  shift
+  exec "$CLANG" "$@"
+fi
+
+system=$1 triple=$2 flags=$3
+shift 3
 mkdir -p "build/samples/$system"
 [ $# -gt 0 ] || set -- "samples/$system"/*.c
 for source in "$@"; do

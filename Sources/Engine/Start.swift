@@ -85,6 +85,7 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   process.pointee.stack_top = UInt64(UInt(bitPattern: linux.auxv))
   var strings: UInt64 = 0
   let initial = buildStack(linux, plan, process, &strings)
+  process.pointee.program_strings = strings
   inheritActions(thread)
   mapTrampoline(process)
   preparePatching(process)

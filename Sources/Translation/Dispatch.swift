@@ -226,6 +226,7 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .receiveMessages: return receiveMessages(&call)
   case .sendMessages: return sendMessages(&call)
   case .pathLimit: return pathLimit(&call)
+  case .informationVariable: return informationVariable(&call)
   case .allowCalls: return allowCalls(&call)
   case .directoryEntries: return directoryEntries(&call)
   case .exchangeMessage: return exchangeMessage(&call)

@@ -8,6 +8,16 @@ public enum FieldName: UInt16, CaseIterable {
   case dirent__d_fileno, dirent__d_off, dirent__d_reclen, dirent__d_type, dirent__d_namlen, dirent__d_name
   // file systems
   case statfs__f_flags, statfs__f_fstypename, statfs__f_mntonname, statfs__f_mntfromname, statfs__f_mntfromspec
+  // processes
+  case kinfo_proc__p_pid, kinfo_proc__p_ppid, kinfo_proc__p_sid, kinfo_proc__p__pgid, kinfo_proc__p_tpgid,
+    kinfo_proc__p_uid, kinfo_proc__p_ruid, kinfo_proc__p_gid, kinfo_proc__p_rgid, kinfo_proc__p_groups,
+    kinfo_proc__p_ngroups, kinfo_proc__p_tdev, kinfo_proc__p_uticks, kinfo_proc__p_sticks, kinfo_proc__p_stat,
+    kinfo_proc__p_nice, kinfo_proc__p_comm, kinfo_proc__p_vm_rssize, kinfo_proc__p_uvalid,
+    kinfo_proc__p_ustart_sec, kinfo_proc__p_ustart_usec, kinfo_proc__p_uutime_sec, kinfo_proc__p_uutime_usec,
+    kinfo_proc__p_ustime_sec, kinfo_proc__p_ustime_usec, kinfo_proc__p_uctime_sec, kinfo_proc__p_uctime_usec,
+    kinfo_proc__p_svuid, kinfo_proc__p_svgid, kinfo_proc__p_rlim_rss_cur, kinfo_proc__p_cpuid,
+    kinfo_proc__p_vm_map_size, kinfo_proc__p_tid, kinfo_proc__p_pledge, kinfo_proc__p_eflag, kinfo_proc__p_psflags,
+    kinfo_proc__p_emul
   // events
   case kevent__ident, kevent__filter, kevent__flags, kevent__fflags, kevent__data, kevent__udata, kevent__ext
 }

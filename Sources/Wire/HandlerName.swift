@@ -54,7 +54,7 @@ public enum HandlerName: UInt16, CaseIterable {
   case fixMemory, mapMemory, unmapMemory, protectMemory, queryMemory, setBreak, entropy, waitIdentified,
     descriptorCount, closeFrom, duplicateTo, currentDirectoryLength, temporaryFile, sendSystemLog, bindLazily,
     promise, pledgedOpen, directoryEntries, unveil, pinCalls, allowCalls,
-    receiveMessages, sendMessages, pathLimit
+    receiveMessages, sendMessages, pathLimit, informationVariable
   // errors told in words; files opened by mode bytes, read at a place or where one is; ends told in words
   case exchangeMessage, exitWithMessage, openByMode, createByMode, readAt, writeAt, seekTo, removePath,
     pathOfDescriptor, duplicate, moveBreak, pause, changeDirectory
@@ -73,5 +73,6 @@ public enum HostValue: UInt16, CaseIterable {
     maxFilesPerProcess, maxProcesses, argMax, loadAverage, stackTop, cpuModel, executablePath, processArguments,
     clockRate, pageSizes, machineArchitecture, userMemory, securityLevel, groupsMax, openFiles,
     processList, interfaceList, cpuFrequency, cpuTimes, swapTotal, freePages, randomBytes, processorTimes,
-    availablePages, highestCPU, listenBacklog
+    availablePages, highestCPU, listenBacklog, processEntries, processVectors, workingDirectory,
+    programStrings, clockRates, processorStates, processorStatesOf
 }

@@ -7,5 +7,5 @@ public enum WellKnown: UInt16, CaseIterable {
     wait_status, promises, promised_calls, promised_paths, path_uses
   // structures
   case stat, statfs, rusage, timespec, timeval, itimerval, termios, winsize, siginfo, sigaction, stack_t,
-    semid_ds, shmid_ds, msqid_ds
+    semid_ds, shmid_ds, msqid_ds, kinfo_proc
 }

@@ -55,6 +55,7 @@ struct persona_process {
     uint64_t brk_end;
     uint64_t trampoline;          ///< guest address of the signal trampoline, 0 if the system has none
     uint64_t stack_top;           ///< highest address of the first thread's stack
+    uint64_t program_strings;     ///< address of struct ps_strings
     uint32_t event_lock;          ///< guards `event_queues`
     uint32_t reserved;
     void *event_queues;           ///< Handlers/Events: the process's kqueues

@@ -16,6 +16,10 @@ func hostValue(
   case .processArguments: return processArguments(argument, &request)
   case .processList: return processList(entry, argument, &request)
   case .interfaceList: return interfaceList(argument, &request)
+  case .processEntries: return processEntries(argument, &request)
+  case .processVectors: return processVectors(argument, &request)
+  case .workingDirectory: return workingDirectory(argument, &request)
+  case .processorStatesOf: return processorStates(argument, &request)
   default: break
   }
   if argument.count > 0 { return call.error(ENOTDIR) }
@@ -35,6 +39,14 @@ func hostValue(
     request.put(Int32(0))
     request.put(Int32(100))
     request.put(Int32(100))
+  case .clockRates:
+    // struct clockinfo of sys/time.h: hz, tick, stathz, profhz.
+    request.put(Int32(100))
+    request.put(Int32(10_000))
+    request.put(Int32(100))
+    request.put(Int32(100))
+  case .processorStates: return processorStates(MIB(), &request)
+  case .programStrings: request.put(call.process.pointee.program_strings)
   case .pageSizes:
     // MAXPAGESIZES of sys/param.h is 3 on amd64; Linux maps single pages unless asked otherwise.
     request.put(pageSize)

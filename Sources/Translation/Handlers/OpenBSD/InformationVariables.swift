@@ -1,0 +1,269 @@
+import CEngine
+import CWire
+import Wire
+
+// sysctl(2) of variables that OpenBSD lays out in its own way: processes, their arguments and folders, processor
+// times. Source: sys/kern/kern_sysctl.c, sys/sys/{sysctl,proc}.h.
+
+/// sysctl(name, namelen, old, oldlenp, new, newlen): a variable that is not there is EOPNOTSUPP.
+func informationVariable(_ call: inout Call) -> Int {
+  let result = sysctl(&call)
+  return result == call.error(ENOENT) ? call.error(EOPNOTSUPP) : result
+}
+
+/// KERN_PROC_* of sys/sysctl.h.
+private enum Selection {
+  static let all: UInt32 = 0
+  static let pid: UInt32 = 1
+  static let group: UInt32 = 2
+  static let session: UInt32 = 3
+  static let terminal: UInt32 = 4
+  static let user: UInt32 = 5
+  static let realUser: UInt32 = 6
+  static let withKernel: UInt32 = 7
+  /// Threads too; only processes are told here.
+  static let threads: UInt32 = 0x4000_0000
+}
+
+/// kern.proc.OP.ARG.SIZE.COUNT: `COUNT` entries at most, of the first `SIZE` bytes each (sysctl_doproc).
+func processEntries(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
+  let call = request.call
+  let whole = call.table.size(.kinfo_proc)
+  guard argument.count == 4, argument[2] > 0, Int(argument[2]) <= whole, Int32(bitPattern: argument[3]) >= 0,
+    argument[0] & ~Selection.threads <= Selection.withKernel
+  else { return call.error(EINVAL) }
+  let operation = argument[0] & ~Selection.threads
+  let wanted = UInt64(argument[1])
+  let size = Int(argument[2])
+  guard let memory = call.scratch(whole), let names = call.scratch(8192) else { return call.error(ENOMEM) }
+  let entry = Record(memory, call.table)
+  let boot = bootTime(call)
+  let path: StaticString = "/proc"
+  let folder = quietly(
+    __NR_openat, -100, Int(bitPattern: path.utf8Start), Int(O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+  if folder < 0 { return folder }
+  defer { _ = quietly(__NR_close, folder) }
+  while true {
+    let filled = quietly(__NR_getdents64, folder, names.word, 8192)
+    if filled <= 0 { break }
+    var position = 0
+    while position < filled {
+      // struct linux_dirent64: d_reclen at 16, d_name at 19.
+      let item = names + position
+      position += Int(item.get(at: 16, as: UInt16.self))
+      guard let pid = decimalName(item + 19), operation != Selection.pid || UInt64(pid) == wanted else { continue }
+      let mark = call.thread.pointee.scratch_used
+      let isKnown = fill(call, entry, pid, boot)
+      call.thread.pointee.scratch_used = mark
+      guard isKnown, selects(entry, operation, wanted) else { continue }
+      request.put(memory, size)
+    }
+  }
+  if request.old == 0 {
+    // KERN_PROCSLOP: room for processes that start meanwhile.
+    clear(memory, whole)
+    for _ in 0..<5 { request.put(memory, whole) }
+  }
+  return 0
+}
+
+private func selects(_ entry: Record, _ operation: UInt32, _ wanted: UInt64) -> Bool {
+  switch operation {
+  case Selection.group: entry[.kinfo_proc__p__pgid] == wanted
+  case Selection.session: entry[.kinfo_proc__p_sid] == wanted
+  case Selection.terminal: entry[.kinfo_proc__p_tdev] == wanted
+  case Selection.user: entry[.kinfo_proc__p_uid] == wanted
+  case Selection.realUser: entry[.kinfo_proc__p_ruid] == wanted
+  default: true
+  }
+}
+
+private func unsigned(_ value: Int?) -> UInt64 { UInt64(bitPattern: Int64(value ?? 0)) }
+
+/// Reads a process's /proc/PID/stat and status; false when it is gone.
+private func fill(_ call: Call, _ entry: Record, _ pid: Int, _ boot: Int) -> Bool {
+    clear(entry.memory, entry.table.size(.kinfo_proc))
+  guard let path = procPath(call, pid, "stat") else { return false }
+  var file = HostFile(call, path)
+  guard file.isOpen, file.decimal() != nil else { return false }
+  entry[.kinfo_proc__p_pid] = UInt64(pid)
+  // " (name) S ": the name ends at the last parenthesis of the line.
+  _ = file.byte()
+  _ = file.byte()
+  var length = 0
+  let name = entry.table.layout(.kinfo_proc__p_comm)
+  while let next = file.byte() {
+    if next == UInt8(ascii: ")"), file.peek() == 0x20 { break }
+    if let name, length < name.width - 1 { entry.memory.put(next, at: name.offset + length) }
+    length += 1
+  }
+  _ = file.byte()
+  entry[.kinfo_proc__p_stat] = status(file.byte() ?? 0)
+  entry[.kinfo_proc__p_ppid] = unsigned(file.decimal())
+  entry[.kinfo_proc__p__pgid] = unsigned(file.decimal())
+  let session = file.decimal()
+  entry[.kinfo_proc__p_sid] = unsigned(session)
+  let terminal = file.decimal() ?? 0
+  // NODEV is all ones.
+  entry[.kinfo_proc__p_tdev] = terminal == 0 ? UInt64(UInt32.max) : UInt64(terminal)
+  entry[.kinfo_proc__p_tpgid] = unsigned(file.decimal())
+  // EPROC_CTTY and EPROC_SLEADER
+  entry[.kinfo_proc__p_eflag] = (terminal != 0 ? 1 : 0) | (session == pid ? 2 : 0)
+  for _ in 0..<5 { _ = file.decimal() }
+  let (userTicks, systemTicks) = (file.decimal() ?? 0, file.decimal() ?? 0)
+  let childTicks = (file.decimal() ?? 0) + (file.decimal() ?? 0)
+  _ = file.decimal()
+  let nice = file.decimal() ?? 0
+  _ = file.decimal()
+  _ = file.decimal()
+  let started = file.decimal() ?? 0
+  let virtual = file.decimal() ?? 0
+  let resident = file.decimal() ?? 0
+  entry[.kinfo_proc__p_uticks] = UInt64(userTicks)
+  entry[.kinfo_proc__p_sticks] = UInt64(systemTicks)
+  entry[.kinfo_proc__p_nice] = unsigned(nice + 20)  // NZERO
+  entry[.kinfo_proc__p_vm_rssize] = UInt64(resident)
+  entry[.kinfo_proc__p_vm_map_size] = UInt64(virtual)
+  entry[.kinfo_proc__p_rlim_rss_cur] = UInt64(Int64.max)
+  entry[.kinfo_proc__p_uvalid] = 1
+  entry[.kinfo_proc__p_ustart_sec] = UInt64(boot + started / 100)
+  entry[.kinfo_proc__p_ustart_usec] = UInt64(started % 100 * 10_000)
+  put(entry, userTicks, .kinfo_proc__p_uutime_sec, .kinfo_proc__p_uutime_usec)
+  put(entry, systemTicks, .kinfo_proc__p_ustime_sec, .kinfo_proc__p_ustime_usec)
+  put(entry, childTicks, .kinfo_proc__p_uctime_sec, .kinfo_proc__p_uctime_usec)
+  // KERN_PROC_ALL tells processes, which have no thread's id.
+  entry[.kinfo_proc__p_tid] = UInt64(UInt32.max)
+  if pid == Int(call.process.pointee.pid), call.process.pointee.promised & PromiseState.holds != 0 {
+    entry[.kinfo_proc__p_pledge] = call.promises
+  }
+  return owners(call, entry, pid)
+}
+
+/// Seconds and microseconds from ticks of 1/100 s.
+private func put(_ entry: Record, _ ticks: Int, _ seconds: FieldName, _ microseconds: FieldName) {
+  entry[seconds] = UInt64(ticks / 100)
+  entry[microseconds] = UInt64(ticks % 100 * 10_000)
+}
+
+/// SRUN 2, SSLEEP 3, SSTOP 4, SDEAD 6 of sys/proc.h.
+private func status(_ state: UInt8) -> UInt64 {
+  switch state {
+  case UInt8(ascii: "R"): 2
+  case UInt8(ascii: "T"), UInt8(ascii: "t"): 4
+  case UInt8(ascii: "Z"), UInt8(ascii: "X"): 6
+  default: 3
+  }
+}
+
+private func owners(_ call: Call, _ entry: Record, _ pid: Int) -> Bool {
+    guard let path = procPath(call, pid, "status") else { return false }
+  var file = HostFile(call, path)
+  guard file.find("Uid:") else { return false }
+  entry[.kinfo_proc__p_ruid] = unsigned(file.decimal())
+  entry[.kinfo_proc__p_uid] = unsigned(file.decimal())
+  entry[.kinfo_proc__p_svuid] = unsigned(file.decimal())
+  file.skipLine()
+  guard file.find("Gid:") else { return false }
+  entry[.kinfo_proc__p_rgid] = unsigned(file.decimal())
+  entry[.kinfo_proc__p_gid] = unsigned(file.decimal())
+  entry[.kinfo_proc__p_svgid] = unsigned(file.decimal())
+  file.skipLine()
+  guard file.find("Groups:"), let groups = entry.table.layout(.kinfo_proc__p_groups) else { return true }
+  var count = 0
+  while count < groups.width / 4, let group = file.decimal() {
+    entry.memory.put(UInt32(truncatingIfNeeded: group), at: groups.offset + 4 * count)
+    count += 1
+  }
+  entry[.kinfo_proc__p_ngroups] = UInt64(count)
+  return true
+}
+
+/// "/proc/PID/name", NUL-terminated.
+private func procPath(_ call: Call, _ pid: Int, _ name: StaticString) -> UnsafeRawPointer? {
+  guard var path = ByteWriter(call, limit: 64) else { return nil }
+  path.append("/proc/")
+  path.append(decimal: pid)
+  path.append("/")
+  path.append(name)
+  path.append(0)
+  return UnsafeRawPointer(path.start)
+}
+
+/// KERN_PROC_ARGV and its kin: kern.procargs.PID.OP (sysctl_proc_args).
+func processVectors(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
+  let call = request.call
+  guard argument.count == 2, 1...4 ~= argument[1] else { return call.error(EINVAL) }
+  let isArguments = argument[1] <= 2
+  let limit = 32 * 1024
+  guard let path = procPath(call, Int(argument[0]), isArguments ? "cmdline" : "environ"),
+    let text = call.scratch(limit)
+  else { return call.error(ENOMEM) }
+  var file = HostFile(call, path)
+  guard file.isOpen else { return call.error(ESRCH) }
+  var length = 0
+  while length < limit, case let count = file.read(text + length, limit - length), count > 0 { length += count }
+  var count = 0
+  for index in 0..<length where text.get(at: index, as: UInt8.self) == 0 { count += 1 }
+  if argument[1] == 2 || argument[1] == 4 {
+    request.put(Int32(count))
+    return 0
+  }
+  // The pointers lead into the caller's own buffer; the text stands behind them.
+  let start = request.old &+ UInt64(8 * (count + 1))
+  var next = 0
+  for _ in 0..<count {
+    request.put(start &+ UInt64(next))
+    while text.get(at: next, as: UInt8.self) != 0 { next += 1 }
+    next += 1
+  }
+  request.put(UInt64(0))
+  request.put(text, next)
+  return 0
+}
+
+/// kern.proc_cwd.PID
+func workingDirectory(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
+  let call = request.call
+  guard argument.count == 1 else { return call.error(EINVAL) }
+  guard let link = procPath(call, Int(argument[0]), "cwd"), let path = call.scratch(4097) else {
+    return call.error(ENOMEM)
+  }
+  let length = quietly(__NR_readlinkat, -100, Int(bitPattern: link), path.word, 4096)
+  if length == call.error(ENOENT) { return call.error(ESRCH) }
+  if length < 0 { return length }
+  path.put(UInt8(0), at: length)
+  request.put(path, length + 1)
+  return 0
+}
+
+/// kern.cp_time, and kern.cp_time2.N of one processor: user, nice, system, spinning, interrupts, idle (sys/sched.h).
+func processorStates(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
+  let call = request.call
+  var file = HostFile(call, "/proc/stat")
+  if argument.count == 0 {
+    guard file.find("cpu ") else { return call.error(ENOENT) }
+  } else {
+    guard argument.count == 1 else { return call.error(ENOTDIR) }
+    guard argument[0] < 100_000 else { return call.error(ENOENT) }
+    file.skipLine()
+    var isFound = false
+    while file.line(beginsWith: "cpu"), let number = file.decimal() {
+      if number == Int(argument[0]) {
+        isFound = true
+        break
+      }
+      file.skipLine()
+    }
+    guard isFound else { return call.error(ENOENT) }
+  }
+  let (user, nice, system) = (file.decimal() ?? 0, file.decimal() ?? 0, file.decimal() ?? 0)
+  let (idle, waiting) = (file.decimal() ?? 0, file.decimal() ?? 0)
+  let interrupts = (file.decimal() ?? 0) + (file.decimal() ?? 0)
+  request.put(Int64(user))
+  request.put(Int64(nice))
+  request.put(Int64(system))
+  request.put(Int64(0))
+  request.put(Int64(interrupts))
+  request.put(Int64(idle + waiting))
+  return 0
+}
