@@ -8,6 +8,8 @@ public struct CheckCommand: Sendable {
   public var directories: [String]
   /// Leave the compiled table beside the tables (`PreparedTable`).
   public var keepsCompiled: Bool
+  /// Write down what the tables say and the facts do not (`FactState`).
+  public var statesFacts: Bool
 
   public struct Outcome: Sendable, Equatable {
     /// Reports, then one line for each folder.
@@ -16,10 +18,11 @@ public struct CheckCommand: Sendable {
     public var status: Int32
   }
 
-  public init(folders: [String], directories: [String], keepsCompiled: Bool = false) {
+  public init(folders: [String], directories: [String], keepsCompiled: Bool = false, statesFacts: Bool = false) {
     self.folders = folders
     self.directories = directories
     self.keepsCompiled = keepsCompiled
+    self.statesFacts = statesFacts
   }
 
   public func run() -> Outcome {
@@ -59,6 +62,7 @@ public struct CheckCommand: Sendable {
         if loaded.diagnostics.isEmpty || !loaded.personality.abis.isEmpty {
           let tables: [EditionTable]
           (tables, checked.diagnostics) = TableCompiler.compileEditions(loaded, linux: linux.personality)
+          checkFacts(folder, loaded, linux.personality, &checked, &outcome)
           if keepsCompiled, checked.diagnostics.isEmpty,
             let failure = PreparedTable.store(tables, folder, loaded.source, linux.source)
           {
@@ -80,6 +84,30 @@ public struct CheckCommand: Sendable {
     if !checked.diagnostics.isEmpty { outcome.status = max(outcome.status, 1) }
   }
 
+  /// The tables against the folder's facts, if it has some.
+  private func checkFacts(
+    _ folder: String, _ loaded: LoadedPersonality, _ linux: Personality, _ checked: inout LoadedPersonality,
+    _ outcome: inout Outcome
+  ) {
+    let beside = linuxFolder(beside: folder)
+    guard loaded.diagnostics.isEmpty, let facts = Facts.load(folder: folder, linux: beside) else { return }
+    for problem in facts.problems {
+      outcome.text += problem + "\n"
+      outcome.status = max(outcome.status, 1)
+    }
+    let check = FactCheck.made(loaded, facts, linux: linux)
+    if statesFacts {
+      switch FactState(folder: folder, check: check).write() {
+      case .success(let count): outcome.text += "\(folder): \(count) statements changed: read them\n"
+      case .failure(let failure):
+        outcome.text += "error: \(failure.path): \(String(cString: strerror(failure.errno)))\n"
+        outcome.status = 125
+      }
+    } else {
+      checked.diagnostics += check.diagnostics
+    }
+  }
+
   /// The table of the systems that are recognised only.
   private func checkSystems(_ directory: String, _ outcome: inout Outcome) {
     let path = directory + "/systems.table"
@@ -94,6 +122,11 @@ public struct CheckCommand: Sendable {
   }
 
   private func linux(beside folder: String) throws(LoadError) -> LoadedPersonality {
+    if let beside = linuxFolder(beside: folder) { return try PersonalityLoader.load(folder: beside) }
+    return try PersonalityLoader.load("linux", from: directories)
+  }
+
+  private func linuxFolder(beside folder: String) -> String? {
     var parent = folder
     while parent.hasSuffix("/") { parent.removeLast() }
     if let slash = parent.lastIndex(of: "/") {
@@ -101,7 +134,6 @@ public struct CheckCommand: Sendable {
     } else {
       parent = "./"
     }
-    if PersonalityLoader.isPersonality(parent + "linux") { return try PersonalityLoader.load(folder: parent + "linux") }
-    return try PersonalityLoader.load("linux", from: directories)
+    return PersonalityLoader.isPersonality(parent + "linux") ? parent + "linux" : nil
   }
 }

@@ -1,6 +1,7 @@
 /// Rows against what they become, and against each other.
 extension TableCompiler {
   mutating func checkRow(_ row: CallRow) {
+    checkCounts(row)
     switch row.action {
     case .translate(let name, let operands):
       guard let call = native.call(name) else { return }
@@ -19,6 +20,19 @@ extension TableCompiler {
       if case .scalar? = row.result { return }
       if row.result != nil { report("\(row.name) answers a number: it cannot be a pair or never return", row.position) }
     case .none, .unsupported, .obsolete: return
+    }
+  }
+
+  /// A count that is an address: what it points to is meant.
+  private mutating func checkCounts(_ row: CallRow) {
+    for argument in row.arguments {
+      guard case .pointer(_, _, .argument(let index)) = argument.type else { continue }
+      switch row.arguments[index].type {
+      case .scalar(.address), .scalar(.pointer), .path, .string, .strings, .pointer:
+        let name = row.arguments[index].name
+        report("'\(argument.name)' is counted by an address", argument.position, "did you mean '[*\(name)]'?")
+      default: break
+      }
     }
   }
 

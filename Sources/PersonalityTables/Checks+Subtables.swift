@@ -8,6 +8,7 @@ extension TableCompiler {
       }
       if personality.ioctlsAreEncoded { checkEncoding(request) }
       checkNativeRequest(request)
+      checkReason(request.name, request.action, request.actionPosition)
     }
     for level in personality.socketLevels {
       var names: Set<String> = []
@@ -16,8 +17,15 @@ extension TableCompiler {
           report("'\(option.name)' is already an option of \(level.name)", option.position)
         }
         checkOption(option, level)
+        checkReason(option.name, option.action, option.actionPosition)
       }
     }
+  }
+
+  /// Whoever reads the log wants to know why.
+  private mutating func checkReason(_ name: String, _ action: RequestAction, _ position: Position) {
+    guard case .unsupported(let errno, "") = action else { return }
+    report("\(name) does not say why it is unsupported", position, "'unsupported \(errno) \"why\"'")
   }
 
   /// A BSD's request tells what it carries: 0x4… out, 0x8… in, 0xc… both, 0x2… nothing; bytes in bits 16 to 28.

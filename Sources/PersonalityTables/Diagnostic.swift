@@ -4,6 +4,15 @@ public struct Diagnostic: Sendable, Equatable {
   public var message: String
   /// What stands behind the caret, as "did you mean 'open_flags'?".
   public var hint: String?
+  /// What stands in a *.facts file where the table is right (`FactCheck`).
+  var statement: String?
+
+  init(position: Position, message: String, hint: String? = nil, statement: String? = nil) {
+    self.position = position
+    self.message = message
+    self.hint = hint
+    self.statement = statement
+  }
 
   /// The report's three lines: place and message, the offending line, the caret.
   public func text(in source: SourceText) -> String {

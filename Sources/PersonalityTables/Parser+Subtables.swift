@@ -12,9 +12,10 @@ extension Parser {
       let other = parser.isOwn ? nil : parser.personality.ioctls.first { $0.number == number }?.position
       if parser.skipsEntry(token, other) { return }
       var argument: ArgumentType?
+      let open = parser.current
       if parser.accept(.parenOpen) {
         if parser.kind != .parenClose { argument = try parser.requestArgument() }
-        try parser.expect(.parenClose, "')'")
+        try parser.close(open)
       }
       var position = token.position
       let action = try parser.requestAction(&position)
@@ -83,6 +84,12 @@ extension Parser {
     }
   }
 
+  /// The parenthesis that belongs to `open`.
+  private mutating func close(_ open: Token) throws(BadEntry) {
+    if kind == .newline || kind == .endOfFile { throw fail("this '(' is never closed", at: open) }
+    try expect(.parenClose, "')'")
+  }
+
   /// `sockopt LEVEL NUMBER [= NATIVE] { NUMBER NAME(TYPE) = ACTION … }`
   mutating func sockopt() throws(BadEntry) {
     let name = try word("the level's name")
@@ -105,13 +112,14 @@ extension Parser {
         ? nil : parser.personality.socketOption(level: level.number, name: number)?.position
       if parser.skipsEntry(token, other) { return }
       let name = parser.text(token)
+      let open = parser.current
       try parser.expect(.parenOpen, "'(' and the type of \(name)")
       let value = try parser.pointeeType()
       if parser.accept(.bracketOpen) {
         _ = try parser.number("a count")
         try parser.expect(.bracketClose, "']'")
       }
-      try parser.expect(.parenClose, "')'")
+      try parser.close(open)
       var position = token.position
       let action = try parser.requestAction(&position)
       guard try parser.condition() else { return }

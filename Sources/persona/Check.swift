@@ -22,9 +22,12 @@ struct Check: ParsableCommand {
   @Flag(help: "Leave the compiled table of each folder in it, so that programs start faster.")
   var compile = false
 
+  @Flag(help: "Write down in *.facts what the tables say and the facts do not; then read what changed.")
+  var state = false
+
   func run() throws {
     let directories = try Installation.current().directories(personalities)
-    let outcome = CheckCommand(folders: folder, directories: directories, keepsCompiled: compile).run()
+    let outcome = CheckCommand(folders: folder, directories: directories, keepsCompiled: compile, statesFacts: state).run()
     print(outcome.text, terminator: "")
     fflush(nil)
     if outcome.status != 0 { throw ExitCode(outcome.status) }
