@@ -1,7 +1,7 @@
 /// Rows against the prototypes of the system's own headers.
 extension FactCheck {
   mutating func checkCall(_ row: CallRow) {
-    if dated.contains(row.number) { return }
+    if datedPlaces.contains(row.position.offset) { return }
     let state = "call \(row.number)\(row.last > row.number ? "...\(row.last)" : "") \(row.name)"
     for number in row.number...row.last {
       guard let known = facts.calls[number] else {
@@ -45,13 +45,16 @@ extension FactCheck {
     }
   }
 
-  /// Calls that the facts tell of and that have no row: the next row stands where it should.
+  /// Calls that the facts tell of and that have no row: it should stand between the rows before and behind.
   mutating func checkNumbers() {
     for number in facts.calls.keys.sorted() where personality.call(number) == nil && !dated.contains(number) {
-      let next = personality.calls.filter { $0.number > number && isOwn($0.position) }.min { $0.number < $1.number }
-      report(
-        "call \(number), '\(facts.calls[number]!.name)', has no row", (next ?? personality.calls.last)?.position ?? Position(0),
-        state: "call …")
+      let own = personality.calls.filter { isOwn($0.position) }
+      let before = own.filter { $0.last < number && $0.last > $0.number }.max { $0.last < $1.last }
+      let next = own.filter { $0.number > number }.min { $0.number < $1.number } ?? own.last
+      for row in [before, next] {
+        guard let row else { continue }
+        report("call \(number), '\(facts.calls[number]!.name)', has no row", row.position, state: "call …")
+      }
     }
   }
 

@@ -53,7 +53,7 @@ extension FactCheck {
   // MARK: Rows
 
   private mutating func checkRow(_ row: CallRow) {
-    if dated.contains(row.number) { return }
+    if datedPlaces.contains(row.position.offset) { return }
     let key = "row \(row.name)"
     switch row.action {
     case .none: break
@@ -187,7 +187,7 @@ extension FactCheck {
   mutating func checkDeclarations() {
     let tokens = Lexer(source, symbols: Symbols.language).tokens
     let literal: Set<String> = ["personality", "abi", "elf", "format", "load", "auxv", "include", "calls"]
-    var (at, depth, parentheses) = (0, 0, 0)
+    var (at, depth) = (0, 0)
     var isStart = true
     while at < tokens.count, source.unit(of: Int(tokens[at].start)) == 0 {
       let token = tokens[at]
@@ -201,16 +201,17 @@ extension FactCheck {
         let end = self.end(tokens, at)
         if tokens[at..<end].contains(where: { $0.kind == .word && ["since", "until"].contains(text($0)) }) {
           if let number = Int(text(token)) { dated.insert(number) }
+          for word in tokens[at..<end] { datedPlaces.insert(word.start) }
           compare(Array(tokens[at..<end]))
         }
         at = end
         continue
       }
+      if depth > 0, token.kind == .word, ["since", "until"].contains(text(token)) { compareLine(tokens, at) }
       switch token.kind {
       case .braceOpen: depth += 1
       case .braceClose: depth = max(0, depth - 1)
-      case .parenOpen: parentheses += 1
-      case .endOfFile: (depth, parentheses) = (0, 0)
+      case .endOfFile: depth = 0
       default: break
       }
       isStart = token.kind == .newline || token.kind == .endOfFile || token.kind == .braceClose
@@ -237,6 +238,16 @@ extension FactCheck {
     return at
   }
 
+  /// The line of an entry that only some releases have.
+  private mutating func compareLine(_ tokens: [Token], _ at: Int) {
+    let line = source.line(around: Int(tokens[at].start))
+    var (first, last) = (at, at)
+    while first > 0, line.contains(Int(tokens[first - 1].start)) { first -= 1 }
+    while last < tokens.count, line.contains(Int(tokens[last].start)) { last += 1 }
+    let words = tokens[first..<last].filter { $0.kind != .newline }.map(text)
+    decide("dated entry", words.joined(separator: " "), tokens[at].position)
+  }
+
   private mutating func compare(_ tokens: [Token]) {
     let plain = tokens.filter { $0.kind != .newline }
     guard plain.count > 1 else { return }
@@ -249,7 +260,7 @@ extension FactCheck {
     let mine = rest.joined(separator: " ")
     // The first word that is another tells the place; one that opens a line may stand for the line before it.
     var place = plain[0].position
-    if let known = facts.decisions[key]?.first {
+    if let known = (facts.decisions[key] ?? facts.shared[key])?.first {
       var built = ""
       for (index, token) in plain[(plain.count - rest.count)...].enumerated() {
         built += (index == 0 ? "" : " ") + rest[index]

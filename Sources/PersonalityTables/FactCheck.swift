@@ -12,9 +12,12 @@ struct FactCheck {
   var handlers: Set<String> = []
   /// Numbers of rows that only some releases have: what they say is stated word for word.
   var dated: Set<Int> = []
+  /// Where the words of such rows stand.
+  var datedPlaces: Set<UInt32> = []
   var diagnostics: [Diagnostic] = []
-  /// What the folder's own tables decide, and personalities/linux does not state: the lines of decisions.facts.
-  var decided: Set<String> = []
+  /// What the folder's own tables decide, by what it is about, and what of it does not go without saying.
+  var decided: [String: Set<String>] = [:]
+  var unusual: Set<String> = []
 
   static func check(
     _ loaded: LoadedPersonality, _ facts: Facts, linux: Personality
@@ -185,12 +188,27 @@ struct FactCheck {
     if let index = personality.structure(named: name) { structures[index] = true }
   }
 
+  /// The lines of decisions.facts: what is unusual, or other than personalities/linux states.
+  var statements: [String] {
+    decided.flatMap { key, texts -> [String] in
+      let isKnown = facts.shared[key].map { texts.isSubset(of: $0) } ?? !unusual.contains(key)
+      return isKnown ? [] : texts.map { "becomes \(key) \($0)" }
+    }.sorted()
+  }
+
   /// Something that only the writer can decide: it stands among the facts in these words.
   mutating func decide(_ key: String, _ text: String, _ position: Position, _ message: String? = nil) {
     guard isOwn(position) else { return }
-    if facts.shared[key]?.contains(text) != true { decided.insert("becomes \(key) \(text)") }
-    if facts.decisions[key]?.contains(text) == true { return }
-    let known = facts.decisions[key].map { $0.sorted().joined(separator: "' or '") }
+    unusual.insert(key)
+    state(key, text, position, message)
+  }
+
+  /// A folder's own statements about something take the place of those for all systems.
+  private mutating func state(_ key: String, _ text: String, _ position: Position, _ message: String?) {
+    decided[key, default: []].insert(text)
+    let stated = facts.decisions[key] ?? facts.shared[key]
+    if stated?.contains(text) == true { return }
+    let known = stated.map { $0.sorted().joined(separator: "' or '") }
     report(
       message ?? (known.map { "\(key) is '\(text)' here, but '\($0)' by the facts" } ?? "no fact says that \(key) is '\(text)'"),
       position, state: "becomes \(key) \(text)")
@@ -198,6 +216,11 @@ struct FactCheck {
 
   /// What goes without saying, unless something else is stated.
   mutating func decide(usual key: String, _ text: String, _ position: Position) {
-    if facts.shared[key] != nil || facts.decisions[key] != nil { decide(key, text, position) }
+    guard isOwn(position) else { return }
+    if facts.shared[key] != nil || facts.decisions[key] != nil {
+      state(key, text, position, nil)
+    } else {
+      decided[key, default: []].insert(text)
+    }
   }
 }

@@ -14,7 +14,7 @@ struct FactState {
     do throws(Failure) {
       let path = folder + "/decisions.facts"
       let old = lines(path)
-      let own = check.decided.sorted()
+      let own = check.statements
       if own != old.filter({ $0.hasPrefix("becomes ") }) {
         let comments = old.filter { $0.hasPrefix("#") }
         let head = comments.isEmpty ? ["# What becomes of things where names alone do not tell; docs/personalities.md, \"Facts\"."] : comments

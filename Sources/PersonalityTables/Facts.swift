@@ -31,7 +31,7 @@ struct Facts: Sendable {
   var structures: [String: Layout] = [:]
   /// What a signal does when nobody handles it.
   var signals: [String: String] = [:]
-  /// What the tables make of something, by what it is: "row link" to "linkat(AT_FDCWD, $1, …)".
+  /// What the folder's tables make of something, by what it is: "row link" to "linkat(AT_FDCWD, $1, …)".
   var decisions: [String: Set<String>] = [:]
   /// Those of personalities/linux, which hold for all systems.
   var shared: [String: Set<String>] = [:]
@@ -46,7 +46,7 @@ struct Facts: Sendable {
     guard !own.isEmpty else { return nil }
     var facts = Facts()
     if let linux { for name in names(in: linux) { facts.read(linux + "/" + name) } }
-    facts.shared = facts.decisions
+    (facts.shared, facts.decisions) = (facts.decisions, [:])
     // By hand after what the headers say, which it corrects.
     for name in own where name == "headers.facts" { facts.read(folder + "/" + name) }
     for name in own where name != "headers.facts" { facts.read(folder + "/" + name) }

@@ -86,7 +86,8 @@ extension Parser {
 
   /// The parenthesis that belongs to `open`.
   private mutating func close(_ open: Token) throws(BadEntry) {
-    if kind == .newline || kind == .endOfFile { throw fail("this '(' is never closed", at: open) }
+    let between = source.bytes[Int(open.start)..<Int(current.start)]
+    if kind != .parenClose, between.contains(UInt8(ascii: "\n")) { throw fail("this '(' is never closed", at: open) }
     try expect(.parenClose, "')'")
   }
 

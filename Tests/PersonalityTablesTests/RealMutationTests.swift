@@ -183,9 +183,15 @@ struct RealMutationTests {
   }
 }
 
-/// All that the tables say, whoever asks for it: everything but where it stands.
+/// All that the tables say, whoever asks for it: everything but where it stands, and padding that alignment makes
+/// anyway: what it does is in the fields' offsets, and nothing shows it.
 private func withoutPlaces(_ personality: Personality) -> String {
-  String(reflecting: personality).split(separator: "PersonalityTables.Position(offset: ").map { part in
+  var personality = personality
+  for index in personality.structures.indices {
+    personality.structures[index].trailingPadding = 0
+    for field in personality.structures[index].fields.indices { personality.structures[index].fields[field].padding = 0 }
+  }
+  return String(reflecting: personality).split(separator: "PersonalityTables.Position(offset: ").map { part in
     part.firstIndex(of: ")").map { part[$0...] } ?? part
   }.joined()
 }
