@@ -3,21 +3,22 @@ extension FactCheck {
   mutating func checkCall(_ row: CallRow) {
     if datedPlaces.contains(row.position.offset) { return }
     let state = "call \(row.number)\(row.last > row.number ? "...\(row.last)" : "") \(row.name)"
+    let saysWhat = row.result != nil || !row.arguments.isEmpty
+    let prototype = !saysWhat ? state :
+      ([state, row.result.map(word) ?? "void"] + row.arguments.map { "\($0.name):\(word($0.type))" })
+      .joined(separator: " ")
     for number in row.number...row.last {
       guard let known = facts.calls[number] else {
         guard isOwn(row.position) else { return }
-        report("no fact tells of call \(number)", row.position, state: state)
+        report("no fact tells of call \(number)", row.position, state: prototype)
         return
       }
       if known.name != row.name {
-        report("call \(number) is '\(known.name)', not '\(row.name)'", row.position, state: state)
+        report("call \(number) is '\(known.name)', not '\(row.name)'", row.position, state: prototype)
         return
       }
     }
-    guard let known = facts.calls[row.number], row.result != nil || !row.arguments.isEmpty else { return }
-    let prototype =
-      ([state, row.result.map(word) ?? "void"] + row.arguments.map { "\($0.name):\(word($0.type))" })
-      .joined(separator: " ")
+    guard let known = facts.calls[row.number], saysWhat else { return }
     guard let arguments = known.arguments else {
       guard isOwn(row.position) else { return }
       report("no fact tells what \(row.name) takes", row.position, state: prototype)

@@ -189,7 +189,7 @@ extension FactCheck {
     let literal: Set<String> = ["personality", "abi", "elf", "format", "load", "auxv", "include", "calls"]
     var (at, depth) = (0, 0)
     var isStart = true
-    while at < tokens.count, source.unit(of: Int(tokens[at].start)) == 0 {
+    while at < tokens.count, Int(tokens[at].start) < ownEnd {
       let token = tokens[at]
       if isStart, depth == 0, token.kind == .word, literal.contains(text(token)) {
         let end = self.end(tokens, at)

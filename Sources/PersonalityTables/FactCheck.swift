@@ -8,6 +8,8 @@ struct FactCheck {
   let facts: Facts
   let linux: Personality
   var words: Set<String>
+  /// Where the folder's own text ends and that begins which it includes.
+  let ownEnd: Int
   /// The handlers' names, as calls are named.
   var handlers: Set<String> = []
   /// Numbers of rows that only some releases have: what they say is stated word for word.
@@ -24,7 +26,8 @@ struct FactCheck {
   ) -> [Diagnostic] { made(loaded, facts, linux: linux).diagnostics }
 
   static func made(_ loaded: LoadedPersonality, _ facts: Facts, linux: Personality) -> FactCheck {
-    var check = FactCheck(personality: loaded.personality, source: loaded.source, facts: facts, linux: linux, words: facts.words)
+    var check = FactCheck(personality: loaded.personality, source: loaded.source, facts: facts, linux: linux, words: facts.words,
+      ownEnd: loaded.source.files.first { $0.unit != 0 }?.start ?? .max)
     for name in HandlerName.allCases { check.handlers.insert(check.plain("\(name)")) }
     for row in linux.calls + linux.handlers { for argument in row.arguments { check.words.insert(argument.name) } }
     check.checkAll()
@@ -87,7 +90,7 @@ struct FactCheck {
   }
 
   /// Whether the folder says this itself. What it includes its own folder's facts tell of.
-  func isOwn(_ position: Position) -> Bool { source.unit(of: Int(position.offset)) == 0 }
+  func isOwn(_ position: Position) -> Bool { Int(position.offset) < ownEnd }
 
   private func shown(_ value: UInt64) -> String { value > 9 ? "0x" + String(value, radix: 16) : "\(value)" }
 

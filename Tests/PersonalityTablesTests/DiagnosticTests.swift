@@ -395,6 +395,33 @@ struct DiagnosticTests {
 
       """
     ),
+    (
+      "ioctl { 0x5 FIONREAD(out int) = unsupported EPERM }",
+      """
+      tiny.table:4:45: error: FIONREAD does not say why it is unsupported
+      ioctl { 0x5 FIONREAD(out int) = unsupported EPERM }
+                                                  ^~~~~ 'unsupported EPERM "why"'
+
+      """
+    ),
+    (
+      "sockopt SOL_SOCKET 1 { 2 SO_REUSEADDR(int\n}",
+      """
+      tiny.table:4:38: error: this '(' is never closed
+      sockopt SOL_SOCKET 1 { 2 SO_REUSEADDR(int
+                                           ^
+
+      """
+    ),
+    (
+      "30 accept(s: fd, name: out bytes[len], len: inout u32) -> fd = unsupported \"no\"",
+      """
+      tiny.table:4:18: error: 'name' is counted by an address
+      30 accept(s: fd, name: out bytes[len], len: inout u32) -> fd = unsupported "no"
+                       ^~~~ did you mean '[*len]'?
+
+      """
+    ),
   ]
 
   @Test(arguments: cases.indices) func isWorded(_ index: Int) {
