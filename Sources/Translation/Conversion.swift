@@ -97,6 +97,7 @@ extension Table {
       guard field.pointee.native_width > 0, field.pointee.foreign_width > 0 else { continue }
       let from = source + Int(field.pointee.foreign_offset)
       let to = destination + Int(field.pointee.native_offset)
+      if copied(field, from, to) { continue }
       guard isInteger(field.pointee.foreign_width), isInteger(field.pointee.native_width) else {
         copyBytes(from, to, min(Int(field.pointee.foreign_width), Int(field.pointee.native_width)))
         continue
@@ -126,6 +127,7 @@ extension Table {
       guard field.pointee.native_width > 0, field.pointee.foreign_width > 0 else { continue }
       let from = source + Int(field.pointee.native_offset)
       let to = destination + Int(field.pointee.foreign_offset)
+      if copied(field, from, to) { continue }
       guard isInteger(field.pointee.foreign_width), isInteger(field.pointee.native_width) else {
         copyBytes(from, to, min(Int(field.pointee.foreign_width), Int(field.pointee.native_width)))
         continue
@@ -166,7 +168,31 @@ extension Table {
   private func isInteger(_ width: UInt16) -> Bool { width == 1 || width == 2 || width == 4 || width == 8 }
 
   private func clear(_ memory: UnsafeMutableRawPointer, _ count: Int) {
-    for offset in 0..<count { memory.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self) }
+    var offset = 0
+    while offset + 8 <= count {
+      memory.storeBytes(of: 0, toByteOffset: offset, as: UInt64.self)
+      offset += 8
+    }
+    while offset < count {
+      memory.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self)
+      offset += 1
+    }
+  }
+
+  /// Copies a field that is the same on both sides but for its place, as most are.
+  @inline(__always)
+  private func copied(
+    _ field: UnsafePointer<persona_field>, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer
+  ) -> Bool {
+    guard field.pointee.native_width == field.pointee.foreign_width,
+      field.pointee.conversion == UInt8(PERSONA_CONVERT_NONE.rawValue)
+    else { return false }
+    switch field.pointee.native_width {
+    case 8: to.storeBytes(of: from.loadUnaligned(as: UInt64.self), as: UInt64.self)
+    case 4: to.storeBytes(of: from.loadUnaligned(as: UInt32.self), as: UInt32.self)
+    default: return false
+    }
+    return true
   }
 
   private func copyBytes(_ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, _ count: Int) {
