@@ -30,7 +30,7 @@ public func onSignal(
   }
   let rip = guestAddress(thread.pointee.process, context)
   context[PERSONA_RIP] = rip
-  let inEngine = rip &- label(PERSONA_TEXT_START) < label(PERSONA_TEXT_END) - label(PERSONA_TEXT_START)
+  let inEngine = isEngine(rip)
   if report.isFault {
     if rip &- label(PERSONA_COPY_BEGIN) < label(PERSONA_COPY_END) - label(PERSONA_COPY_BEGIN) {
       context[PERSONA_RIP] = label(PERSONA_COPY_FAULT)
@@ -49,6 +49,11 @@ public func onSignal(
     return
   }
   keep(info!, thread, context, rip)
+}
+
+/// Whether code at this address runs for the engine: its own, or that by which it reads Linux's clocks.
+private func isEngine(_ rip: UInt64) -> Bool {
+  rip &- label(PERSONA_TEXT_START) < label(PERSONA_TEXT_END) - label(PERSONA_TEXT_START) || isVdso(rip)
 }
 
 /// Defers a signal to the engine's return, and makes sure that the engine gets there.
@@ -80,7 +85,7 @@ public func deliverPending(
 ) -> Int32 {
   let context = TrapContext(context!)
   let rip = context[PERSONA_RIP]
-  if rip &- label(PERSONA_TEXT_START) < label(PERSONA_TEXT_END) - label(PERSONA_TEXT_START) { return 0 }
+  if isEngine(rip) { return 0 }
   let report = withUnsafeBytes(of: &thread!.pointee.pending_info) { SignalInfo($0.baseAddress!) }
   thread!.pointee.pending = 0
   deliver(report, thread!, context)

@@ -77,9 +77,11 @@ public func readClock(_ clock: Int32, _ time: UnsafeMutablePointer<UInt64>?) -> 
     Int64(__NR_clock_gettime), UInt64(bitPattern: Int64(clock)), UInt64(UInt(bitPattern: time)), 0, 0, 0, 0)
 }
 
+func isVdso(_ rip: UInt64) -> Bool { rip &- vdsoStart < vdsoLength }
+
 /// A call that the shared object makes is Linux's own.
 func isOwnCall(_ context: TrapContext) -> Bool {
-  guard context[PERSONA_RIP] &- vdsoStart < vdsoLength else { return false }
+  guard isVdso(context[PERSONA_RIP]) else { return false }
   context[PERSONA_RAX] = UInt64(
     bitPattern: persona_syscall(
       Int64(bitPattern: context[PERSONA_RAX]), context[PERSONA_RDI], context[PERSONA_RSI], context[PERSONA_RDX],

@@ -28,10 +28,13 @@ __asm__(".text\n"
         "        movq %rdx, %r10\n"
         "        syscall\n"
         "        ret\n"
+        "clock_site: movl $232, %eax\n"
+        "        syscall\n"
+        "        ret\n"
         "fork_site: movl $2, %eax\n"
         "        syscall\n"
         "        ret\n");
-long ppid_site(void), close_site(long), read_site(long, void *, long), race_site(void), step_site(void), fork_site(void);
+long ppid_site(void), close_site(long), read_site(long, void *, long), race_site(void), step_site(void), fork_site(void), clock_site(long, void *);
 extern char ppid_inner[];
 
 uint64_t kept[16];
@@ -76,9 +79,14 @@ static int spoiled(void *site) {
 }
 
 static volatile long signals, steps, astray;
+static char *own_stack;
+
+static volatile long off_stack;
 
 static void on_alarm(int signal) {
     signals++;
+    char here;
+    off_stack += &here < own_stack - 65536 || &here > own_stack;
     __asm__ volatile("pcmpeqd %%xmm0, %%xmm0\n movdqa %%xmm0, %%xmm9\n movq $-1, %%r10\n movq $-1, %%r8\n addb $1, %%r8b\n"
                      ::: "xmm0", "xmm9", "r8", "r10", "cc");
 }
@@ -131,6 +139,7 @@ __attribute__((force_align_arg_pointer)) static void racer(void *argument) {
 
 static void sample(long argc, char **argv, char **environment) {
     long parent = SYS0(getppid), bad = 0;
+    own_stack = (char *)&parent + 4096;
     for (int turn = 0; turn < OFTEN; turn++) bad += ppid_site() != parent;
     expect("another parent", bad, 0);
     bad = 0;
@@ -146,9 +155,12 @@ static void sample(long argc, char **argv, char **environment) {
     bad = 0;
     long begun = signals;
     for (int turn = 0; signals < begun + 3000 && turn < 40000000; turn++) bad += ppid_site() != parent || spoiled((void *)ppid_site);
+    timespec time;
+    for (int turn = 0; signals < begun + 6000 && turn < 40000000; turn++) bad += clock_site(4, &time) != 0;
     every(0);
     expect("spoiled under signals", bad, 0);
-    holds("signals arrived", signals >= begun + 3000);
+    expect("handlers on another stack", off_stack, 0);
+    holds("signals arrived", signals >= begun + 6000);
 
     bad = 0;
     for (int turn = 0; turn < OFTEN; turn++) bad += close_site(-1) != EBADF;

@@ -1,0 +1,142 @@
+"""The large programs of bench/run.py: one Go source each, built for Linux and for FreeBSD, on the same data."""
+import os
+import random
+import shutil
+import subprocess
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(TOP, "build", "bench")
+PERSONA = os.path.join(TOP, "build", "bin", "persona")
+GOROOT = os.environ.get("GOROOT") or os.path.join(TOP, "build", "tools", "site", "go")
+SYSTEMS = ("linux", "freebsd")
+TOOLS = ("compile", "link", "asm", "go")
+
+
+def environment(system, **more):
+    return dict(os.environ, GOROOT=GOROOT, GOOS=system, GOARCH="amd64", CGO_ENABLED="0", GOTOOLCHAIN="local",
+                GOPROXY="off", GOTELEMETRY="off", GOFLAGS="-buildvcs=false", GOPATH=os.path.join(TOP, "build", "go-path"),
+                GOCACHE=os.path.join(TOP, "build", "go-cache"), **more)
+
+
+def build():
+    go = os.path.join(GOROOT, "bin", "go")
+    for system in SYSTEMS:
+        target = os.path.join(BUILD, "go-" + system)
+        os.makedirs(target, exist_ok=True)
+        values = environment(system)
+        subprocess.run([go, "build", "-o", target + "/", "./..."], env=values, cwd=os.path.join(TOP, "bench", "go"),
+                       check=True)
+        subprocess.run([go, "build", "-o", target + "/", "cmd/gofmt"], env=values, check=True,
+                       cwd=os.path.join(GOROOT, "src"))
+        toolchain(go, system, values)
+
+
+def toolchain(go, system, values):
+    """A GOROOT whose programs are built for `system`: go, compile, link and asm; all else is the real one's."""
+    root = os.path.join(BUILD, "goroot-" + system)
+    tools = os.path.join(root, "pkg", "tool", system + "_amd64")
+    if os.path.exists(os.path.join(tools, "link")):
+        return
+    shutil.rmtree(root, ignore_errors=True)
+    os.makedirs(tools)
+    os.makedirs(os.path.join(root, "bin"))
+    for name in ("src", "lib", "VERSION", "go.env"):
+        os.symlink(os.path.join(GOROOT, name), os.path.join(root, name))
+    os.symlink(os.path.join(GOROOT, "pkg", "include"), os.path.join(root, "pkg", "include"))
+    for name in TOOLS:
+        place = os.path.join(root, "bin") if name == "go" else tools
+        subprocess.run([go, "build", "-o", place + "/", "cmd/" + name], env=values, check=True,
+                       cwd=os.path.join(GOROOT, "src"))
+
+
+def data():
+    """A file of 1 GiB, one of 256 MiB that compresses, a tree of 100,000 files, and a program of 50 packages."""
+    big = os.path.join(BUILD, "big-file")
+    if not os.path.exists(big):
+        with open(big, "wb") as file:
+            file.truncate(1 << 30)
+    text = os.path.join(BUILD, "text-file")
+    if not os.path.exists(text):
+        random.seed(1)
+        words = [bytes(random.choices(b"abcdefghijklmnopqrstuvwxyz", k=random.randint(2, 9))) for _ in range(4000)]
+        piece = b" ".join(random.choices(words, k=1 << 18))
+        with open(text, "wb") as file:
+            while file.tell() < 256 << 20:
+                file.write(piece)
+            file.truncate(256 << 20)
+    tree = os.path.join(BUILD, "tree")
+    if not os.path.exists(os.path.join(tree, "999")):
+        for folder in range(1000):
+            os.makedirs(os.path.join(tree, str(folder)), exist_ok=True)
+            for name in range(100):
+                with open(os.path.join(tree, str(folder), str(name)), "w") as file:
+                    file.write("x" * name)
+    project = os.path.join(BUILD, "project")
+    if not os.path.exists(project):
+        os.makedirs(project)
+        with open(os.path.join(project, "go.mod"), "w") as file:
+            file.write("module project\n\ngo 1.22\n")
+        imports, calls = "", ""
+        for index in range(50):
+            os.makedirs(os.path.join(project, f"part{index}"))
+            with open(os.path.join(project, f"part{index}", "part.go"), "w") as file:
+                file.write(f"package part{index}\n\nimport \"fmt\"\n\n")
+                for function in range(60):
+                    file.write(f"func F{function}(n int) string {{\n\ts := \"\"\n\tfor i := range n {{\n"
+                               f"\t\ts += fmt.Sprintf(\"%d-%d\", i*{function + 1}, n)\n\t}}\n\treturn s\n}}\n\n")
+            imports += f'\t"project/part{index}"\n'
+            calls += f"\tprintln(len(part{index}.F1({index})))\n"
+        with open(os.path.join(project, "main.go"), "w") as file:
+            file.write(f"package main\n\nimport (\n{imports})\n\nfunc main() {{\n{calls}}}\n")
+    return big, text, tree, project
+
+
+def seconds(command, **options):
+    before = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=900, **options)
+    return time.perf_counter() - before
+
+
+def program(system, name):
+    own = os.path.join(BUILD, "go-" + system, name)
+    return [own] if system == "linux" else [PERSONA, "run", own]
+
+
+def serving(system):
+    """Seconds in which a Linux client gets 40,000 answers of the server."""
+    server = subprocess.Popen(program(system, "serve"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    address = server.stdout.readline().decode().strip()
+    try:
+        return seconds([os.path.join(BUILD, "go-linux", "load"), address, "40000"])
+    finally:
+        server.stdin.close()
+        server.wait(timeout=30)
+
+
+def compiling(system, project):
+    """Seconds in which the Go tools for `system` build a program and what it imports, from nothing."""
+    root = os.path.join(BUILD, "goroot-" + system)
+    cache = os.path.join(BUILD, "cache-" + system)
+    shutil.rmtree(cache, ignore_errors=True)
+    values = dict(environment("linux"), GOROOT=root, GOCACHE=cache, GOTOOLDIR=os.path.join(root, "pkg", "tool", system + "_amd64"))
+    go = os.path.join(root, "bin", "go")
+    command = [go] if system == "linux" else [PERSONA, "run", go]
+    return seconds(command + ["build", "-o", os.path.join(BUILD, "built-" + system), "."], env=values, cwd=project)
+
+
+def measure(table, rounds=3):
+    build()
+    big, text, tree, project = data()
+    plain = {
+        "gofmt over GOROOT/src": ("gofmt", ["-l", os.path.join(GOROOT, "src", "net")], 1.05),
+        "sha256 of 1 GiB": ("sha256", [big], 1.05),
+        "gzip of 256 MiB": ("gzip", [text], 1.05),
+        "walk of 100,000 files": ("walk", [tree], 1.15),
+    }
+    for title, (name, arguments, target) in plain.items():
+        pairs = [tuple(1000 * seconds(program(system, name) + arguments) for system in SYSTEMS) for _ in range(rounds)]
+        table.row(title, "ms", pairs, target)
+    table.row("40,000 HTTP requests", "ms", [tuple(1000 * serving(system) for system in SYSTEMS) for _ in range(rounds)], 1.05)
+    table.row("go build of 50 packages", "ms",
+              [tuple(1000 * compiling(system, project) for system in SYSTEMS) for _ in range(rounds)], 1.05)
