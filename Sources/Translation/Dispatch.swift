@@ -227,6 +227,7 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .sendMessages: return sendMessages(&call)
   case .pathLimit: return pathLimit(&call)
   case .informationVariable: return informationVariable(&call)
+  case .openMarkedSocket: return openMarkedSocket(&call)
   case .allowCalls: return allowCalls(&call)
   case .directoryEntries: return directoryEntries(&call)
   case .exchangeMessage: return exchangeMessage(&call)

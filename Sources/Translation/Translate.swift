@@ -12,6 +12,7 @@ extension Call {
   /// The call of a process that has promised something, held against it before and after.
   private mutating func performWatched() -> Int {
     if let refusal = breaksPromise() { return refusal }
+    narrowModes()
     return afterwards(carryOut())
   }
 

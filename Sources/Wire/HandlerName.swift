@@ -54,7 +54,7 @@ public enum HandlerName: UInt16, CaseIterable {
   case fixMemory, mapMemory, unmapMemory, protectMemory, queryMemory, setBreak, entropy, waitIdentified,
     descriptorCount, closeFrom, duplicateTo, currentDirectoryLength, temporaryFile, sendSystemLog, bindLazily,
     promise, pledgedOpen, directoryEntries, unveil, pinCalls, allowCalls,
-    receiveMessages, sendMessages, pathLimit, informationVariable
+    receiveMessages, sendMessages, pathLimit, informationVariable, openMarkedSocket
   // errors told in words; files opened by mode bytes, read at a place or where one is; ends told in words
   case exchangeMessage, exitWithMessage, openByMode, createByMode, readAt, writeAt, seekTo, removePath,
     pathOfDescriptor, duplicate, moveBreak, pause, changeDirectory

@@ -1,7 +1,7 @@
 // pledge's promises for the next program, what it finds unveiled, and descriptors that are passed.
 #include "openbsd.h"
 
-enum { SYS_recvmsg = 27, SYS_sendmsg = 28, SCM_RIGHTS = 1, SOL_SOCKET = 0xffff };
+enum { SYS_connect = 98, SYS_fchmod = 124, SYS_recvmsg = 27, SYS_sendmsg = 28, SCM_RIGHTS = 1, SOL_SOCKET = 0xffff };
 typedef struct { void *base; size_t size; } vector;
 typedef struct {
     void *name;
@@ -65,6 +65,26 @@ static void forgotten_next(void) {
     next("forgotten");
 }
 
+static void asks(const char *promises, long flag, int port) {
+    struct { uint8_t length, family; uint16_t port; uint32_t address; char zero[8]; } name = {16, 2, (uint16_t)(port << 8), 0x0100007f, {0}};
+    long socket = SYS(socket, 2, 2 | flag, 0);
+    if (SYS(pledge, promises, 0)) leave(91);
+    leave(SYS(connect, socket, &name, 16) == 0 ? 0 : 4);
+}
+static void asks_names(void) { asks("stdio dns", 0x1000, 53); }
+static void asks_other(void) { asks("stdio dns", 0x1000, 80); }
+static void asks_unmarked(void) { asks("stdio dns", 0, 53); }
+static void asks_anything(void) { asks("stdio inet", 0, 80); }
+static void makes_special(void) {
+    if (SYS(pledge, "stdio rpath wpath cpath fattr", 0)) leave(91);
+    long file = SYS(open, "special", O_WRONLY | O_CREAT, 04755);
+    SYS(fstat, file, &status);
+    uint32_t made = status.mode;
+    SYS(fchmod, file, 04711);
+    SYS(fstat, file, &status);
+    leave((made & 07777) == 0755 && (status.mode & 07777) == 0711 ? 0 : 4);
+}
+
 /// Sends a descriptor to itself and takes it in; what comes back.
 static void pass(const char *promises, const char *path) {
     int pair[2];
@@ -123,6 +143,11 @@ static void sample(long argc, char **argv, char **environment) {
     expect("with promises, and asks for more", fate(more_next), 0);
     expect("what is unveiled goes with promises", fate(hidden_next), 0);
     expect("and is forgotten without", fate(forgotten_next), 0);
+    expect("dns, a socket for names", fate(asks_names), 0);
+    expect("dns, that socket elsewhere", fate(asks_other), 256 + SIGABRT);
+    expect("dns, another socket", fate(asks_unmarked), 256 + SIGABRT);
+    expect("inet, another socket elsewhere", fate(asks_anything), 0);
+    expect("modes that are special", fate(makes_special), 0);
     expect("recvfd, a file", fate(takes_file), 0);
     expect("recvfd, a folder", fate(takes_folder), 3);
     expect("no recvfd", fate(takes_without), 256 + SIGABRT);

@@ -4,7 +4,7 @@ import Wire
 
 // What pledge(2) says of a call's arguments. Numbers are OpenBSD's calls, flags, requests and options.
 // Source: sys/kern/kern_pledge.c, and the callers of its functions in vfs_syscalls.c, uipc_syscalls.c,
-// kern_descrip.c, kern_sig.c and uvm_mmap.c. Not looked at: whether a socket was made with SOCK_DNS.
+// kern_descrip.c, kern_sig.c and uvm_mmap.c.
 
 extension Call {
   /// The rule that the call breaks, if any; `answer` receives an error that is no breach.
@@ -27,8 +27,10 @@ extension Call {
     case 315: ownerRule(words[2], words[3], &answer)  // fchownat
     case 97:  // socket
       return domainBreach(UInt32(truncatingIfNeeded: words[0]), isForNames: words[1] & 0x1000 != 0)
-    case 98, 104: return socketBreach(Int(first))  // connect, bind
-    case 133: return words[4] == 0 ? nil : addressBreach()  // sendto
+    case 98, 104: return socketBreach(Int(first), words[1])  // connect, bind
+    case 133:  // sendto
+      if words[4] == 0 { return nil }
+      return addressBreach() ?? (isForNames(Int(first)) ? portBreach(words[4]) : nil)
     case 28: return messageBreach(words[1])  // sendmsg
     case 105, 118: return optionBreach(Int(first), UInt32(words[1] & 0xffff_ffff), UInt32(words[2] & 0xffff_ffff))
     case 202: return informationBreach()  // sysctl
@@ -84,7 +86,16 @@ extension Call {
   private func requestBreach(_ request: UInt32) -> Breach? {
     switch request {
     case 0x4004_667f, 0x8004_667e, 0x2000_6601, 0x2000_6602: return nil  // FIONREAD FIONBIO FIOCLEX FIONCLEX
-    case 0x4004_7307: return has(Promise.internet) ? nil : (EPERM, Promise.terminal)  // SIOCATMARK
+    case 0x4004_7307, 0xc028_6988:  // SIOCATMARK SIOCGIFGROUP
+      return has(Promise.internet) && isSocket(words[0]) ? nil : (EPERM, Promise.terminal)
+    case 0xc020_6921, 0xc120_6949, 0xc120_6951, 0xc020_691b, 0xc020_6981, 0xc020_6911, 0xc020_6917, 0xc028_698a,
+      // SIOCGIF: ADDR AFLAG_IN6 ALIFETIME_IN6 DATA DESCR FLAGS METRIC GMEMB RDOMAIN DSTADDR_IN6 NETMASK_IN6 XFLAGS INFO_IN6
+      // MEDIA; SIOCGNBRINFO_IN6
+      0xc020_69a0, 0xc120_6922, 0xc120_6925, 0xc020_699e, 0xc018_696c, 0xc040_6938, 0xc038_694e:
+      return has(Promise.routes) && isSocket(words[0]) ? nil : (EPERM, Promise.terminal)
+    case 0x8040_691a, 0x8020_6919, 0x8080_691a, 0x8120_6919, 0x8020_697f:
+      // SIOCAIFADDR SIOCDIFADDR SIOCAIFADDR_IN6 SIOCDIFADDR_IN6 SIOCSIFMTU
+      return has(Promise.writeRoutes) && isSocket(words[0]) ? nil : (EPERM, Promise.terminal)
     case 0x8004_7476:  // TIOCSPGRP
       return has(Promise.terminal) && has(Promise.processes) ? nil : (EPERM, Promise.terminal)
     case 0x8004_7410, 0x2000_746e, 0x4004_7477, 0x402c_7413, 0x4008_7468, 0x2000_7465:
@@ -120,13 +131,25 @@ extension Call {
     return result < 0 ? 0 : Int(memory.load(as: Int32.self))
   }
 
-  private func socketBreach(_ descriptor: Int) -> Breach? {
+  private func isSocket(_ descriptor: UInt64) -> Bool { family(Int(Int32(truncatingIfNeeded: descriptor))) != 0 }
+
+  /// pledge_socket, and dns_portcheck for a socket that is for names only.
+  private func socketBreach(_ descriptor: Int, _ address: UInt64) -> Breach? {
     switch family(descriptor) {
-    case 0: nil
-    case 1: need(Promise.local)
-    case 2, 10: has(Promise.internet | Promise.names) ? nil : (EPERM, Promise.internet)
-    default: (EINVAL, Promise.internet)
+    case 0: return nil
+    case 1: return need(Promise.local)
+    case 2, 10:
+      guard isForNames(descriptor) else { return need(Promise.internet) }
+      return need(Promise.names) ?? portBreach(address)
+    default: return (EINVAL, Promise.internet)
     }
+  }
+
+  /// struct sockaddr_in and sockaddr_in6 have the port at the same place, in network order.
+  private func portBreach(_ address: UInt64) -> Breach? {
+    var port: UInt16 = 0
+    guard read(&port, at: address &+ 2) else { return nil }
+    return port == UInt16(53).bigEndian ? nil : (EPERM, Promise.names)
   }
 
   private func addressBreach() -> Breach? {

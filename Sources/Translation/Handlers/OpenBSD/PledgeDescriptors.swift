@@ -11,6 +11,18 @@ extension Call {
     return received(words[1]) ?? result
   }
 
+  /// With promises no file becomes set-user-ID, set-group-ID or sticky: only ACCESSPERMS of a mode count
+  /// (doopenat, domknodat, dofchmodat and sys_fchmod of sys/kern/vfs_syscalls.c).
+  mutating func narrowModes() {
+    guard process.pointee.promised & PromiseState.holds != 0 else { return }
+    switch number {
+    case 14, 15, 124, 132: words[1] &= ~0o7000  // mknod, chmod, fchmod, mkfifo
+    case 5, 125, 314, 319, 320: words[2] &= ~0o7000  // open, __pledge_open, fchmodat, mkfifoat, mknodat
+    case 321: words[3] &= ~0o7000  // openat
+    default: break
+    }
+  }
+
   /// Whether promises let the descriptors in a message's control data in; else they are closed.
   private func received(_ address: UInt64) -> Int? {
     var answer: Int?
