@@ -49,6 +49,9 @@ struct PathWalk {
   static let longestPath = 1024
   static let longestName = 255
   static let mostLinks = 32
+  /// What is resolved is refused from here on; one more name fits behind it.
+  private static let longestResult = 4000
+  private static let room = longestResult + 512
 
   let call: Call
   let use: PathUse
@@ -77,7 +80,7 @@ struct PathWalk {
   private(set) var name: (offset: Int, length: Int) = (0, 0)
 
   init?(_ call: Call, _ use: PathUse, from base: Int, against list: UnveilList?) {
-    guard let text = call.scratch(4096), let rest = call.scratch(2 * Self.longestPath),
+    guard let text = call.scratch(Self.room), let rest = call.scratch(2 * Self.longestPath),
       let link = call.scratch(2 * Self.longestPath), let status = call.scratch(StatusOfFile.size)
     else { return nil }
     (self.call, self.use, self.base, self.list) = (call, use, base, list)
@@ -159,7 +162,7 @@ struct PathWalk {
         check(current, isUpwards: false)
         let before = length
         append(rest + at, end - at)
-        guard length < 4000 else { return call.error(ENAMETOOLONG) }
+        guard length < Self.longestResult else { return call.error(ENAMETOOLONG) }
         let (refusal, found) = look(at: text.word)
         if refusal != 0 {
           guard isLast || use.has(PathUse.naming), isMissing(refusal) else { return refusal }
@@ -268,7 +271,7 @@ struct PathWalk {
   /// The entry of the nearest directory above another entry's, or with -1 above `start`; -1 without. `start` is the
   /// directory that the text names, or with `isInside` the one that holds the last name.
   mutating func cover(of entry: Int, from start: DirectoryIdentity, isInside: Bool) -> Int {
-    guard let list, let climb = call.scratch(4096) else { return -1 }
+    guard let list, let climb = call.scratch(Self.room) else { return -1 }
     climb.copyMemory(from: text, byteCount: length + 1)
     var end = length
     if isInside {
@@ -276,7 +279,7 @@ struct PathWalk {
     }
     var current = start
     var isPast = entry < 0 || current == list.directory(entry).pointee.identity
-    while current != root, end < 4000 {
+    while current != root, end < Self.longestResult {
       if byte(climb, end - 1) != slash {
         climb.storeBytes(of: slash, toByteOffset: end, as: UInt8.self)
         end += 1
