@@ -7,6 +7,7 @@ extension CallWriter {
     _ vocabulary: Vocabulary, _ form: Vocabulary.Call, _ position: Int, _ word: (Int) -> UInt64
   ) -> Bool {
     guard position > 0, position == form.arguments.count - 1 else { return false }
+    if form.arguments[position].form == .union { return member(vocabulary, form, position, word) == nil }
     let before = form.arguments[position - 1].value
     if form.arguments[position].value.kind == .mode, before.kind == .map {
       let create = vocabulary.maps[before.index].create
@@ -40,12 +41,6 @@ extension CallWriter {
       return position == 2 && writeControl(argument: call.arguments[2], call.arguments[1], form, values)
     case .vector: return position == 1 && writeVector(call, position, values)
     case .message: return position == 1 && writeMessage(call, form.arguments[1].value, values)
-    case .cpuSet:
-      guard form.arguments[position].value.kind == .bytes,
-        let mask = call.exit[position] ?? call.entry[position], !mask.isFault
-      else { return false }
-      values.write(descriptorSet: mask.bytes)
-      return true
     case .userMutex: return writeTimeout(call, position, values)
     case .select: return position >= 1 && position <= 3 && writeSets(call, position, values)
     case .directory: return writeDirectory(call, form, position, values)
@@ -55,6 +50,29 @@ extension CallWriter {
     case .sysctl: return writeSysctl(call, form, position)
     case .execve, .socketAddress, .none: return false
     }
+  }
+
+  // MARK: Unions
+
+  /// What a union argument is in a call with these words; nil where nobody looks at it.
+  private func member(
+    _ vocabulary: Vocabulary, _ form: Vocabulary.Call, _ position: Int, _ word: (Int) -> UInt64
+  ) -> Vocabulary.Argument? {
+    let index = form.arguments[position].value.index
+    let union = vocabulary.personality.unions[index]
+    let members = vocabulary.unionArguments[index]
+    guard
+      let tag = form.arguments.firstIndex(where: { vocabulary.bytes($0.name).elementsEqual(union.tag.utf8) })
+    else { return members.last ?? nil }
+    let type = form.arguments[tag].value
+    let names = type.kind == .map ? vocabulary.personality.maps[type.index] : nil
+    return members[union.index(word(tag), width: 4, names: names)]
+  }
+
+  /// Writes a union argument as what its tag says.
+  func write(union call: LoggedCall, _ form: Vocabulary.Call, _ position: Int) {
+    guard let argument = member(foreign, form, position, { call.arguments[$0] }) else { return }
+    write(call, form, position, argument)
   }
 
   // MARK: ioctl
@@ -70,7 +88,7 @@ extension CallWriter {
     }
     switch request.argument {
     case nil: text.append(hex: call.arguments[2])
-    case .scalar, .map, .path, .string, .strings: return false
+    case .scalar, .map, .path, .string, .strings, .union: return false
     case .pointer(_, let pointee, let count)?:
       guard let capture = call.exit[2] ?? call.entry[2], !capture.isFault else { return false }
       write(capture, foreign.pointee(pointee), isArray: count != .one)

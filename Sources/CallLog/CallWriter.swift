@@ -56,11 +56,15 @@ final class CallWriter {
   }
 
   private func write(_ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int) {
-    let argument = form.arguments[position]
+    write(call, form, position, form.arguments[position])
+  }
+
+  func write(_ call: LoggedCall, _ form: Vocabulary.Call, _ position: Int, _ argument: Vocabulary.Argument) {
     let word = call.arguments[position]
+    if argument.form == .union { return write(union: call, form, position) }
     if form.special != .none, writeSpecial(call, form, position, values) { return }
     switch argument.form {
-    case .value: values.write(word: word, argument.value)
+    case .value, .union: values.write(word: word, argument.value)
     case .text:
       guard let capture = readable(call.entry[position]) else { return write(address: word) }
       text.append(quoted: capture.bytes)
@@ -107,7 +111,7 @@ final class CallWriter {
     case .text:
       values.write(memory: capture.bytes, value)
       if capture.isTruncated { text.append("...") }
-    case .structure where !isArray, .socketAddress: values.write(memory: capture.bytes, value)
+    case .structure where !isArray, .socketAddress, .signalSet, .bitSet: values.write(memory: capture.bytes, value)
     default: values.write(array: capture.bytes, value, truncated: capture.isTruncated)
     }
   }

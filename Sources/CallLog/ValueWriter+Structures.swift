@@ -1,3 +1,5 @@
+import PersonalityTables
+
 /// Structures: fields by name, and the few that have a notation of their own.
 extension ValueWriter {
   /// Fields of a structure that are written out.
@@ -13,6 +15,7 @@ extension ValueWriter {
     case .fdSet: return write(descriptorSet: memory)
     case .kevent: return write(kevent: shape, memory)
     case .context: return write(context: shape, memory)
+    case .set: return write(memory: memory, shape.fields[0].value)
     case .none: break
     }
     text.append(UInt8(ascii: "{"))
@@ -32,12 +35,32 @@ extension ValueWriter {
       }
       if vocabulary.isName(field.name, "si_code") {
         write(code: bytes, field, shape, memory)
+      } else if field.value.kind == .union {
+        write(union: bytes, field, shape, memory)
       } else {
         write(field, bytes)
       }
       written += 1
     }
     text.append(UInt8(ascii: "}"))
+  }
+
+  /// A union's bytes, as the field says by which it goes.
+  private func write(
+    union bytes: UnsafeRawBufferPointer, _ field: Vocabulary.Field, _ shape: Vocabulary.Shape,
+    _ memory: UnsafeRawBufferPointer
+  ) {
+    let union = vocabulary.personality.unions[field.value.index]
+    var tag: (names: ConstantMap?, value: UInt64, width: Int) = (nil, 0, 4)
+    for other in shape.fields where vocabulary.bytes(other.name).elementsEqual(union.tag.utf8) {
+      guard let bytes = ValueWriter.slice(memory, other.offset, other.size) else { continue }
+      (tag.value, tag.width) = (ValueWriter.load(bytes, other.value.width) ?? 0, other.value.width)
+      if other.value.kind == .map { tag.names = vocabulary.personality.maps[other.value.index] }
+    }
+    let value = vocabulary.value(union.members[union.index(tag.value, width: tag.width, names: tag.names)])
+    vocabulary.append(field.name, to: text)
+    text.append(UInt8(ascii: "="))
+    write(memory: bytes, value ?? Vocabulary.Value(kind: .bytes, width: bytes.count))
   }
 
   private func write(_ field: Vocabulary.Field, _ bytes: UnsafeRawBufferPointer) {

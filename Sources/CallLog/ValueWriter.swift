@@ -45,7 +45,7 @@ struct ValueWriter {
     case .map: write(value.index, number, width: value.width)
     case .handler:
       number == 0 ? text.append("SIG_DFL") : number == 1 ? text.append("SIG_IGN") : text.append(hex: number)
-    case .structure, .text, .bytes, .socketAddress, .signalSet: text.append(hex: number)
+    case .structure, .text, .bytes, .socketAddress, .signalSet, .bitSet, .union: text.append(hex: number)
     }
   }
 
@@ -126,6 +126,7 @@ struct ValueWriter {
     case .bytes: text.append(quoted: memory)
     case .socketAddress: write(socketAddress: memory)
     case .signalSet: write(signalSet: memory)
+    case .bitSet: write(descriptorSet: memory)
     default:
       guard let word = ValueWriter.load(memory, value.width) else { return text.append("...") }
       write(word: word, value)

@@ -58,6 +58,8 @@ extension Vocabulary {
           Value(kind: .structure, width: field.size / max(elements ?? 1, 1), index: index)
         case .text(let count): Value(kind: .text, width: count)
         case .bytes(let count): Value(kind: .bytes, width: count)
+        case .set(let ofSignals, let count): Value(kind: ofSignals ? .signalSet : .bitSet, width: count)
+        case .union(let index): Value(kind: .union, width: field.size, index: index)
         case .array: Value(kind: .bytes, width: field.size)
         }
       if field.name.hasSuffix("sa_mask") || field.name.hasSuffix("sigmask") {
@@ -81,6 +83,7 @@ extension Vocabulary {
 
   private static func special(_ structure: Structure) -> Shape.Special {
     if structure.field(named: "st_mode") != nil { return .stat }
+    if structure.fields.count == 1, case .set = structure.fields[0].type { return .set }
     if structure.name.hasPrefix("sockaddr") { return .socketAddress }
     if structure.name.hasPrefix("sigset") { return .signalSet }
     if structure.name.hasPrefix("fd_set") { return .fdSet }
@@ -89,36 +92,55 @@ extension Vocabulary {
     return .none
   }
 
-  private func makeArgument(_ argument: CallArgument) -> Argument {
-    let name = name(argument.name)
+  func makeMember(_ member: UnionType.Member) -> Argument? {
+    guard case .argument(let type) = member else { return nil }
+    return makeArgument("", type)
+  }
+
+  private func makeArgument(_ argument: CallArgument) -> Argument { makeArgument(argument.name, argument.type) }
+
+  private func makeArgument(_ spelled: String, _ type: ArgumentType) -> Argument {
+    let name = name(spelled)
     let pointer = Value(kind: .address, width: 8)
-    switch argument.type {
+    switch type {
     case .scalar(let scalar):
       return Argument(
-        name: name, form: .value, value: value(Vocabulary.isSignal(argument) ? .signal : scalar))
+        name: name, form: .value, value: value(Vocabulary.isSignal(spelled, type) ? .signal : scalar))
     case .map(let index, let width):
       return Argument(name: name, form: .value, value: Value(kind: .map, width: width, index: index))
     case .path, .string: return Argument(name: name, form: .text, value: pointer)
+    case .union(let index): return Argument(name: name, form: .union, value: Value(kind: .union, width: 8, index: index))
     case .strings:
       return Argument(
-        name: name, form: .strings, value: pointer, isEnvironment: argument.name.hasPrefix("env"))
+        name: name, form: .strings, value: pointer, isEnvironment: spelled.hasPrefix("env"))
     case .pointer(let direction, let pointee, let count):
       return Argument(
         name: name, form: .pointer,
-        value: self.pointee(Vocabulary.isSignal(argument) ? .scalar(.signal) : pointee),
+        value: self.pointee(Vocabulary.isSignal(spelled, type) ? .scalar(.signal) : pointee),
         direction: direction, isArray: count != .one, isCountedByResult: count == .result)
     }
   }
 
   /// Signal numbers that calls take as plain numbers, since theirs are not Linux's to refuse.
-  private static func isSignal(_ argument: CallArgument) -> Bool {
-    guard argument.name == "sig" || argument.name == "signum" || argument.name == "signo" else {
+  private static func isSignal(_ name: String, _ type: ArgumentType) -> Bool {
+    guard name == "sig" || name == "signum" || name == "signo" else {
       return false
     }
-    switch argument.type {
+    switch type {
     case .scalar(.int), .scalar(.i32), .pointer(_, .scalar(.i32), .one), .pointer(_, .scalar(.int), .one):
       return true
     default: return false
+    }
+  }
+
+  /// How a union's member in a structure is written; nil where there is nothing to say.
+  func value(_ member: UnionType.Member) -> Value? {
+    switch member {
+    case .none: nil
+    case .structure(let index): Value(kind: .structure, width: shapes[index].size, index: index)
+    case .argument(.scalar(let scalar)): value(scalar)
+    case .argument(.map(let index, let width)): Value(kind: .map, width: width, index: index)
+    case .argument: Value(kind: .address, width: word)
     }
   }
 
@@ -129,6 +151,7 @@ extension Vocabulary {
     case .structure(let index): Value(kind: .structure, width: shapes[index].size, index: index)
     case .bytes: Value(kind: .bytes, width: 1)
     case .text: Value(kind: .text, width: 1)
+    case .set(let ofSignals): Value(kind: ofSignals ? .signalSet : .bitSet, width: 1)
     }
   }
 
@@ -185,7 +208,6 @@ extension Vocabulary {
     case "select", "pselect": return .select
     case "readv", "writev", "preadv", "pwritev": return .vector
     case "sendmsg", "recvmsg": return .message
-    case "cpusetGetAffinity", "cpusetSetAffinity": return .cpuSet
     case "userMutex": return .userMutex
     case "getdirentries", "getdirentriesWithBase": return .directory
     case "getsockopt", "setsockopt": return .socketOption

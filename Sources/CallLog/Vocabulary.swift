@@ -30,7 +30,9 @@ final class Vocabulary {
   struct Value {
     enum Kind {
       case decimal, unsigned, octal, mode, address, descriptor, identity, device, signal, errno
-      case map, structure, text, bytes, socketAddress, signalSet, handler
+      case map, structure, text, bytes, socketAddress, signalSet, bitSet, handler
+      /// By a field beside it: index in the personality's unions.
+      case union
     }
     var kind: Kind
     var isSigned = false
@@ -52,14 +54,14 @@ final class Vocabulary {
   }
 
   struct Shape {
-    enum Special { case none, stat, socketAddress, signalSet, kevent, fdSet, context }
+    enum Special { case none, stat, socketAddress, signalSet, kevent, fdSet, context, set }
     var size: Int
     var fields: [Field]
     var special: Special
   }
 
   struct Argument {
-    enum Form { case value, text, strings, pointer }
+    enum Form { case value, text, strings, pointer, union }
     var name: Name
     var form: Form
     var value: Value
@@ -75,7 +77,7 @@ final class Vocabulary {
   /// Calls whose arguments say by their values what others mean.
   enum Special {
     case none, ioctl, fcntl, socketOption, socketAddress, wait, sysctl, execve, select, directory, vector,
-      message, cpuSet, userMutex
+      message, userMutex
   }
 
   struct Call {
@@ -105,6 +107,8 @@ final class Vocabulary {
   private var callByNumber: [Int32] = []
   private(set) var maps: [Map] = []
   private(set) var shapes: [Shape] = []
+  /// What a union argument is, by the personality's unions and their members; nil where nobody looks at it.
+  private(set) var unionArguments: [[Argument?]] = []
   private var errnos: [Name] = []
   private var signals: [Name] = []
   /// Address families by number; -1 where the personality does not tell them.
@@ -126,6 +130,7 @@ final class Vocabulary {
     word = personality.abis.first?.word ?? 8
     maps = personality.maps.map(makeMap)
     shapes = personality.structures.map(makeShape)
+    unionArguments = personality.unions.map { union in union.members.map(makeMember) }
     let last = personality.calls.reduce(-1) { max($0, $1.last) }
     callByNumber = [Int32](repeating: -1, count: max(0, min(last, 1 << 16) + 1))
     for row in personality.calls {

@@ -55,6 +55,8 @@ public enum PointeeType: Sendable, Equatable {
   case bytes
   /// Text of at most the count's bytes.
   case text
+  /// A set of numbers, bit by bit, in the count's bytes; of signals from 1, of others from 0.
+  case set(ofSignals: Bool)
 }
 
 public enum ArgumentType: Sendable, Equatable {
@@ -66,6 +68,8 @@ public enum ArgumentType: Sendable, Equatable {
   /// A NULL-terminated array of strings.
   case strings
   case pointer(Direction, PointeeType, ElementCount)
+  /// Index in `Personality.unions`.
+  case union(Int)
 }
 
 public struct CallArgument: Sendable {

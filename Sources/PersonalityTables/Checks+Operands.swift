@@ -108,6 +108,7 @@ extension TableCompiler {
     case .structure(let index): "struct " + owner.structures[index].name
     case .bytes: "bytes"
     case .text: "a text"
+    case .set: "a set"
     }
   }
 
@@ -123,7 +124,7 @@ extension TableCompiler {
     switch (count, mine) {
     case (.result, .result), (.one, .one): return nil
     // The count's name was wrong, which is reported already.
-    case (_, .one) where pointee == .bytes || pointee == .text: return nil
+    case (_, .one) where pointee.isCounted: return nil
     case (.constant(let number), .constant(let other)) where number == other: return nil
     case (.constant(0), _) where its == .bytes: return nil
     case (.one, .constant(1)): return nil
@@ -166,7 +167,7 @@ extension TableCompiler {
         map.kind == .flags
         ? map.decode(bits).rest == 0 : map.entries.contains { bits >= $0.value && bits <= $0.last }
       return isKnown ? nil : "Linux's \(map.name) has no \(value), but \(what) takes one ('\(wanted.name)')"
-    case .scalar: return nil
+    case .scalar, .union: return nil
     case .path, .string, .strings, .pointer:
       return value == 0 ? nil : "\(value) is no pointer, but \(what) takes one ('\(wanted.name)')"
     }
@@ -180,7 +181,7 @@ extension TableCompiler {
       return "'\(name)' is none of Linux's \(map.name), which \(what) takes ('\(wanted.name)')"
     case .scalar(.fd) where name != "AT_FDCWD":
       return "'\(name)' is no descriptor, but \(what) takes one ('\(wanted.name)')"
-    case .scalar: return nil
+    case .scalar, .union: return nil
     case .path, .string, .strings, .pointer:
       return "'\(name)' is no pointer, but \(what) takes one ('\(wanted.name)')"
     }

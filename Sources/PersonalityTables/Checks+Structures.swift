@@ -3,6 +3,7 @@ extension TableCompiler {
   mutating func checkStructure(_ index: Int) {
     let structure = personality.structures[index]
     checkOverlaps(structure)
+    checkUnions(structure)
     guard let counterpart = nativeStructure(index) else { return }
     let mine = Set(structure.fields.map { $0.native ?? $0.name })
     let free = counterpart.fields.map(\.name).filter { !mine.contains($0) }

@@ -34,7 +34,7 @@ extension ArgumentType {
     case .strings: .strings
     case .pointer(let direction, _, _): .memory(direction)
     case .scalar(.address), .scalar(.pointer): .address
-    case .scalar, .map: .value
+    case .scalar, .map, .union: .value
     }
   }
 }

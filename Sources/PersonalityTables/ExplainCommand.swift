@@ -64,7 +64,8 @@ struct Explanation {
 
   /// Every name that can be explained.
   var names: [String] {
-    personality.calls.map(\.name) + personality.structures.map(\.name) + personality.maps.map(\.name)
+    personality.calls.map(\.name) + personality.structures.map(\.name) + personality.unions.map(\.name)
+      + personality.maps.map(\.name)
       + personality.maps.flatMap { $0.entries.map(\.name) } + personality.errnos.entries.map(\.name)
       + personality.signals.entries.map(\.name) + personality.ioctls.map(\.name)
       + personality.sysctls.map(\.name) + personality.socketLevels.flatMap { $0.options.map(\.name) }
@@ -89,6 +90,9 @@ struct Explanation {
     }
     for (index, structure) in personality.structures.enumerated() where structure.name == word {
       found.append(self.structure(index))
+    }
+    for (index, union) in personality.unions.enumerated() where union.name == word {
+      found.append("\(personality.name) union \(word) by \(union.tag)\n" + origin(union.position) + cases(index))
     }
     for map in personality.maps {
       if map.name == word { found.append(self.map(map)) }

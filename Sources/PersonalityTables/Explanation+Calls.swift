@@ -74,6 +74,7 @@ extension Explanation {
     case .path: return "path"
     case .string: return "string"
     case .strings: return "strings"
+    case .union(let index): return personality.unions[index].name
     case .pointer(let direction, let pointee, let count):
       return "\(direction) \(spelled(pointee))\(spelled(count, row))"
     }
@@ -86,6 +87,8 @@ extension Explanation {
     case .structure(let index): personality.structures[index].name
     case .bytes: "bytes"
     case .text: "string"
+    case .set(true): "signals"
+    case .set(false): "bits"
     }
   }
 
@@ -105,6 +108,7 @@ extension Explanation {
     case .path: return "path: text, passed as it is"
     case .string: return "string: text, passed as it is"
     case .strings: return "strings: read by the handler"
+    case .union(let index): return "\(personality.unions[index].name): by '\(personality.unions[index].tag)'\n" + cases(index).dropLast()
     case .map(let index, _):
       let map = personality.maps[index]
       if map.isVerbatim { return "\(map.name): passed as it is" }
@@ -118,6 +122,29 @@ extension Explanation {
       return "\(spelled(type, row)): \(conversion(index))"
     case .pointer: return "\(spelled(type, row)): passed as it is"
     }
+  }
+
+  /// What a union is for each value of its tag.
+  func cases(_ index: Int) -> String {
+    let union = personality.unions[index]
+    func spelled(_ member: UnionType.Member) -> String {
+      switch member {
+      case .none: "none"
+      case .structure(let index): personality.structures[index].name
+      case .argument(let type): self.spelled(type, nil)
+      }
+    }
+    let rows = union.cases.map { one in
+      let values = one.values.map { target in
+        switch target {
+        case .name(let name): name
+        case .number(let number): String(number)
+        case .none, .range: ""
+        }
+      }
+      return "      \(values.joined(separator: " ")): \(spelled(one.member))\n"
+    }
+    return rows.joined() + "      else \(spelled(union.otherwise))\n"
   }
 
   /// How a structure behind a pointer goes over.

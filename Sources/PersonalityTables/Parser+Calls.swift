@@ -119,7 +119,7 @@ extension Parser {
   }
 
   /// An argument's type; a count that names an argument is left in `count`.
-  private mutating func argumentType(_ count: inout (Token, Bool)?) throws(BadEntry) -> ArgumentType {
+  mutating func argumentType(_ count: inout (Token, Bool)?) throws(BadEntry) -> ArgumentType {
     let token = try word("a type")
     switch Keyword(rawValue: token.symbol) {
     case .in: return try pointer(.in, &count)
@@ -133,12 +133,14 @@ extension Parser {
     if let scalar = symbols.scalar(token.symbol) { return .scalar(scalar) }
     switch declared[token.symbol] {
     case .map(let index): return .map(index, width: try width(default: 4))
+    case .union(let index): return .union(index)
     case .structure:
       throw fail("'\(text(token))' is a structure: write 'in', 'out' or 'inout' before it", at: token)
     case nil:
       let words = Scalar.allCases.map(\.rawValue) + ["path", "string", "strings", "in", "out", "inout"]
       throw fail(
-        "no flags or enum named '\(text(token))'", at: token, words: personality.maps.map(\.name) + words)
+        "no flags or enum named '\(text(token))'", at: token,
+        words: personality.maps.map(\.name) + personality.unions.map(\.name) + words)
     }
   }
 
@@ -147,7 +149,7 @@ extension Parser {
   ) throws(BadEntry) -> ArgumentType {
     let pointee = try pointeeType()
     guard accept(.bracketOpen) else {
-      if pointee == .bytes || pointee == .text { throw fail("expected '[' and a count\(found)") }
+      if pointee.isCounted { throw fail("expected '[' and a count\(found)") }
       return .pointer(direction, pointee, .one)
     }
     var elements = ElementCount.one
@@ -169,12 +171,15 @@ extension Parser {
     let token = try word("a type")
     if token.symbol == Keyword.bytes.rawValue { return .bytes }
     if token.symbol == Keyword.string.rawValue { return .text }
+    if token.symbol == Keyword.signals.rawValue { return .set(ofSignals: true) }
+    if token.symbol == Keyword.bits.rawValue { return .set(ofSignals: false) }
     if let scalar = symbols.scalar(token.symbol) { return .scalar(scalar) }
     switch declared[token.symbol] {
     case .map(let index): return .map(index, width: try width(default: 4))
     case .structure(let index): return .structure(index)
+    case .union: throw fail("a pointer leads to no union: point to what it holds, in the union", at: token)
     case nil:
-      let words = Scalar.allCases.map(\.rawValue) + ["bytes", "string"]
+      let words = Scalar.allCases.map(\.rawValue) + ["bytes", "string", "signals", "bits"]
       throw fail(
         "no type named '\(text(token))'", at: token,
         words: personality.structures.map(\.name) + personality.maps.map(\.name) + words)
@@ -257,5 +262,15 @@ extension Parser {
     var names = [name]
     while accept(.bar) { names.append(try self.name("a constant")) }
     return Operand(value: .names(names), position: start.position)
+  }
+}
+
+extension PointeeType {
+  /// Whether it is nothing without a count.
+  var isCounted: Bool {
+    switch self {
+    case .bytes, .text, .set: true
+    case .scalar, .map, .structure: false
+    }
   }
 }

@@ -71,7 +71,7 @@ extension Parser {
     let next = tokens[at + 1]
     if tokens[at].symbol != Keyword.on.rawValue { return next.kind == .number || next.kind == .dotted }
     return next.kind == .word && symbols.scalar(next.symbol) == nil && declared[next.symbol] == nil
-      && next.symbol != Keyword.char.rawValue && next.symbol != Keyword.bytes.rawValue
+      && ![Keyword.char, .bytes, .signals, .bits].contains { $0.rawValue == next.symbol }
   }
 
   /// `since V`, `until V` and `on ABI…`, in any order: whether they hold in the edition that is read.

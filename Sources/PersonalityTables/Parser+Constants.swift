@@ -61,8 +61,8 @@ extension Parser {
       report("'\(text(token))' is a type of the language", token.position)
     } else if case .map(let found)? = declared[token.symbol] {
       if owns(token, personality.maps[found].position) { index = found }
-    } else if case .structure(let other)? = declared[token.symbol] {
-      _ = owns(token, personality.structures[other].position)
+    } else if let other = declared[token.symbol] {
+      _ = owns(token, position(other))
     }
     var map = ConstantMap(
       name: text(token), kind: kind, isVerbatim: accept(.verbatim), position: token.position)

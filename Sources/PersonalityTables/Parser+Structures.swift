@@ -11,8 +11,8 @@ extension Parser {
       report("'\(text(token))' is a type of the language", token.position)
     } else if case .structure(let found)? = declared[token.symbol] {
       if owns(token, personality.structures[found].position) { index = found }
-    } else if case .map(let other)? = declared[token.symbol] {
-      _ = owns(token, personality.maps[other].position)
+    } else if let other = declared[token.symbol] {
+      _ = owns(token, position(other))
     }
     var structure = Structure(
       name: text(token), position: token.position, nativePosition: token.position,
@@ -79,6 +79,12 @@ extension Parser {
       try expect(.bracketClose, "']'")
       return token.symbol == Keyword.char.rawValue ? .text(count) : .bytes(count)
     }
+    if token.symbol == Keyword.signals.rawValue || token.symbol == Keyword.bits.rawValue {
+      try expect(.bracketOpen, "'[' and how many bytes")
+      let count = try small("how many bytes", below: 1 << 16)
+      try expect(.bracketClose, "']'")
+      return .set(ofSignals: token.symbol == Keyword.signals.rawValue, count)
+    }
     var type: FieldType
     if let scalar = symbols.scalar(token.symbol) {
       type = .scalar(scalar, width: try width(default: 0))
@@ -86,11 +92,12 @@ extension Parser {
       switch declared[token.symbol] {
       case .map(let index): type = .map(index, width: try width(default: 4))
       case .structure(let index): type = .structure(index)
+      case .union(let index): type = .union(index)
       case nil:
-        let words = Scalar.allCases.map(\.rawValue) + ["char", "bytes"]
+        let words = Scalar.allCases.map(\.rawValue) + ["char", "bytes", "signals", "bits"]
         throw fail(
           "no type named '\(text(token))'", at: token,
-          words: personality.structures.map(\.name) + personality.maps.map(\.name) + words)
+          words: personality.structures.map(\.name) + personality.unions.map(\.name) + personality.maps.map(\.name) + words)
       }
     }
     while accept(.bracketOpen) {
@@ -146,7 +153,7 @@ extension Parser {
     }
   }
 
-  private mutating func measure(
+  mutating func measure(
     _ field: StructureField, _ type: FieldType, _ state: inout [UInt8]
   ) -> (size: Int, alignment: Int) {
     switch type {
@@ -155,6 +162,9 @@ extension Parser {
       return (bytes, min(bytes, word))
     case .map(_, let width): return (width, min(width, word))
     case .text(let count), .bytes(let count): return (count, 1)
+    // As the words that it is declared as, of which none is longer than four bytes in the systems' headers.
+    case .set(_, let count): return (count, count % 4 == 0 ? 4 : 1)
+    case .union(let index): return measure(union: index, field, &state)
     case .array(let element, let count):
       let one = measure(field, element, &state)
       return (min(one.size, 1 << 20) * count, one.alignment)

@@ -37,6 +37,7 @@ struct Parser {
   enum TypeName {
     case map(Int)
     case structure(Int)
+    case union(Int)
   }
 
   init(_ source: SourceText, _ edition: Edition = Edition()) {
@@ -174,6 +175,7 @@ struct Parser {
         case Keyword.flags.rawValue: declare(index + 1, .map(personality.maps.count))
         case Keyword.enum.rawValue: declare(index + 1, .map(personality.maps.count))
         case Keyword.struct.rawValue: declare(index + 1, .structure(personality.structures.count))
+        case Keyword.union.rawValue: declare(index + 1, .union(personality.unions.count))
         default: break
         }
       default: break
@@ -200,6 +202,7 @@ struct Parser {
         Structure(
           name: name, position: token.position, nativePosition: token.position,
           sizePosition: token.position))
+    case .union: personality.unions.append(UnionType(name: name, tag: "", position: token.position))
     }
   }
 
@@ -219,12 +222,7 @@ struct Parser {
   mutating func skipsType(_ token: Token) throws(BadEntry) -> Bool {
     if isOwn { return false }
     let name = at - 1
-    let first: Position
-    switch declared[token.symbol] {
-    case .map(let index): first = personality.maps[index].position
-    case .structure(let index): first = personality.structures[index].position
-    case nil: first = token.position
-    }
+    let first = declared[token.symbol].map(position) ?? token.position
     let isFirst = first == token.position
     let isTaken = takes(token)
     if isTaken, isFirst, source.reached.count <= 2 { return false }
@@ -323,7 +321,7 @@ struct Parser {
   }
 
   private static let declarations: [Keyword] = [
-    .personality, .system, .abi, .elf, .format, .load, .auxv, .errno, .signal, .flags, .enum, .struct,
+    .personality, .system, .abi, .elf, .format, .load, .auxv, .errno, .signal, .flags, .enum, .struct, .union,
     .ioctl, .sockopt, .sysctl, .include, .calls, .handler,
   ]
 
@@ -357,6 +355,7 @@ struct Parser {
     case .flags: try constantMap(.flags)
     case .enum: try constantMap(.enumeration)
     case .struct: try structure()
+    case .union: try union()
     case .ioctl: try ioctls()
     case .sockopt: try sockopt()
     case .sysctl: try sysctls()

@@ -37,6 +37,7 @@ public struct Personality: Sendable {
   public var signals = NumberSet()
   public var maps: [ConstantMap] = []
   public var structures: [Structure] = []
+  public var unions: [UnionType] = []
   /// Rows in the order of the tables; `call(_:)` finds one by its number.
   public var calls: [CallRow] = []
   public var ioctls: [IOControl] = []

@@ -9,6 +9,10 @@ public indirect enum FieldType: Sendable, Equatable {
   /// `char[N]`
   case text(Int)
   case bytes(Int)
+  /// A set of numbers, bit by bit, in that many bytes.
+  case set(ofSignals: Bool, Int)
+  /// Index in `Personality.unions`.
+  case union(Int)
   case array(FieldType, Int)
 }
 

@@ -101,6 +101,8 @@ enum Keyword: UInt32, CaseIterable {
   case entries, encoded
   // releases and machines
   case since, until, on, serves, machine, named
+  // unions and sets
+  case union, by, signals, bits
 
   /// The cases' names in order (reflection would take as long as reading a hundred rows).
   static let words = Array(
@@ -109,6 +111,7 @@ enum Keyword: UInt32, CaseIterable {
     version release trap syscall int lcall number args stack result error carry negative entry \
     padding word frame message osabi note interpreter tos mask else verbatim ignore reject pad at bytes char \
     in out inout path string strings pair never handler answer unsupported obsolete host writable \
-    include calls none without system format load entries encoded since until on serves machine named
+    include calls none without system format load entries encoded since until on serves machine named \
+    union by signals bits
     """.utf8)
 }

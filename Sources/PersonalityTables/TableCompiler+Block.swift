@@ -35,6 +35,8 @@ extension TableCompiler {
     table.well_known = TableCompiler.append(wellKnown, to: &bytes)
     table.layouts = TableCompiler.append(layouts, to: &bytes)
     table.constants = TableCompiler.append(constants, to: &bytes)
+    table.unions = TableCompiler.append(unions, to: &bytes)
+    table.union_entries = TableCompiler.append(unionEntries, to: &bytes)
     while bytes.count % 8 != 0 { bytes.append(0) }
     table.size = UInt64(bytes.count)
     withUnsafeBytes(of: &table) { head in

@@ -21,7 +21,7 @@ extension TableCompiler {
     wire.argument_count = UInt8(truncatingIfNeeded: row.arguments.count)
     wire.arguments = UInt32(arguments.count)
     var word = 0
-    for argument in row.arguments { arguments.append(compile(argument.type, &word)) }
+    for argument in row.arguments { arguments.append(compile(argument.type, row, &word)) }
     if word > maximumArguments, let argument = row.arguments.last {
       report("the arguments of \(row.name) take more than \(maximumArguments) words", argument.position)
     }
@@ -127,7 +127,7 @@ extension TableCompiler {
   // MARK: Arguments
 
   /// How an argument travels; `word` is its first word, and becomes the next one's.
-  private func compile(_ type: ArgumentType, _ word: inout Int) -> persona_argument {
+  private mutating func compile(_ type: ArgumentType, _ row: CallRow, _ word: inout Int) -> persona_argument {
     var wire = persona_argument()
     wire.word = UInt8(truncatingIfNeeded: word)
     var width = abi.word
@@ -156,6 +156,9 @@ extension TableCompiler {
     case .strings:
       wire.class_ = UInt8(PERSONA_ARG_STRINGS.rawValue)
       wire.direction = Direction.in.rawValue
+    case .union(let index):
+      wire.class_ = UInt8(PERSONA_ARG_UNION.rawValue)
+      wire.parameter = union(index, row)
     case .pointer(let direction, let pointee, let count):
       wire.class_ = UInt8(PERSONA_ARG_MEMORY.rawValue)
       wire.direction = direction.rawValue
@@ -166,6 +169,8 @@ extension TableCompiler {
         if count == .one { wire.conversion = UInt8(PERSONA_CONVERT_STRUCT.rawValue) }
       } else if case .map(let index, _) = pointee {
         wire.parameter = UInt16(truncatingIfNeeded: index)
+      } else if case .set = pointee {
+        wire.is_set = 1
       }
     }
     word += width > abi.word ? width / abi.word : 1
@@ -193,7 +198,7 @@ extension TableCompiler {
     case .scalar(let scalar): scalar.width(word: abi.word)
     case .map(_, let width): width
     case .structure(let index): personality.structures[index].size
-    case .bytes, .text: 1
+    case .bytes, .text, .set: 1
     }
   }
 
@@ -233,6 +238,7 @@ extension TableCompiler {
   private func obstacle(_ argument: CallArgument, _ other: CallArgument, _ call: CallRow) -> String? {
     switch argument.type {
     case .strings: return "'\(argument.name)' is an array of strings: it needs a handler"
+    case .union: return "'\(argument.name)' is a union: it needs a handler"
     case .pointer(_, .structure(let index), let count):
       let name = personality.structures[index].name
       guard let counterpart = nativeStructure(index) else {

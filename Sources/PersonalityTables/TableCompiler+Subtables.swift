@@ -57,7 +57,7 @@ extension TableCompiler {
       wire.conversion = UInt8(mapConversion(index))
       wire.parameter = UInt16(truncatingIfNeeded: index)
     case .scalar(.signal): wire.conversion = UInt8(PERSONA_CONVERT_SIGNAL.rawValue)
-    case .bytes, .text: wire.size = 0
+    case .bytes, .text, .set: wire.size = 0
     case .scalar: break
     }
   }

@@ -31,6 +31,8 @@ public struct TableCompiler {
   var wellKnown: [UInt16] = []
   var layouts: [persona_layout] = []
   var constants: [Int64] = []
+  var unions: [persona_union] = []
+  var unionEntries: [persona_union_entry] = []
 
   init(_ personality: Personality, abi: CallABI, native: NativeNames) {
     self.personality = personality

@@ -76,7 +76,7 @@ struct LayoutReader {
   }
 
   private static let declarations: Set<String> = [
-    "personality", "abi", "elf", "auxv", "errno", "signal", "flags", "enum", "struct", "ioctl", "sockopt",
+    "personality", "abi", "elf", "auxv", "errno", "signal", "flags", "enum", "struct", "union", "ioctl", "sockopt",
     "sysctl", "include", "system", "format", "load",
   ]
 

@@ -64,9 +64,13 @@ struct LayoutSpacing {
       if case .none = kind { return parentheses > 0 && !isBehindColon ? 1 : 0 }
       return 0
     case (.word, .parenOpen): return 0
-    case (.word, .bracketOpen), (.bracketClose, .bracketOpen):
+    case (.word, .bracketOpen):
       if case .sysctls = kind { return 1 }
       return 0
+    case (.bracketClose, .bracketOpen):
+      // `[224 bytes] [208 bytes on i386]`, but `u32[2][4]`.
+      if case .fields = kind { return 0 }
+      return parentheses > 0 ? 0 : 1
     case (.comma, _), (.equals, _), (.arrow, _), (.backArrow, _), (.bar, _), (.shift, _), (.braceOpen, _),
       (.braceClose, _), (_, .equals), (_, .arrow), (_, .backArrow), (_, .bar), (_, .shift), (_, .braceOpen),
       (_, .braceClose), (.parenClose, _), (.bracketClose, _):
@@ -86,6 +90,8 @@ struct LayoutSpacing {
   private static let takesNumber: Set<String> = [
     "mask", "since", "until", "linux", "random", "random_length", "at", "pad", "padding", "version", "release",
   ]
+
+  private static let conditions: Set<String> = ["since", "until", "on"]
 
   /// Where an entry of a block begins.
   private static func entries(_ nodes: [LayoutLine.Node], _ kind: LayoutEntries) -> [Bool] {
@@ -133,6 +139,9 @@ struct LayoutSpacing {
       result[index] = true
       if piece(nodes, index)?.isWord("pad") == true, piece(nodes, index + 1)?.kind == .number {
         index += 2
+        while let word = piece(nodes, index), conditions.contains(word.text), piece(nodes, index + 1) != nil {
+          index += 2
+        }
         continue
       }
       index += 2

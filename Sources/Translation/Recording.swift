@@ -83,14 +83,24 @@ extension Call {
     case PERSONA_ARG_MEMORY.rawValue:
       guard argument.pointee.direction & direction != 0 else { return 0 }
       return min(memorySize(argument, result), memoryLimit(index, argument))
+    case PERSONA_ARG_UNION.rawValue:
+      guard let entry = unionEntry(argument), entry.pointee.direction & direction != 0 else { return 0 }
+      return entry.pointee.is_text != 0 ? Int(PERSONA_LOG_CAPTURE_LIMIT)
+        : min(Int(entry.pointee.size), Int(PERSONA_LOG_CAPTURE_LIMIT))
     default: return min(hiddenSize(index, direction), Int(PERSONA_LOG_CAPTURE_LIMIT))
     }
+  }
+
+  /// What a union argument points to in this call.
+  private func unionEntry(_ argument: UnsafePointer<persona_argument>) -> UnsafePointer<persona_union_entry>? {
+    let union = table.union(argument)
+    return table.unionEntry(union, word(Int(union.pointee.tag)) & 0xffff_ffff)
   }
 
   /// Plain bytes are data, of which the log shows the beginning; a socket address and directory entries,
   /// which are bytes too, and anything else is worth its whole length.
   private func memoryLimit(_ index: Int, _ argument: UnsafePointer<persona_argument>) -> Int {
-    if argument.pointee.element_size != 1
+    if argument.pointee.element_size != 1 || argument.pointee.is_set != 0
       || argument.pointee.count_kind == UInt8(PERSONA_COUNT_CONSTANT.rawValue)
     {
       return Int(PERSONA_LOG_CAPTURE_LIMIT)
@@ -166,6 +176,8 @@ extension Call {
       case PERSONA_ARG_STRING.rawValue, PERSONA_ARG_PATH.rawValue:
         record.captureString(index, at: word(index), limit: limit)
       case PERSONA_ARG_STRINGS.rawValue: record.captureStrings(index, at: word(index), limit: limit)
+      case PERSONA_ARG_UNION.rawValue where unionEntry(argument)?.pointee.is_text == 1:
+        record.captureString(index, at: word(index), limit: limit)
       case PERSONA_ARG_MEMORY.rawValue:
         let truncated = memorySize(argument, result) > limit
         record.captureMemory(index, at: word(index), count: limit, truncated: truncated)

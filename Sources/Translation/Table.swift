@@ -30,6 +30,20 @@ public struct Table {
     element(header.pointee.operands, Int(row.pointee.operands) + index, as: persona_operand.self)
   }
 
+  /// What a union argument points to for a value of the argument that tells; nil where it is a plain value.
+  public func unionEntry(_ union: UnsafePointer<persona_union>, _ tag: UInt64) -> UnsafePointer<persona_union_entry>? {
+    for position in 0..<Int(union.pointee.count) {
+      let entry = element(
+        header.pointee.union_entries, Int(union.pointee.first) + position, as: persona_union_entry.self)
+      if entry.pointee.tag == tag { return entry }
+    }
+    return nil
+  }
+
+  public func union(_ argument: UnsafePointer<persona_argument>) -> UnsafePointer<persona_union> {
+    element(header.pointee.unions, Int(argument.pointee.parameter), as: persona_union.self)
+  }
+
   public func map(_ index: Int) -> UnsafePointer<persona_map> {
     element(header.pointee.maps, index, as: persona_map.self)
   }

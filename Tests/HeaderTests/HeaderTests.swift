@@ -7,17 +7,17 @@ struct HeaderTests {
   // MARK: FreeBSD
 
   /// `zig cc` for FreeBSD, whose headers come with Zig.
-  static func freeBSDCompiler() throws -> [String] {
+  static func freeBSDCompiler(_ machine: String = "x86_64") throws -> [String] {
     guard let zig = ProcessInfo.processInfo.environment["PERSONA_ZIG"], !zig.isEmpty else {
       throw MissingCompiler(
         description: "PERSONA_ZIG is not set: it must name the zig executable (of the PyPI package ziglang), "
           + "whose FreeBSD headers the tables are checked against; `make test` installs it and sets it")
     }
-    return [zig, "cc", "-target", "x86_64-freebsd"]
+    return [zig, "cc", "-target", machine + "-freebsd"]
   }
 
-  static func freeBSD() throws -> HeaderCheck {
-    let personality = try Tables.load("freebsd", Edition(release: FreeBSDHeaders.release))
+  static func freeBSD(abi: String = "amd64") throws -> HeaderCheck {
+    let personality = try Tables.load("freebsd", Edition(release: FreeBSDHeaders.release, abi: abi))
     var check = HeaderCheck(prelude: FreeBSDHeaders.prelude, names: FreeBSDHeaders.names)
     check.numbers(personality.errnos)
     check.numbers(personality.signals)
@@ -34,6 +34,12 @@ struct HeaderTests {
     let errors = try check.errors(compiler: try HeaderTests.freeBSDCompiler())
     #expect(errors.isEmpty, "\(errors.count) errors:\n\(errors.joined(separator: "\n"))")
     #expect(check.staleReasons == [], "the tables do not have these any more")
+  }
+
+  @Test func freeBSDTablesAgreeWithItsHeadersForI386() throws {
+    let check = try HeaderTests.freeBSD(abi: "i386")
+    let errors = try check.errors(compiler: try HeaderTests.freeBSDCompiler("x86"))
+    #expect(errors.isEmpty, "\(errors.count) errors:\n\(errors.joined(separator: "\n"))")
   }
 
   @Test func freeBSDCallNumbersAreThoseOfSyscallH() throws {

@@ -230,6 +230,8 @@ struct persona_table {
     struct persona_pool well_known;       ///< uint16_t, index of maps/structs handlers use, by WellKnown
     struct persona_pool layouts;          ///< persona_layout, by FieldName
     struct persona_pool constants;        ///< int64_t by ConstantName, or PERSONA_NO_CONSTANT
+    struct persona_pool unions;           ///< persona_union
+    struct persona_pool union_entries;    ///< persona_union_entry
     uint32_t errno_unsupported;           ///< the personality's own ENOSYS
     uint32_t name;                        ///< string: personality's name
     uint32_t release;                     ///< numeric release, as the OS counts it
@@ -286,6 +288,7 @@ enum persona_argument_class {
     PERSONA_ARG_PATH = 2,     ///< NUL-terminated path, read
     PERSONA_ARG_MEMORY = 3,   ///< `element_size` * count bytes
     PERSONA_ARG_STRINGS = 4,  ///< NULL-terminated array of strings (argv)
+    PERSONA_ARG_UNION = 5,    ///< what persona_union `parameter` says by another argument
 };
 
 enum persona_direction { PERSONA_IN = 1, PERSONA_OUT = 2, PERSONA_INOUT = 3 };
@@ -320,9 +323,25 @@ struct persona_argument {
     uint8_t direction;     ///< enum persona_direction for pointers
     uint16_t parameter;    ///< map or struct index of the conversion
     uint8_t count_kind;    ///< enum persona_count_kind
-    uint8_t reserved;
+    uint8_t is_set;        ///< 1: bytes that are a set of numbers
     uint32_t count;
     uint32_t element_size; ///< bytes in the foreign layout
+};
+
+/// A union argument: what it points to for each value of the argument that tells.
+struct persona_union {
+    uint32_t first;        ///< index of its first persona_union_entry
+    uint16_t count;
+    uint8_t tag;           ///< index of the argument whose low 32 bits tell
+    uint8_t reserved;
+};
+
+struct persona_union_entry {
+    uint64_t tag;
+    uint32_t size;         ///< bytes that the argument points to
+    uint8_t direction;     ///< enum persona_direction
+    uint8_t is_text;       ///< 1: NUL-terminated
+    uint16_t reserved;
 };
 
 enum persona_operand_kind {
