@@ -33,7 +33,12 @@ public struct ExplainCommand: Sendable {
         outcome.errors = "the personality '\(name)' has mistakes; 'persona check' shows them\n"
         outcome.status = 1
       }
-      let explanation = Explanation(loaded, NativeNames(linux.personality))
+      var explanation = Explanation(loaded, NativeNames(linux.personality))
+      for abi in loaded.personality.abiNames.dropFirst() {
+        edition.abi = abi
+        let other = LoadedPersonality(loaded.source, edition: edition)
+        explanation.others.append((abi, Explanation(other, explanation.native)))
+      }
       let found = explanation.find(word)
       if found.isEmpty {
         let hint = didYouMean(word, explanation.names).map { "; \($0)" } ?? ""
@@ -55,6 +60,8 @@ struct Explanation {
   let personality: Personality
   let source: SourceText
   let native: NativeNames
+  /// The same folder as it is on other machines.
+  var others: [(abi: String, explanation: Explanation)] = []
 
   init(_ loaded: LoadedPersonality, _ native: NativeNames) {
     personality = loaded.personality

@@ -3,6 +3,10 @@ extension Explanation {
   func call(_ row: CallRow, _ number: Int) -> String {
     var text = "\(personality.name) call \(number): \(signature(row))\n" + origin(row.actionPosition)
     text += "  becomes    \(becomes(row))\n"
+    for (abi, other) in others {
+      let its = other.personality.call(number).map(other.becomes)
+      if its != becomes(row) { text += "  on \(abi)    \(its ?? "there is no such call")\n" }
+    }
     if row.arguments.isEmpty { return text + result(row) }
     let width = row.arguments.map { $0.name.utf8.count }.max() ?? 0
     for argument in row.arguments {
@@ -18,7 +22,7 @@ extension Explanation {
     return "\(row.name)(\(arguments))\(result)"
   }
 
-  private func becomes(_ row: CallRow) -> String {
+  func becomes(_ row: CallRow) -> String {
     switch row.action {
     case .none: return "itself"
     case .obsolete: return "nothing: the system itself answers ENOSYS"

@@ -81,8 +81,18 @@ extension Explanation {
         counterpart.map { "\($0.name) at \($0.offset), \($0.size) bytes" } ?? "-",
       ])
     }
-    return "\(personality.name) struct \(structure.name), \(structure.size) bytes\(title)\n"
-      + origin(structure.position) + indented(rows, "    ")
+    var text = "\(personality.name) struct \(structure.name), \(structure.size) bytes\(title)\n"
+    text += origin(structure.position) + indented(rows, "    ")
+    for (abi, other) in others {
+      guard let index = other.personality.structure(named: structure.name) else { continue }
+      let its = other.personality.structures[index]
+      text += "  on \(abi)    \(its.size) bytes\n"
+      let places = its.fields.map { [String($0.offset), String($0.size), $0.name] }
+      if places != rows.dropFirst().map({ Array($0.dropLast()) }) {
+        text += indented([["OFFSET", "BYTES", "FIELD"]] + places, "    ")
+      }
+    }
+    return text
   }
 
   // MARK: Sub-tables
