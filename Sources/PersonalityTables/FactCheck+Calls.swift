@@ -70,7 +70,7 @@ extension FactCheck {
     case .scalar(let scalar): word(scalar)
     case .map(let index, let width): (personality.maps[index].kind == .flags ? "u" : "i") + "\(width * 8)"
     case .structure(let index): personality.structures[index].name
-    case .bytes: "void"
+    case .bytes, .set: "void"
     case .text: "char"
     }
   }
@@ -82,6 +82,7 @@ extension FactCheck {
     case .map(let index, let width): return (personality.maps[index].kind == .flags ? "u" : "i") + "\(width * 8)"
     case .path, .string: return "const*char"
     case .strings: return "const*pointer"
+    case .union: return "u64"
     case .pointer(let direction, let pointee, let count):
       let head = direction == .in ? "const*" : direction == .out ? "*" : "inout*"
       if case .constant(let number) = count { return head + word(pointee) + "[\(number)]" }
@@ -116,6 +117,8 @@ extension FactCheck {
     case .map(_, let width): return max(32, width * 8) == bits(fact, promoted: true)
     case .path, .string: return fact.hasSuffix("*char") || fact.hasSuffix("*void")
     case .strings: return fact.hasSuffix("*pointer")
+    // A word, or a pointer, as the other argument says.
+    case .union: return isPointer || bits(fact, promoted: true) != nil
     case .pointer(let direction, let pointee, let count):
       guard isPointer else { return false }
       let isDirected =
@@ -133,7 +136,7 @@ extension FactCheck {
       }
       if case .constant(let mine) = count { if mine != number { return false } } else if number != nil { return false }
       switch pointee {
-      case .bytes, .text: return true
+      case .bytes, .text, .set: return true
       case .scalar(let scalar): return scalar.width(word: 8) * 8 == bits(name, promoted: false)
       case .map(_, let width): return width * 8 == bits(name, promoted: false)
       case .structure(let index):

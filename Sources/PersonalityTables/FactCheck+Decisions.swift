@@ -166,6 +166,8 @@ extension FactCheck {
     case .structure(let index): personality.structures[index].name
     case .bytes: "bytes"
     case .text: "text"
+    case .set(true): "signals"
+    case .set(false): "bits"
     }
   }
 
@@ -176,6 +178,7 @@ extension FactCheck {
     case .path: "path"
     case .string: "string"
     case .strings: "strings"
+    case .union(let index): personality.unions[index].name
     case .pointer(let direction, let pointee, let count): "\(direction) \(shown(pointee)) \(count)"
     }
   }

@@ -155,7 +155,17 @@ struct FactCheck {
       switch type {
       case .map(let index, _): maps[index] = true
       case .pointer(_, let type, _): pointee(type)
+      case .union(let index): union(index)
       default: break
+      }
+    }
+    func union(_ index: Int) {
+      for member in personality.unions[index].members {
+        switch member {
+        case .none: continue
+        case .structure(let index): structures[index] = true
+        case .argument(let type): argument(type)
+        }
       }
     }
     func field(_ type: FieldType) {
@@ -163,6 +173,7 @@ struct FactCheck {
       case .map(let index, _): maps[index] = true
       case .structure(let index): structures[index] = true
       case .array(let type, _): field(type)
+      case .union(let index): union(index)
       default: break
       }
     }
