@@ -268,6 +268,8 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .setThreadArea: return setThreadArea(&call)
   case .getThreadArea: return getThreadArea(&call)
   case .extendedTransfer: return extendedTransfer(&call)
+  case .lightweightName: return lightweightName(&call)
+  case .lightweightAffinity: return lightweightAffinity(&call)
   // The trap has replaced it by the call that it names.
   case .indirect: return call.foreignError(Int(call.table.header.pointee.errno_unsupported))
   }

@@ -17,4 +17,8 @@ public enum ConstantName: UInt16, CaseIterable {
   case NOTE_FFAND, NOTE_FFOR, NOTE_FFCOPY, NOTE_TRIGGER
   // What a mount is.
   case MNT_LOCAL
+  // Network interfaces: what is asked, what messages are, whether a link is up.
+  case NET_RT_IFLIST, NET_RT_IFMALIST, NET_RT_IFLISTL
+  case RTM_VERSION, RTM_NEWADDR, RTM_IFINFO, RTM_NEWMADDR
+  case LINK_STATE_DOWN, LINK_STATE_UP
 }

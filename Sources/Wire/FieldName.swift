@@ -4,6 +4,18 @@ public enum FieldName: UInt16, CaseIterable {
   // signals
   case sigaction__sa_handler, sigaction__sa_flags, sigaction__sa_mask
   case stack_t__ss_sp, stack_t__ss_size, stack_t__ss_flags
+  case siginfo__si_signo, siginfo__si_errno, siginfo__si_code, siginfo__si_pid, siginfo__si_uid, siginfo__si_status,
+    siginfo__si_addr, siginfo__si_value, siginfo__reason
+  case sigevent__sigev_notify, sigevent__sigev_signo, sigevent__sigev_value
+  // what lies on the stack of a signal handler
+  case sigframe__sf_uc, sigframe__sf_si
+  case ucontext__uc_sigmask, ucontext__uc_mcontext, ucontext__uc_stack
+  case mcontext__mc_onstack, mcontext__mc_rdi, mcontext__mc_trapno, mcontext__mc_addr, mcontext__mc_flags,
+    mcontext__mc_err, mcontext__mc_rip, mcontext__mc_cs, mcontext__mc_rflags, mcontext__mc_rsp, mcontext__mc_ss,
+    mcontext__mc_len, mcontext__mc_fpformat, mcontext__mc_ownedfp, mcontext__mc_fpstate, mcontext__mc_fpregs,
+    mcontext__mc_fsbase, mcontext__mc_gsbase, mcontext__mc_xfpustate, mcontext__mc_xfpustate_len
+  // processes that adopt orphans
+  case reaper_status__flags, reaper_status__pid_head
   // directories
   case dirent__d_fileno, dirent__d_off, dirent__d_reclen, dirent__d_type, dirent__d_namlen, dirent__d_name
   // file systems
@@ -20,4 +32,14 @@ public enum FieldName: UInt16, CaseIterable {
     kinfo_proc__p_emul
   // events
   case kevent__ident, kevent__filter, kevent__flags, kevent__fflags, kevent__data, kevent__udata, kevent__ext
+  // network interfaces
+  case if_msghdr__ifm_addrs, if_msghdr__ifm_flags, if_msghdr__ifm_index, if_msghdr__ifm_hdrlen, if_msghdr__ifm_data
+  case if_msghdrl__ifm_len, if_msghdrl__ifm_data_off, if_msghdrl__ifm_data
+  case ifa_msghdr__ifam_addrs, ifa_msghdr__ifam_index, ifa_msghdr__ifam_hdrlen
+  case ifa_msghdrl__ifam_len, ifa_msghdrl__ifam_data_off, ifa_msghdrl__ifam_data
+  case ifma_msghdr__ifmam_addrs, ifma_msghdr__ifmam_index
+  case if_data__ifi_type, if_data__ifi_addrlen, if_data__ifi_link_state, if_data__ifi_datalen, if_data__ifi_mtu,
+    if_data__ifi_ipackets, if_data__ifi_ierrors, if_data__ifi_opackets, if_data__ifi_oerrors,
+    if_data__ifi_collisions, if_data__ifi_ibytes, if_data__ifi_obytes, if_data__ifi_imcasts, if_data__ifi_iqdrops,
+    if_data__ifi_oqdrops
 }

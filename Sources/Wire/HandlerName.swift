@@ -64,7 +64,7 @@ public enum HandlerName: UInt16, CaseIterable {
     segmentFree, segmentFlush, nanosecondsNow
   // light-weight processes, their areas and their sleep; transfers with and without an offset
   case lightweightCreate, lightweightKill, extendedExit, umtxSleep, umtxWakeup, setThreadArea, getThreadArea,
-    extendedTransfer
+    extendedTransfer, lightweightName, lightweightAffinity
 }
 
 /// A value of the running host that a table may name where the foreign OS would report its own.

@@ -48,8 +48,13 @@ enum FreeBSDHeaders {
     #include <sys/inotify.h>
     #include <sys/elf_common.h>
     #include <sys/ucontext.h>
+    #include <sys/user.h>
+    #include <machine/sigframe.h>
     #include <machine/sysarch.h>
     #include <vm/vm_param.h>
+    #include <net/if.h>
+    #include <net/if_dl.h>
+    #include <net/route.h>
     #include <netinet/in.h>
     #include <netinet/tcp.h>
     #include <netinet/udp.h>

@@ -156,7 +156,7 @@ enum SiginfoFrame: SignalFrame {
     return code
   }
 
-  static func writeTrampoline(_ code: UnsafeMutableRawPointer, sigreturn number: Int) -> Int { 0 }
+  static func writeTrampoline(_ table: Table, _ code: UnsafeMutableRawPointer, sigreturn number: Int) -> Int { 0 }
 }
 
 /// si_code for one of Linux's (sys/siginfo.h).

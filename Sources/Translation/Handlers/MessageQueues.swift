@@ -4,7 +4,7 @@ import CWire
 // POSIX message queues: kmq_open(2) and its kin. struct mq_attr is the same eight words on both sides, but
 // for the number of O_NONBLOCK in its first.
 
-/// NAME_MAX of FreeBSD, with the slash.
+/// NAME_MAX of the BSDs, with the slash.
 private let nameLimit = 256
 
 /// Linux's mq calls take the name without the slash that both systems' programs put before it.
@@ -68,16 +68,18 @@ func messageQueueAttributes(_ call: inout Call) -> Int {
 /// kmq_notify(mqd, sigev): a signal when a message comes, or nothing; NULL takes the request back.
 func messageQueueNotify(_ call: inout Call) -> Int {
   guard call.address(1) != 0 else { return call.hostNow(__NR_mq_notify, Int(call.int32(0)), 0) }
-  guard let foreign = call.scratch(80), let native = call.scratch(64) else { return call.error(ENOMEM) }
-  guard call.copyIn(foreign, call.address(1), 80) else { return call.error(EFAULT) }
+  let size = call.table.size(.sigevent)
+  guard let foreign = call.scratch(size), let native = call.scratch(64) else { return call.error(ENOMEM) }
+  guard call.copyIn(foreign, call.address(1), size) else { return call.error(EFAULT) }
   clear(native, 64)
-  let notice = foreign.get(at: 0, as: Int32.self)
-  // FreeBSD: SIGEV_NONE 0, SIGEV_SIGNAL 1; Linux: SIGEV_SIGNAL 0, SIGEV_NONE 1. Value at 8 and 0.
-  guard notice == 0 || notice == 1 else { return call.error(EINVAL) }
-  native.put(foreign.get(at: 8, as: UInt64.self), at: 0)
-  native.put(Int32(1 - notice), at: 12)
+  let event = Record(foreign, call.table)
+  // The BSDs: SIGEV_NONE 0, SIGEV_SIGNAL 1; Linux: SIGEV_SIGNAL 0, SIGEV_NONE 1.
+  let notice = event[.sigevent__sigev_notify]
+  guard notice <= 1 else { return call.error(EINVAL) }
+  native.put(event[.sigevent__sigev_value], at: 0)
+  native.put(1 - Int32(notice), at: 12)
   if notice == 1 {
-    let signal = call.table.nativeSignal(Int(foreign.get(at: 4, as: Int32.self)))
+    let signal = call.table.nativeSignal(Int(event.signed(.sigevent__sigev_signo)))
     guard signal != 0 else { return call.error(EINVAL) }
     native.put(Int32(signal), at: 8)
   }
