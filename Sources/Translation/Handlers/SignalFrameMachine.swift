@@ -101,6 +101,13 @@ private struct Places {
   /// there is room.
   var pointsToExtended: Bool { table.layout(.mcontext__mc_xfpustate) != nil }
 
+  /// Whether a frame holds the extended state apart from the context: as the system does, or because the processor has
+  /// more than fits; then the unused words before mc_fpregs tell where.
+  func isPointedTo(_ area: UnsafeRawPointer?) -> Bool {
+    guard let area else { return false }
+    return pointsToExtended || inlineBytes(area) > 512 && extendedSize(area) > inlineBytes(area) - 512
+  }
+
   /// Bytes of state that the context itself takes: all with the AVX registers, or the legacy part.
   func inlineBytes(_ area: UnsafeRawPointer) -> Int {
     let withAVX = 832
@@ -118,7 +125,7 @@ enum Sigframe: SignalFrame {
     let onStack = isOnAlternateStack(thread, context[PERSONA_RSP])
     var top = frameTop(request, thread, context)
     let area = UnsafeRawPointer(bitPattern: UInt(context.floatingPoint))
-    let extendedLength = places.pointsToExtended ? extendedSize(area) : 0
+    let extendedLength = places.isPointedTo(area) ? extendedSize(area) : 0
     if extendedLength > 0 { top = (top &- UInt64(extendedLength)) & ~63 }
     let extendedAddress = top
     // The frame is aligned as the context in it is.
@@ -130,7 +137,10 @@ enum Sigframe: SignalFrame {
       frame.storeBytes(of: request.action.handler, as: UInt64.self)
       let uc = frame + places.context
       write(places, uc, request, thread, context, onStack: onStack, area)
-      if extendedLength > 0 {
+      if extendedLength > 0, !places.pointsToExtended {
+        uc.storeBytes(of: extendedAddress, toByteOffset: places.floatingPoint - 32, as: UInt64.self)
+        uc.storeBytes(of: UInt64(extendedLength), toByteOffset: places.floatingPoint - 24, as: UInt64.self)
+      } else if extendedLength > 0 {
         let machine = Record(uc + places.machine, table)
         machine[.mcontext__mc_xfpustate] = extendedAddress
         machine[.mcontext__mc_xfpustate_len] = UInt64(extendedLength)
@@ -261,7 +271,13 @@ enum Sigframe: SignalFrame {
     let inline = places.inlineBytes(area) - 512
     let isExtended = inline > 0 || flags & Machine.hasExtended != 0
     if inline > 0 {
+      let rest = uc.load(fromByteOffset: places.floatingPoint - 32, as: UInt64.self)
+      let length = uc.load(fromByteOffset: places.floatingPoint - 24, as: UInt64.self)
+      if rest != 0, length == UInt64(room), !call.copyIn(area + 512, rest, room) { return call.error(EFAULT) }
+      let beyond = rest != 0 && length == UInt64(room) ? area.load(fromByteOffset: 512, as: UInt64.self) & ~7 : 0
       (area + 512).copyMemory(from: uc + places.floatingPoint + 512, byteCount: inline)
+      let present = area.load(fromByteOffset: 512, as: UInt64.self) & 7
+      area.storeBytes(of: present | beyond, toByteOffset: 512, as: UInt64.self)
     } else if isExtended, room > 0 {
       let length = Int(truncatingIfNeeded: machine[.mcontext__mc_xfpustate_len])
       guard length >= 0, length <= room else { return call.error(EINVAL) }
@@ -272,7 +288,7 @@ enum Sigframe: SignalFrame {
       let enabled = area.load(fromByteOffset: 472, as: UInt64.self)  // fx_sw_bytes.xfeatures
       let legacy: UInt64 = 3  // x87 and SSE
       let present = isExtended ? area.load(fromByteOffset: 512, as: UInt64.self) & enabled : legacy
-      area.storeBytes(of: inline > 0 ? present & 7 : present, toByteOffset: 512, as: UInt64.self)
+      area.storeBytes(of: present, toByteOffset: 512, as: UInt64.self)
       for offset in stride(from: 520, to: 576, by: 8) {
         area.storeBytes(of: 0, toByteOffset: offset, as: UInt64.self)
       }
