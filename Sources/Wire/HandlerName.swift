@@ -11,9 +11,10 @@ public enum HandlerName: UInt16, CaseIterable {
     ioctlKeepOnExec, unlinkFile, ioctlGetTerminal, ioctlSetTerminal, ioctlSetTerminalWait,
     ioctlSetTerminalFlush, ioctlControllingTerminal, ioctlIsMaster, ioctlDeviceName, openTerminalMaster,
     makeFifo, changeMode, setTimes, setTimesOfLink, realPath, closeRange, specialDescriptor, punchHole,
-    unlinkSame, makeDirectory, renameFile, ioctlFlush, ioctlDrain, ioctlStartOutput, ioctlStopOutput
+    unlinkSame, makeDirectory, renameFile, ioctlFlush, ioctlDrain, ioctlStartOutput, ioctlStopOutput,
+    openDevice, ioctlSeekData, ioctlSeekHole, ioctlTerminalPair, ioctlTerminalNames, changeRootTo
   // memory
-  case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore
+  case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore, remapMemory
   // processes
   case exit, fork, vfork, rfork, execve, fexecve, wait4, wait6, pdfork, pdkill, pdgetpid, procctl, getLogin,
     setLogin, abortWithReason
@@ -22,19 +23,21 @@ public enum HandlerName: UInt16, CaseIterable {
     threadWake, threadSetName, userMutex, rtprioThread, sysarch, schedulerOf, currentCPU
   // signals
   case sigaction, sigprocmask, sigpending, sigsuspend, sigaltstack, sigreturn, sigtimedwait, sigwait,
-    sigwaitinfo, sigqueue, getcontext, setcontext, swapcontext
+    sigwaitinfo, sigqueue, getcontext, setcontext, swapcontext, queueSignal
   // threads that park, directory entries, times and events in layouts of their own
   case lwpCreate, lwpExit, lwpSelf, lwpKill, lwpPark, lwpUnpark, lwpUnparkAll, lwpSetPrivate, lwpGetPrivate,
+    lwpWait, lwpDetach, lwpSuspend, lwpContinue, lwpWakeup, lwpControl, titleOfThread, schedulerSet, schedulerGet,
+    affinitySet, affinityGet, futexWithCounts, posixSpawn, cloneProcess,
     sigactionWithTrampoline, setTimevals, sysctlWithQuery
   // sockets
   case bind, connect, accept, accept4, getsockname, getpeername, sendto, recvfrom, sendmsg, recvmsg,
-    getsockopt, setsockopt, sendfile, bindat, connectat, socketPair, openSocket
+    getsockopt, setsockopt, sendfile, bindat, connectat, socketPair, openSocket, acceptMasked
   // events
   case kqueue, kevent, poll, ppoll, select, pselect, close, dup2
   // time
   case clockGettime, clockSettime, clockGetres, gettimeofday, nanosleep, clockNanosleep, getitimer,
     setitimer, timerCreate, timerDelete, timerSettime, timerGettime, timerGetoverrun, ntpAdjtime,
-    cpuClockId
+    cpuClockId, adjustTime, clockDiscipline, anyClockGettime, anyClockGetres, clockOfOwner
   // resources
   case getrlimit, setrlimit, cpusetGetAffinity, cpusetSetAffinity, cpusetGetID, getdtablesize,
     getpriority
@@ -45,7 +48,8 @@ public enum HandlerName: UInt16, CaseIterable {
   // ipc
   case shmOpen, shmUnlink, semctl, shmat, shmctl, msgctl, messageQueueOpen, messageQueueUnlink,
     messageQueueAttributes, messageQueueNotify, aioRead, aioWrite, aioReadVector, aioWriteVector, aioLockMemory,
-    aioSynchronize, aioReturn, aioError, aioSuspend, aioCancel, aioList
+    aioSynchronize, aioReturn, aioError, aioSuspend, aioCancel, aioList, semaphoreCreate, semaphoreOpen,
+    semaphoreUnlink, semaphoreClose, semaphorePost, semaphoreWait, semaphoreTimedWait, semaphoreTry, semaphoreValue
   // signal sets as words; threads by a control block; sleeping on an address
   case changeSignalMask, pendingSignalMask, suspendWithMask, divertSignal, threadFork, threadEnd,
     threadIdentity, threadSignal, threadGetName, threadSetNameOf, setThreadBase, getThreadBase, threadSleep,
@@ -74,5 +78,7 @@ public enum HostValue: UInt16, CaseIterable {
     clockRate, pageSizes, machineArchitecture, userMemory, securityLevel, groupsMax, openFiles,
     processList, interfaceList, cpuFrequency, cpuTimes, swapTotal, freePages, randomBytes, processorTimes,
     availablePages, highestCPU, listenBacklog, processEntries, processVectors, workingDirectory,
-    programStrings, clockRates, processorStates, processorStatesOf
+    programStrings, clockRates, processorStates, processorStatesOf,
+    processTable, threadTable, processStrings, memoryStatistics, physicalMemoryShort, userMemoryShort, randomNumber,
+    upTicks
 }

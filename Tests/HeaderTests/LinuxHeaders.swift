@@ -42,6 +42,10 @@ enum LinuxHeaders {
     #include <asm/signal.h>
     #include <asm/siginfo.h>
     #include <asm/statfs.h>
+    #include <asm/ipcbuf.h>
+    #include <asm/sembuf.h>
+    #include <asm/shmbuf.h>
+    #include <asm/msgbuf.h>
     #include <asm/errno.h>
     #include <asm/poll.h>
     #include <asm/termbits.h>
@@ -102,6 +106,7 @@ enum LinuxHeaders {
 
   private static let inNeither: [String: String] = [
     "ST_VALID": "in the kernel's include/linux/statfs.h", "ST_NOSYMFOLLOW": "in the kernel's include/linux/statfs.h",
+    "struct mount": "statfs and what /proc tells besides, for the handlers",
     "SS_AUTODISARM": "in linux/signal.h, which no other header gets on with",
   ]
 }

@@ -29,7 +29,8 @@ func interfaceList(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
     return 0
   }
   let long = question == table.constant(.NET_RT_IFLISTL)
-  guard long || question == table.constant(.NET_RT_IFLIST) else { return call.error(EINVAL) }
+  let older = question == table.constant(.NET_RT_OIFLIST)
+  guard long || older || question == table.constant(.NET_RT_IFLIST) else { return call.error(EINVAL) }
   guard let message = call.scratch(1024), let linkBuffer = call.scratch(Netlink.capacity),
     let addressBuffer = call.scratch(Netlink.capacity)
   else { return call.error(ENOMEM) }
@@ -44,7 +45,7 @@ func interfaceList(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
     guard addresses.ask(NetlinkRequest.addresses) else { return }
     addresses.each(NetlinkRequest.addressAnswer) { address, length in
       guard address.get(at: 4, as: UInt32.self) == index else { return }
-      let written = addressMessage(table, message, address, length, argument[1], long)
+      let written = addressMessage(table, message, address, length, argument[1], long, older)
       if written > 0 { request.put(message, written) }
     }
   }
@@ -141,10 +142,10 @@ private func traffic(_ value: UnsafeMutableRawPointer, _ data: Record) {
   count(72, .if_data__ifi_collisions)
 }
 
-/// struct ifa_msghdr or ifa_msghdrl, then netmask, address and broadcast or far end; 0 for another family.
+/// struct ifa_msghdr, ifa_msghdrl or the older ifa_msghdr70, then netmask, address and broadcast or far end; 0 for another family.
 private func addressMessage(
   _ table: Table, _ message: UnsafeMutableRawPointer, _ address: UnsafeMutableRawPointer, _ length: Int,
-  _ wanted: UInt32, _ long: Bool
+  _ wanted: UInt32, _ long: Bool, _ older: Bool
 ) -> Int {
   let native = address.get(at: 0, as: UInt8.self)
   guard let family = InternetFamily(native), let number = family.number(table),
@@ -152,7 +153,7 @@ private func addressMessage(
   else { return 0 }
   let prefix = Int(address.get(at: 1, as: UInt8.self))
   let index = address.get(at: 4, as: UInt32.self)
-  let head = table.size(long ? .ifa_msghdrl : .ifa_msghdr)
+  let head = table.size(older ? .ifa_msghdr70 : long ? .ifa_msghdrl : .ifa_msghdr)
   clear(message, 1024)
   var local: UnsafeMutableRawPointer?
   var far: UnsafeMutableRawPointer?
@@ -179,15 +180,15 @@ private func addressMessage(
     end += family.put(message + end, number, other, index)
   }
   let header = Record(message, table)
-  header[.ifa_msghdr__ifam_addrs] = present
-  header[.ifa_msghdr__ifam_index] = UInt64(index)
+  header[older ? .ifa_msghdr70__ifam_addrs : .ifa_msghdr__ifam_addrs] = present
+  header[older ? .ifa_msghdr70__ifam_index : .ifa_msghdr__ifam_index] = UInt64(index)
   header[.ifa_msghdr__ifam_hdrlen] = UInt64(head)
   if long, let data = table.layout(.ifa_msghdrl__ifam_data) {
     header[.ifa_msghdrl__ifam_len] = UInt64(head)
     header[.ifa_msghdrl__ifam_data_off] = UInt64(data.offset)
     Record(message + data.offset, table)[.if_data__ifi_datalen] = UInt64(table.size(.if_data))
   }
-  beginMessage(table, message, end, .RTM_NEWADDR)
+  beginMessage(table, message, end, older ? .RTM_ONEWADDR : .RTM_NEWADDR)
   return end
 }
 
