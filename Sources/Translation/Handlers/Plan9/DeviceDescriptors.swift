@@ -73,7 +73,8 @@ extension Call {
   func openFile(
     _ descriptor: Int, ofProcess pid: Int32? = nil, _ state: UnsafeMutablePointer<NamesState>
   ) -> OpenFile? {
-    guard let location = newText(4096 + 256), let name = newText(4096), var link = newText(64), let target = scratch(4096)
+    guard descriptor >= 0, let location = newText(4096 + 256), let name = newText(4096), var link = newText(64),
+      let target = scratch(4096)
     else { return nil }
     var file = OpenFile(location: location, name: name, mode: 0)
     link.append("/proc/")
@@ -92,7 +93,7 @@ extension Call {
       if pid == nil { file.special = special(descriptor) }
       return file
     }
-    file.mode = pid == nil ? max(accessMode(descriptor), 0) : 2
+    file.mode = max(pid.map { linuxFile($0, descriptor).mode } ?? accessMode(descriptor), 0)
     if bytes[0] != UInt8(ascii: "/") {
       file.isPipe = true
       file.location.append("#|/data")
@@ -101,6 +102,36 @@ extension Call {
     }
     locate(bytes, state, &file)
     return file
+  }
+
+  /// The access mode and offset of another process's open file, by Linux's "pos:\t0\nflags:\t02\n…".
+  func linuxFile(_ pid: Int32, _ descriptor: Int) -> (mode: Int, offset: Int) {
+    let mark = thread.pointee.scratch_used
+    defer { thread.pointee.scratch_used = mark }
+    guard var path = newText(64), let memory = scratch(256) else { return (0, 0) }
+    path.append("/proc/")
+    path.append(decimal: UInt64(UInt32(bitPattern: pid)))
+    path.append("/fdinfo/")
+    path.append(decimal: UInt64(descriptor))
+    let file = quietly(__NR_openat, Int(AT_FDCWD), path.word, Int(O_RDONLY | O_CLOEXEC))
+    guard file >= 0 else { return (0, 0) }
+    let count = quietly(__NR_read, file, memory.word, 256)
+    _ = quietly(__NR_close, file)
+    let bytes = NameBytes(start: memory.assumingMemoryBound(to: UInt8.self), count: max(count, 0))
+    var (offset, last, line) = (0, 0, 0)
+    var value = 0
+    for index in 0..<bytes.count where line < 2 {
+      let byte = bytes[index]
+      if byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
+        value = value &* 10 &+ Int(byte - UInt8(ascii: "0"))
+        last = Int(byte - UInt8(ascii: "0"))
+      } else if byte == UInt8(ascii: "\n") {
+        if line == 0 { offset = value }
+        line += 1
+        value = 0
+      }
+    }
+    return (last & 3, offset)
   }
 
   /// The location and name of a file by its path in Linux's tree.
@@ -188,7 +219,7 @@ func describe(
   text.append(") ")
   text.append(decimal: 0, width: 5)
   text.append(UInt8(ascii: " "))
-  let offset = pid == nil ? quietly(__NR_lseek, descriptor, 0, 1) : 0
+  let offset = pid.map { call.linuxFile($0, descriptor).offset } ?? quietly(__NR_lseek, descriptor, 0, 1)
   text.append(decimal: UInt64(max(offset, 0)), width: 8)
   text.append(UInt8(ascii: " "))
   text.append(file.name.bytes)

@@ -156,7 +156,11 @@ func readProcessFile(
     guard text.count > 0 else { return call.fail(ESRCH, "process exited") }
   default: return call.fail(EPERM, "permission denied")
   }
-  return call.deliver(text.bytes, offset, buffer, room)
+  // A name space comes line by line.
+  let rest = text.bytes.from(min(offset, text.count))
+  var limit = room
+  if number == ProcessFile.ns, let end = rest.firstIndex(of: UInt8(ascii: "\n")) { limit = min(room, end + 1) }
+  return call.deliver(text.bytes, offset, buffer, limit)
 }
 
 extension Call {
@@ -312,6 +316,18 @@ extension Call {
     let bytes = readLinux(pid, "/maps", memory, 16 << 10)
     var total: UInt64 = 0
     var begin = 0
+    // Neighbours of one kind are one segment.
+    var (kind, low, high): (StaticString, UInt64, UInt64) = ("", 0, 0)
+    func tell() {
+      guard high > low else { return }
+      text.append(kind)
+      text.append(hexadecimal: low, width: 8)
+      text.append(UInt8(ascii: " "))
+      text.append(hexadecimal: high, width: 8)
+      text.append(UInt8(ascii: " "))
+      text.append(decimal: 1, width: 4)
+      text.append(UInt8(ascii: "\n"))
+    }
     for index in 0..<bytes.count where bytes[index] == UInt8(ascii: "\n") {
       let line = bytes.slice(begin..<index)
       begin = index + 1
@@ -319,19 +335,21 @@ extension Call {
       guard let start = line.hexadecimal(&position), let end = line.hexadecimal(&position), position + 3 < line.count
       else { continue }
       let isStack = line.lastElement.equals("[stack]") || line.from(max(line.count - 7, 0)).equals("[stack]")
-      guard start < PERSONA_RESERVED_START || isStack else { continue }
-      let (isWritable, isCode) = (line[position + 1] == UInt8(ascii: "w"), line[position + 2] == UInt8(ascii: "x"))
+      // The text begins at UTZERO (sys/src/9/pc/mem.h); below it the engine may keep code of its own.
+      guard start >= 0x20_0000, start < PERSONA_RESERVED_START || isStack else { continue }
+      let isCode = line[position + 2] == UInt8(ascii: "x")
       let isFile = line.contains(UInt8(ascii: "/"))
       if !isStack { total += end - start }
-      text.append(isStack ? "Stack  " : isCode ? "Text   " : isFile ? "Data   " : "Bss    ")
-      text.append(isWritable ? "   " : "R  ")
-      text.append(hexadecimal: start, width: 8)
-      text.append(UInt8(ascii: " "))
-      text.append(hexadecimal: end, width: 8)
-      text.append(UInt8(ascii: " "))
-      text.append(decimal: 1, width: 4)
-      text.append(UInt8(ascii: "\n"))
+      let isSame = start == high && isCode == (kind.utf8Start[0] == UInt8(ascii: "T")) && !isStack
+      if isSame, isCode || isFile == (kind.utf8Start[0] == UInt8(ascii: "D")) {
+        high = end
+        continue
+      }
+      tell()
+      kind = isStack ? "Stack     " : isCode ? "Text   R  " : isFile ? "Data      " : "Bss       "
+      (low, high) = (start, end)
     }
+    tell()
     return total
   }
 
@@ -355,16 +373,17 @@ extension Call {
       default: "Wakeme"
       }
     column(&text, 12, NameBytes(word))
-    // utime, stime, cutime and cstime of proc(5) are the 12th to 15th behind the name, in hundredths of a second.
-    var numbers = InlineArray<16, UInt64>(repeating: 0)
+    // utime, stime, cutime and cstime of proc(5) are the 12th to 15th behind the name, starttime is the 20th, all in
+    // hundredths of a second; the last counts from the boot.
+    var numbers = InlineArray<20, UInt64>(repeating: 0)
     let fields = bytes.from(position + 1)
     var (field, begin) = (0, 0)
     for index in 0..<fields.count where fields[index] == UInt8(ascii: " ") {
-      if field < 16 { numbers[field] = UInt64(fields.slice(begin..<index).decimal ?? 0) }
+      if field < 20 { numbers[field] = UInt64(fields.slice(begin..<index).decimal ?? 0) }
       field += 1
       begin = index + 1
     }
-    let real = memberOf(pid).map { (clock(1) &- $0.pointee.started) / 1_000_000 } ?? 0
+    let real = max(clock(7 /* CLOCK_BOOTTIME */) / 1_000_000, numbers[19] * 10) - numbers[19] * 10
     let values: InlineArray<9, UInt64> = [
       numbers[11] * 10, numbers[12] * 10, real, numbers[13] * 10, numbers[14] * 10, 0, size >> 10, 10, 10,
     ]

@@ -123,6 +123,11 @@ extension NameBytes {
       || (folder.count > 0 && folder[folder.count - 1] == UInt8(ascii: "/"))
   }
 
+  func firstIndex(of byte: UInt8) -> Int? {
+    for index in 0..<count where self[index] == byte { return index }
+    return nil
+  }
+
   /// The position of the last slash; nil without any.
   var lastSlash: Int? {
     var index = count
