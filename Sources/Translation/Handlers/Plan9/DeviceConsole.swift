@@ -144,7 +144,7 @@ private func processorTimes(_ call: Call, _ text: inout NameText) {
       values[3 * who + part] = seconds * 1000 + usage.get(at: 16 * part + 8, as: UInt64.self) / 1000
     }
   }
-  if let member = call.member { values[2] = (call.clock(1) &- member.pointee.started) / 1_000_000 }
+  if let member = call.member { values[2] = monotonicMilliseconds() &- member.pointee.started }
   for index in 0..<6 { number12(&text, values[index]) }
 }
 

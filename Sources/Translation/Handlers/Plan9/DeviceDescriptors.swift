@@ -207,7 +207,7 @@ func describe(
   let record = call.record(of: file.location.bytes, state, name: NameBytes("")) ?? FileRecord()
   text.append(decimal: UInt64(descriptor), width: 3)
   text.append(file.mode == 0 ? " r  " : file.mode == 1 ? " w  " : " rw ")
-  text.append(file.location.start[1])
+  text.append(record.type == 0 ? file.location.start[1] : UInt8(truncatingIfNeeded: record.type))
   text.append(UInt8(ascii: " "))
   text.append(decimal: UInt64(record.device), width: 4)
   text.append(" (")

@@ -52,6 +52,8 @@ extension Call {
       persona_release(memory)
     }
     if file >= 0 { _ = quietly(__NR_close, file) }
+    // A list, each word with its NUL, as rc writes it.
+    set(folder, NameBytes("path"), NameBytes(".\0/bin\0"))
     set(folder, NameBytes("user"), ownName)
     set(folder, NameBytes("objtype"), NameBytes("amd64"))
     set(folder, NameBytes("cputype"), NameBytes("amd64"))

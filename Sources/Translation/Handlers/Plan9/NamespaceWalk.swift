@@ -212,8 +212,9 @@ struct Walk {
 
   private mutating func step(_ element: NameBytes, _ count: Int, _ end: Int) -> Int {
     if !place.isDevice, mounts.first(at: place.location.bytes) != nil {
-      guard let mark = call.newText(4096 + 256) else { return call.error(ENOMEM) }
-      var candidate = mark
+      let mark = call.thread.pointee.scratch_used
+      defer { call.thread.pointee.scratch_used = mark }
+      guard var candidate = call.newText(4096 + 256) else { return call.error(ENOMEM) }
       var offset = 0
       while let member = mounts.next(&offset, at: place.location.bytes) {
         candidate.replace(by: member.to)
@@ -272,6 +273,8 @@ struct Walk {
     } else if place.name.start[0] != UInt8(ascii: "#") {
       place.name.replace(by: NameBytes("/"))
     }
+    let mark = call.thread.pointee.scratch_used
+    defer { call.thread.pointee.scratch_used = mark }
     guard var again = Walk(call, state, place.name.bytes) else { return call.error(ENOMEM) }
     let result = again.run(.mountPoint)
     if result != 0 { return result }

@@ -11,7 +11,8 @@ extension Call {
   func record(_ status: UnsafeMutableRawPointer, _ path: NameText, name: NameBytes) -> FileRecord {
     var record = FileRecord()
     let mode = status.get(at: 28, as: UInt16.self)
-    record.type = UInt16(UInt8(ascii: "U"))
+    // As on the system itself, where files come from servers: programs take those of any other device for devices.
+    record.type = UInt16(UInt8(ascii: "M"))
     record.device = status.get(at: 136, as: UInt32.self) << 8 | status.get(at: 140, as: UInt32.self)
     // Files of several Linux file systems share one tree, so that the device is part of the path.
     record.path = status.get(at: 32, as: UInt64.self) ^ UInt64(record.device) << 40
