@@ -61,11 +61,13 @@ public enum HandlerName: UInt16, CaseIterable {
     receiveMessages, sendMessages, pathLimit, informationVariable, openMarkedSocket
   // errors told in words; files opened by mode bytes, read at a place or where one is; ends told in words
   case exchangeMessage, exitWithMessage, openByMode, createByMode, readAt, writeAt, seekTo, removePath,
-    pathOfDescriptor, duplicate, moveBreak, pause, changeDirectory
+    pathOfDescriptor, duplicate, moveBreak, pause, changeDirectory, closeFile
   // processes that share groups, notes in words, meetings, semaphores and segments
   case rforkGroups, executeProgram, awaitChild, makePipe, setAlarm, setNoteHandler, endNote, meet,
     acquireSemaphore, acquireSemaphoreWithin, releaseSemaphore, segmentAttach, segmentDetach, segmentBreak,
     segmentFree, segmentFlush, nanosecondsNow
+  // names that a process binds to files, and records of what a file is
+  case bindName, unmountName, statByName, statByDescriptor, changeStatByName, changeStatByDescriptor
   // light-weight processes, their areas and their sleep; transfers with and without an offset
   case lightweightCreate, lightweightKill, extendedExit, umtxSleep, umtxWakeup, setThreadArea, getThreadArea,
     extendedTransfer, lightweightName, lightweightAffinity

@@ -75,6 +75,7 @@ struct persona_process {
     uint32_t path_view;           ///< PathView: how paths are looked up; 0 is Linux's own way
     uint32_t reserved4;
     void *paths;                  ///< what that way of looking up keeps of the process
+    void *names;                  ///< Handlers/Plan9/NamesState: where it is, and its name space
     void *membership;             ///< Handlers/Plan9/ProcessGroups: what the process is in its session
     void *patches;                ///< Engine/Patching: call sites that jump; NULL when none does
 };
@@ -115,6 +116,8 @@ struct persona_thread {
     uint8_t processor[64];        ///< at the first multiple of 32: Linux's struct rseq, for who asks for it
     struct persona_thread *next;  ///< the next thread block there is, alive or not
     char message[128];            ///< why the last call failed, under PERSONA_ERROR_MESSAGE; NUL-terminated
+    uint32_t has_message;         ///< 1: the handler wrote `message` itself
+    uint32_t reserved4;
     uint8_t scratch[];
 };
 
