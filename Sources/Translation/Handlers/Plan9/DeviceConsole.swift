@@ -62,7 +62,7 @@ func consoleFile(named name: NameBytes) -> Int? {
 }
 
 /// Opens a file of #c.
-func openConsole(_ call: Call, _ place: Place, _ mode: Int) -> Int {
+func openConsole(_ call: Call, _ place: NamePlace, _ mode: Int) -> Int {
   guard place.path.count > 0, let number = consoleFile(named: place.path.from(1)) else { return call.error(ENOENT) }
   guard call.isPermitted(consoleFile(number).permissions, mode) else { return call.error(EPERM) }
   let flags = linuxFlags(mode) & ~Int(O_TRUNC)

@@ -179,7 +179,7 @@ extension NameBytes {
 }
 
 /// Opens a file of #d: the open file itself once more, or what tells of it.
-func openDescriptor(_ call: Call, _ place: Place, _ mode: Int) -> Int {
+func openDescriptor(_ call: Call, _ place: NamePlace, _ mode: Int) -> Int {
   guard place.path.count > 0, let file = call.descriptorFile(place.path.from(1)) else { return call.error(ENOENT) }
   if file & 1 != 0 {
     return call.openSpecial(SpecialFile(device: UInt8(ascii: "d"), number: file / 2), place, mode: mode)

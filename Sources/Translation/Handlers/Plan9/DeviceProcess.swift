@@ -98,7 +98,7 @@ extension Call {
   }
 
   /// Opens a file of #p (procopen).
-  func openProcess(_ place: Place, _ mode: Int) -> Int {
+  func openProcess(_ place: NamePlace, _ mode: Int) -> Int {
     guard place.path.count > 0, let part = processPart(place.path.from(1)), let index = part.file else {
       return fail(ESRCH, "process exited")
     }
@@ -284,7 +284,7 @@ extension Call {
     var last: UInt32 = 0
     while true {
       var (offset, best) = (0, UInt32.max)
-      var found: Mount?
+      var found: MountedTree?
       while let mount = mounts.next(&offset) {
         if mount.identifier > last, mount.identifier < best {
           found = mount

@@ -31,7 +31,7 @@ extension Call {
   }
 
   /// Creates a service's file: a descriptor to which the number of another is written.
-  func createService(_ state: UnsafeMutablePointer<NamesState>, _ place: Place, _ mode: Int, _ permissions: UInt32) -> Int {
+  func createService(_ state: UnsafeMutablePointer<NamesState>, _ place: NamePlace, _ mode: Int, _ permissions: UInt32) -> Int {
     guard mode & 3 == 1 else { return error(EPERM) }
     guard let folder = servicePath(state, NameBytes("")), let path = servicePath(state, place.path.from(1)) else {
       return error(ENOMEM)
@@ -46,7 +46,7 @@ extension Call {
   }
 
   /// Opens a service: the descriptor that was posted.
-  func openService(_ state: UnsafeMutablePointer<NamesState>, _ place: Place, _ mode: Int) -> Int {
+  func openService(_ state: UnsafeMutablePointer<NamesState>, _ place: NamePlace, _ mode: Int) -> Int {
     guard let path = servicePath(state, place.path.from(1)), let kept = kept(path) else {
       return fail(EIO, "device shut down")
     }
@@ -59,7 +59,7 @@ extension Call {
     return given
   }
 
-  func removeService(_ state: UnsafeMutablePointer<NamesState>, _ place: Place) -> Int {
+  func removeService(_ state: UnsafeMutablePointer<NamesState>, _ place: NamePlace) -> Int {
     guard let path = servicePath(state, place.path.from(1)) else { return error(ENOMEM) }
     if let kept = kept(path) { _ = keeper(PERSONA_HC_DROP, kept.number) }
     return hostNow(__NR_unlinkat, Int(AT_FDCWD), path.word, 0)

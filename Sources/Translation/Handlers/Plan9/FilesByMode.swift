@@ -74,7 +74,7 @@ private func open(_ call: Call, _ walk: Walk, _ mode: Int) -> Int {
 }
 
 private func openPlace(
-  _ call: Call, _ state: UnsafeMutablePointer<NamesState>, _ place: Place, _ mode: Int
+  _ call: Call, _ state: UnsafeMutablePointer<NamesState>, _ place: NamePlace, _ mode: Int
 ) -> Int {
   if place.kind == .directory {
     guard mode & ~OpenMode.closeOnExec == 0 else {
@@ -99,7 +99,7 @@ private func openPlace(
 }
 
 /// Why a directory of Linux's cannot be read; nil when it can.
-private func unreadable(_ call: Call, _ place: Place) -> Int? {
+private func unreadable(_ call: Call, _ place: NamePlace) -> Int? {
   guard place.device == UInt8(ascii: "U"), place.members <= 1, let path = call.linuxPath(place.location.bytes) else {
     return nil
   }
@@ -107,7 +107,7 @@ private func unreadable(_ call: Call, _ place: Place) -> Int? {
   return result < 0 ? result : nil
 }
 
-private func openLinux(_ call: Call, _ place: Place, _ mode: Int) -> Int {
+private func openLinux(_ call: Call, _ place: NamePlace, _ mode: Int) -> Int {
   guard let path = call.linuxPath(place.location.bytes) else { return call.error(ENOMEM) }
   var flags = linuxFlags(mode)
   if mode & 3 == OpenMode.execute {
@@ -148,7 +148,7 @@ private func create(_ call: Call, _ walk: Walk, _ mode: Int, _ permissions: UInt
 }
 
 private func createLinux(
-  _ call: Call, _ state: UnsafeMutablePointer<NamesState>, _ place: Place, _ mode: Int, _ permissions: UInt32
+  _ call: Call, _ state: UnsafeMutablePointer<NamesState>, _ place: NamePlace, _ mode: Int, _ permissions: UInt32
 ) -> Int {
   guard let path = call.linuxPath(place.location.bytes), let parent = call.linuxPath(place.location.bytes),
     let status = call.scratch(256)
@@ -319,7 +319,7 @@ func changeDirectory(_ call: inout Call) -> Int {
 }
 
 extension Call {
-  func removeFile(_ state: UnsafeMutablePointer<NamesState>, _ place: Place, isFolder: Bool) -> Int {
+  func removeFile(_ state: UnsafeMutablePointer<NamesState>, _ place: NamePlace, isFolder: Bool) -> Int {
     switch place.device {
     case UInt8(ascii: "U"):
       guard let path = linuxPath(place.location.bytes) else { return error(ENOMEM) }

@@ -49,7 +49,7 @@ extension Call {
   private func remove(_ state: UnsafeMutablePointer<NamesState>, _ removal: Removal) {
     let mark = thread.pointee.scratch_used
     defer { thread.pointee.scratch_used = mark }
-    guard let memory = removal.location, var place = Place(self) else { return }
+    guard let memory = removal.location, var place = NamePlace(self) else { return }
     place.location.append(memory.assumingMemoryBound(to: UInt8.self).terminated)
     _ = removeFile(state, place, isFolder: false)
     persona_release(memory)

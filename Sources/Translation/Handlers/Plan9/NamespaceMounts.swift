@@ -15,7 +15,7 @@ enum MountFlags {
 }
 
 /// One mount as it lies in a table: a head of 20 bytes, then four texts.
-struct Mount {
+struct MountedTree {
   static let head = 20
   let record: UnsafeRawPointer
 
@@ -25,7 +25,7 @@ struct Mount {
   var identifier: UInt32 { record.load(fromByteOffset: 4, as: UInt32.self) }
 
   private func text(_ index: Int) -> NameBytes {
-    var offset = Mount.head
+    var offset = MountedTree.head
     for earlier in 0..<index { offset += length(earlier) }
     return NameBytes(
       start: (record + offset).assumingMemoryBound(to: UInt8.self), count: length(index))
@@ -76,23 +76,23 @@ struct MountTable {
   }
 
   /// The mounts, one after the other.
-  func next(_ offset: inout Int) -> Mount? {
-    guard offset + Mount.head <= used else { return nil }
-    let mount = Mount(record: UnsafeRawPointer(memory) + MountTable.head + offset)
-    guard mount.size >= Mount.head, offset + mount.size <= used else { return nil }
+  func next(_ offset: inout Int) -> MountedTree? {
+    guard offset + MountedTree.head <= used else { return nil }
+    let mount = MountedTree(record: UnsafeRawPointer(memory) + MountTable.head + offset)
+    guard mount.size >= MountedTree.head, offset + mount.size <= used else { return nil }
     offset += mount.size
     return mount
   }
 
   /// The next member of the union at `location`.
-  func next(_ offset: inout Int, at location: NameBytes) -> Mount? {
+  func next(_ offset: inout Int, at location: NameBytes) -> MountedTree? {
     while let mount = next(&offset) {
       if mount.from.equals(location) { return mount }
     }
     return nil
   }
 
-  func first(at location: NameBytes) -> Mount? {
+  func first(at location: NameBytes) -> MountedTree? {
     var offset = 0
     return next(&offset, at: location)
   }
@@ -188,7 +188,7 @@ struct MountTable {
     return lastIdentifier
   }
 
-  private func append(_ mount: Mount) -> Bool {
+  private func append(_ mount: MountedTree) -> Bool {
     guard MountTable.head + used + mount.size <= MountTable.bytes else { return false }
     (memory + MountTable.head + used).copyMemory(from: mount.record, byteCount: mount.size)
     used += mount.size
@@ -199,13 +199,13 @@ struct MountTable {
     _ request: Request, _ identifier: UInt32, _ to: NameBytes, _ toName: NameBytes, _ flags: Int
   ) -> Bool {
     let size =
-      (Mount.head + request.from.count + request.fromName.count + to.count + toName.count + 3) & ~3
+      (MountedTree.head + request.from.count + request.fromName.count + to.count + toName.count + 3) & ~3
     guard size < 1 << 16, MountTable.head + used + size <= MountTable.bytes else { return false }
     let record = memory + MountTable.head + used
     record.storeBytes(of: UInt16(size), as: UInt16.self)
     record.storeBytes(of: UInt16(flags), toByteOffset: 2, as: UInt16.self)
     record.storeBytes(of: identifier, toByteOffset: 4, as: UInt32.self)
-    var offset = Mount.head
+    var offset = MountedTree.head
     var field = 8
     func put(_ text: NameBytes) {
       record.storeBytes(of: UInt16(text.count), toByteOffset: field, as: UInt16.self)

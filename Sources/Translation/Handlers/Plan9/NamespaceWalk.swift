@@ -25,7 +25,7 @@ enum FileKind {
 }
 
 /// Where a name led.
-struct Place {
+struct NamePlace {
   /// "#U/…"
   var location: NameText
   /// As fd2path(2) tells it.
@@ -104,7 +104,7 @@ struct NameElements {
 struct Walk {
   let call: Call
   let state: UnsafeMutablePointer<NamesState>
-  var place: Place
+  var place: NamePlace
   /// The whole name, and where its elements begin: behind a device's letter.
   private let name: NameBytes
   private var prefix = 0
@@ -116,7 +116,7 @@ struct Walk {
   private var batch = 0
 
   init?(_ call: Call, _ state: UnsafeMutablePointer<NamesState>, _ name: NameBytes) {
-    guard let place = Place(call) else { return nil }
+    guard let place = NamePlace(call) else { return nil }
     self.call = call
     self.state = state
     self.place = place
@@ -374,7 +374,7 @@ struct Walk {
     place.location.replace(by: folder.bytes)
     if isUnion {
       var offset = 0
-      var target: Mount?
+      var target: MountedTree?
       while let member = mounts.next(&offset, at: folder.bytes) {
         if member.flags & MountFlags.create != 0 {
           target = member

@@ -51,7 +51,7 @@ struct SpecialHead {
 
 extension Call {
   /// Opens a special file; its descriptor.
-  func openSpecial(_ file: SpecialFile, _ place: Place, mode: Int, isUnion: Bool = false) -> Int {
+  func openSpecial(_ file: SpecialFile, _ place: NamePlace, mode: Int, isUnion: Bool = false) -> Int {
     let head = isUnion ? place.head.bytes : NameBytes(start: nil, count: 0)
     let count = SpecialHead.fixed + place.location.count + place.name.count + head.count
     guard count <= SpecialHead.contents, let memory = scratch(count), let link = scratch(32) else {
