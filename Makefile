@@ -1,7 +1,7 @@
 # make            build/bin/persona with its engine and tables, ready to run in place
 # make demo       set the machine up, build, run FreeBSD programs under Persona
 # make test       set the machine up, build, run every test
-# make bench      ratios against native Linux and installed peers
+# make bench      starts and single calls against native Linux; bench-large adds large Go programs and peers
 # make fuzz       200,000 mutated program headers through the reader and the planner
 # make install    PREFIX=/usr/local
 
@@ -99,7 +99,7 @@ clean:
 
 PYTHON ?= python3
 
-.PHONY: deps tools samples go-programs go-std go-std-short faults demo bench test ready
+.PHONY: deps tools samples go-programs go-std go-std-short faults demo bench bench-large test ready
 
 # The missing Debian packages.
 deps:
@@ -135,8 +135,12 @@ faults: ready tools
 demo: ready tools
 	@sh Tests/demo.sh
 
+# BENCH='--only fstat', '--large', '--peers': see bench/run.py --help.
 bench: ready
-	$(PYTHON) bench/run.py
+	$(PYTHON) bench/run.py $(BENCH)
+
+bench-large: ready tools
+	$(PYTHON) bench/run.py --large --peers
 
 test: deps
 	@sh Tests/all.sh

@@ -28,11 +28,14 @@ let package = Package(
     .target(name: "PersonalityTables", dependencies: ["CHost", "CWire", "Wire"], swiftSettings: strict),
     .target(
       name: "BinaryImage", dependencies: ["CElf"], swiftSettings: strict + [.strictMemorySafety()]),
+    .target(name: "CallAnalysis", dependencies: ["BinaryImage", "CCapstone"], swiftSettings: strict),
     .target(
       name: "CallLog", dependencies: ["CWire", "Wire", "PersonalityTables"], swiftSettings: strict),
     .target(
       name: "Supervisor",
-      dependencies: ["CWire", "Wire", "CHost", "CCapstone", "CSeccomp", "BinaryImage", "PersonalityTables", "CallLog"],
+      dependencies: [
+        "CWire", "Wire", "CHost", "CCapstone", "CSeccomp", "BinaryImage", "CallAnalysis", "PersonalityTables", "CallLog",
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "persona",
@@ -50,6 +53,8 @@ let package = Package(
     .testTarget(
       name: "LoadPlanTests", dependencies: ["Supervisor", "BinaryImage", "CWire", "ImageFixtures"],
       swiftSettings: strict),
+    .testTarget(
+      name: "CallAnalysisTests", dependencies: ["CallAnalysis", "BinaryImage"], swiftSettings: strict),
     .testTarget(name: "HeaderTests", dependencies: ["PersonalityTables"], swiftSettings: strict),
     .testTarget(name: "CommandLineTests", dependencies: ["ImageFixtures"], swiftSettings: strict),
     .testTarget(

@@ -34,6 +34,7 @@ step "samples" sh Tests/samples.sh
 step "dynamic" sh Tests/dynamic.sh
 step "plan9" python3 Tests/plan9.py
 step "terminals" python3 Tests/terminal.py
+step "coverage" python3 Tests/coverage.py
 step "programs" python3 Tests/programs.py
 step "faults" sh Tests/faults.sh
 step "Go's own tests" python3 Tests/gostd.py --subset

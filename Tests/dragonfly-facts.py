@@ -159,6 +159,11 @@ STRUCTURES = [
     ("lwp_params", "lwpparams", dict(start_func="lwp_func", arg="lwp_arg", stack="lwp_stack", tid1="lwp_tid1",
                                      tid2="lwp_tid2")),
     ("rtprio", "rtprio", dict(prio="prio")),
+    ("if_data", "IfData", dict(Addrlen="ifi_addrlen", Mtu="ifi_mtu", Link_state="ifi_link_state", Ipackets="ifi_ipackets",
+                               Ibytes="ifi_ibytes", Oqdrops="ifi_oqdrops", Lastchange="ifi_lastchange")),
+    ("if_msghdr", "IfMsghdr", dict(Index="ifm_index", Flags="ifm_flags", Addrs="ifm_addrs", Data="ifm_data")),
+    ("ifa_msghdr", "IfaMsghdr", dict(Index="ifam_index", Flags="ifam_flags", Addrs="ifam_addrs", Metric="ifam_metric")),
+    ("ifma_msghdr", "IfmaMsghdr", dict(Index="ifmam_index", Flags="ifmam_flags", Addrs="ifmam_addrs")),
 ]
 
 

@@ -40,7 +40,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         program, code = pack(folder)
         done = subprocess.run([persona, "run", program], capture_output=True, timeout=60)
-        check("output", done.stdout, b"hello, Plan 9\nfile does not exist")
+        check("output", done.stdout, b"hello, Plan 9\n'/no' file does not")
         check("status", done.returncode, 1)
         check("errors", done.stderr, b"")
         old = os.path.join(folder, "old")

@@ -45,6 +45,8 @@ def main():
         if "] await(" in line:
             # Times, and whether the child had ended before anybody waited for it, differ from run to run.
             line = re.sub(r'await\("(\d+) \d+ \d+ \d+ ', r'await("\1 N N N ', line)
+            # How much of a long text the log shows depends on the width of the process's number.
+            line = re.sub(r'( pc=)[^"]*"\.\.\.', r'\1"...', line)
             line = re.sub(r"\b\d+\b", lambda match: names.get(match[0], match[0]), line)
             line = re.sub(r"\) = \d+( .*)?$", ") = N", line)
         line = PAIR.sub(lambda match: match[1] + names.get(match[2], match[2]), line)

@@ -22,7 +22,8 @@ mkdir -p "build/samples/$system"
 [ $# -gt 0 ] || set -- "samples/$system"/*.c
 for source in "$@"; do
   target=build/samples/$system/$(basename "$source" .c)
-  if [ ! -e "$target" ] || [ "$source" -nt "$target" ] || [ "samples/$system/$system.h" -nt "$target" ]; then
+  if [ ! -e "$target" ] || [ "$source" -nt "$target" ] || [ "samples/$system/$system.h" -nt "$target" ] ||
+    [ samples/sample.h -nt "$target" ]; then
     "$CLANG" --target="$triple" -fuse-ld=lld -nostdlib -static -ffreestanding -std=c17 -O1 -g0 $flags \
       -fno-stack-protector -Wall -Wextra -Werror -Wno-unused-function -Wno-unused-parameter \
       -Wno-gnu-zero-variadic-macro-arguments -Wno-sign-compare -o "$target" "$source"

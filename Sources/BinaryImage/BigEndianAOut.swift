@@ -5,6 +5,8 @@ public struct BigEndianAOut: Sendable, Equatable {
   public var textSize: UInt64
   public var dataSize: UInt64
   public var bssSize: UInt64
+  /// Bytes of the symbol table, behind text and data.
+  public var symbolSize: UInt64
 }
 
 extension Image {
@@ -23,7 +25,8 @@ extension Image {
       headerSize: isWide ? 40 : 32,
       textSize: UInt64(try bytes.load(4, as: UInt32.self, bigEndian: true, "the text size")),
       dataSize: UInt64(try bytes.load(8, as: UInt32.self, bigEndian: true, "the data size")),
-      bssSize: UInt64(try bytes.load(12, as: UInt32.self, bigEndian: true, "the bss size")))
+      bssSize: UInt64(try bytes.load(12, as: UInt32.self, bigEndian: true, "the bss size")),
+      symbolSize: UInt64(try bytes.load(16, as: UInt32.self, bigEndian: true, "the symbol table's size")))
     self.init(
       format: .aoutBigEndian(magic: magic), fileSize: bytes.count, entry: entry, bigEndianAOut: details)
   }

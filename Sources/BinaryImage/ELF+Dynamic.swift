@@ -4,6 +4,7 @@ import CElf
 struct DynamicSection {
   var neededLibraries: [String] = []
   var libraryPath: String?
+  var isRunPath = false
   /// DF_1_PIE: this shared object is a program.
   var isProgram = false
 
@@ -49,6 +50,7 @@ struct DynamicSection {
       return text
     }
     for index in needed { neededLibraries.append(try name(index)) }
+    isRunPath = runPath != nil
     if let path = runPath ?? oldPath { libraryPath = try name(path) }
   }
 

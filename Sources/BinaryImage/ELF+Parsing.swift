@@ -23,6 +23,7 @@ extension Image {
       programHeaders: programHeaders, interpreter: interpreter,
       isDynamic: interpreter != nil || !dynamic.neededLibraries.isEmpty,
       neededLibraries: dynamic.neededLibraries, libraryPath: dynamic.libraryPath)
+    details.isRunPath = dynamic.isRunPath
     details.isBigEndian = header.isBigEndian
     let build = file.goBuild()
     details.goVersion = build?.version

@@ -32,6 +32,8 @@ public struct ELFDetails: Sendable, Equatable {
   public var neededLibraries: [String]
   /// DT_RUNPATH, or else DT_RPATH
   public var libraryPath: String?
+  /// Whether that is DT_RUNPATH.
+  public var isRunPath = false
   /// The version of Go that built it.
   public var goVersion: String?
 

@@ -81,6 +81,15 @@ int persona_hand_over(int listener, uint64_t id, int file, int answer) {
     return result < 0 ? -errno : result;
 }
 
+int persona_copy_descriptor(pid_t pid, int descriptor) {
+    int process = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (process < 0) return -errno;
+    int result = (int)syscall(SYS_pidfd_getfd, process, descriptor, 0);
+    if (result < 0) result = -errno;
+    close(process);
+    return result;
+}
+
 void persona_wake_synchronously(int listener) {
     ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, 1UL /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP */);
 }

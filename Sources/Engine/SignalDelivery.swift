@@ -98,6 +98,10 @@ private func deliver(
 ) {
   let process = thread.pointee.process!
   let table = Table(UnsafeRawPointer(process.pointee.table))
+  if report.signal == ThreadRequest.signal {
+    answerRequest(thread, table, context)
+    return
+  }
   if table.frame == .note_frame {
     takeSignal(report, thread, context)
     return
@@ -144,6 +148,22 @@ private func deliver(
   var blocked = table.nativeMask(SignalSet(low: action.mask.0, high: action.mask.1))
   if action.flags & SignalActionFlags.noDefer == 0 { blocked |= 1 << UInt64(report.signal - 1) }
   context.mask |= blocked
+}
+
+/// Another thread wants this one to rest, or to give up what it waits for.
+private func answerRequest(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ context: TrapContext
+) {
+  if thread.pointee.has_saved_mask != 0 { endSuspension(thread, context) }
+  if thread.pointee.interrupted != 0 {
+    thread.pointee.interrupted = 0
+    if thread.pointee.restart != 0 {
+      thread.pointee.restart = 0
+      context[PERSONA_RIP] += UInt64(thread.pointee.trap_length)
+      store(errno: table.foreignErrno(Int(EINTR)), table.header.pointee.abi, context)
+    }
+  }
+  restIfAsked(thread)
 }
 
 private func endSuspension(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) {

@@ -342,6 +342,8 @@ private func inheritActions(_ thread: UnsafeMutablePointer<persona_thread>) {
   setKernelAction(11, &action)
   action = engineAction()
   setKernelAction(Int(parentDied), &action)
+  action = engineAction()
+  setKernelAction(ThreadRequest.signal, &action)
   installTrap()
 }
 

@@ -52,6 +52,7 @@ public func startThread(
   child.pointee.guest_private.0 = start.pointee.child_tid
   child.pointee.guest_private.1 = start.pointee.parent_tid
   child.pointee.guest_private.2 = UInt64(start.pointee.id_width)
+  child.pointee.rest = start.pointee.rest
   let previous = blockAllSignals()
   let stack = UInt64(UInt(bitPattern: context.words)) - 256
   let result = persona_clone(
@@ -86,6 +87,7 @@ private func beginThread(_ argument: UnsafeMutableRawPointer?) {
   if child != 0 { _ = persona_copy_out(child, &id, width) }
   if parent != 0 { _ = persona_copy_out(parent, &id, width) }
   thread.pointee.guest_private = (0, 0, 0, 0)
+  restIfAsked(thread)
   persona_resume(thread.pointee.context)
 }
 

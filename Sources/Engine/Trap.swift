@@ -40,6 +40,7 @@ func answer(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapConte
   let logging = thread.pointee.process.pointee.logging != 0
   thread.pointee.restart = 0
   thread.pointee.scratch_used = 0
+  thread.pointee.has_message = 0
   guard let row else {
     let errno = Int(table.header.pointee.errno_unsupported)
     store(errno: errno, table.header.pointee.abi, context)
@@ -139,7 +140,7 @@ func fail(
 
 /// Remembers an error's words for the call that asks for them.
 private func keepMessage(_ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ errno: Int) {
-  guard let text = table.errnoText(errno) else { return }
+  guard thread.pointee.has_message == 0, let text = table.errnoText(errno) else { return }
   withUnsafeMutableBytes(of: &thread.pointee.message) { message in
     var length = 0
     while length < message.count - 1, text[length] != 0 {

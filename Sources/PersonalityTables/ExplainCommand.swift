@@ -80,8 +80,10 @@ struct Explanation {
 
   /// One text for each thing of that name or number.
   func find(_ word: String) -> [String] {
-    if let number = Int(word) {
-      return personality.call(number).map { [call($0, number)] } ?? []
+    let digits = word.hasPrefix("0x") ? UInt64(word.dropFirst(2), radix: 16) : UInt64(word)
+    if let number = digits {
+      let row = Int(exactly: number).flatMap(personality.call)
+      return (row.map { [call($0, Int(number))] } ?? []) + (personality.ioctl(number).map { [ioctl($0)] } ?? [])
     }
     var found: [String] = []
     var isCall = false

@@ -39,7 +39,7 @@ public struct NewCommand: Sendable {
       throw Failure(
         message: "'\(name)' is no personality's name: use small letters, digits and '-', a letter first")
     }
-    guard name != "linux" else { throw Failure(message: "'linux' is the side that all are translated to") }
+    guard name != "linux", origin != "linux" else { throw Failure(message: "'linux' is the side that all are translated to") }
     let files = try origin.map { (origin) throws(Failure) in try derived(from: origin) } ?? skeleton
     let folder = parent + "/" + name
     guard access(folder, F_OK) != 0 else { throw Failure(message: "\(folder): is already there") }

@@ -27,7 +27,7 @@ extension Parser {
   }
 
   private static let elfWords = [
-    "osabi", "note", "interpreter", "go", "segment", "flags", "comment", "unmarked",
+    "osabi", "note", "interpreter", "libraries", "go", "segment", "flags", "comment", "unmarked",
   ]
 
   /// `elf { … }`: how an ELF image is recognised.
@@ -42,6 +42,7 @@ extension Parser {
       case "osabi": marks.osabis.append(UInt8(try parser.small("EI_OSABI", below: 256)))
       case "note": marks.notes.append(try parser.note())
       case "interpreter": marks.interpreters.append(try parser.markText("the interpreter's path"))
+      case "libraries": marks.libraries.append(try parser.quoted("a folder of libraries"))
       case "go": marks.goSystems.append(try parser.quoted("GOOS"))
       case "segment": marks.segments.append(try parser.segment())
       case "flags":

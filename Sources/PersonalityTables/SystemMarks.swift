@@ -49,6 +49,8 @@ public struct SystemMarks: Sendable, Equatable {
   public var notes: [Note] = []
   /// Where the run-time linker lies: a path, or the beginning or the whole of its name ("ld-linux*").
   public var interpreters: [Text] = []
+  /// Where the run-time linker looks for libraries after all else: `libraries "PATH"`.
+  public var libraries: [String] = []
   /// The GOOS values of Go's build record.
   public var goSystems: [String] = []
   public var segments: [Segment] = []

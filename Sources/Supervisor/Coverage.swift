@@ -1,10 +1,19 @@
 import BinaryImage
+import CallAnalysis
 import Glibc
 import PersonalityTables
 
-/// Which calls a program can make by its own code, and what becomes of each, before it runs.
+/// Which calls a program and its libraries can make, and what becomes of each, before it runs.
 public struct Coverage: Sendable {
-  /// One call that the program can make.
+  /// Where a call is made, or where the number is given to what makes it.
+  public struct Site: Sendable {
+    /// Index in `files`.
+    public var file: Int
+    public var address: UInt64
+    public var function: String?
+  }
+
+  /// One call that can be made.
   public struct Entry: Sendable {
     public var number: Int
     /// Nil where the personality has no such call.
@@ -13,15 +22,22 @@ public struct Coverage: Sendable {
     public var fate: String
     /// Linux's call, the handler, the answer, or why not.
     public var detail: String
-    public var sites: [UInt64]
+    /// By address.
+    public var sites: [Site]
   }
 
   public var personality: String
+  /// The program, its libraries, and their run-time linker.
+  public var files: [String] = []
   public var entries: [Entry] = []
-  /// Call instructions whose number cannot be seen in the code around them.
-  public var undecided: [UInt64] = []
-  /// Libraries whose calls are not looked at.
-  public var libraries: [String] = []
+  /// How many call instructions can run.
+  public var siteCount = 0
+  /// Call instructions whose number cannot be told in every case.
+  public var undecided: [Site] = []
+  /// Libraries, or the run-time linker, that are not where it would be looked for.
+  public var missing: [String] = []
+  /// Whether the program may load libraries while it runs.
+  public var loadsMore = false
 
   /// What is worst stands first.
   static let fates = ["missing", "unsupported", "obsolete", "answer", "handler", "translated"]
@@ -42,23 +58,56 @@ public struct Coverage: Sendable {
       edition = try Edition(of: file.image, heading: heading, choice: choice, recognizer: recognizer)
     }
     let loaded = try CompiledPersonality.load(name, recognizer.directories, edition).personality
-    guard let abi = loaded.abis.first else {
-      throw LaunchError(.ours, "the personality '\(name)' describes no abi", remedy: "'persona check' tells more")
+    guard let abi = loaded.abis.first, let convention = CallNumbers.Convention(abi, file.image, loaded) else {
+      throw LaunchError(
+        .ours, "the personality '\(name)' describes no abi whose calls can be found in a program",
+        remedy: "'persona check' tells more")
     }
     personality = name
-    var sites = CallSites()
-    for part in try Coverage.code(of: file) {
-      sites.scan(part.bytes[...], at: part.address, abi: abi)
+    var images = [try Coverage.program(file)]
+    files = [file.path]
+    let libraries = try Libraries(
+      of: file.image, path: file.path, root: root, standard: loaded.marks.libraries,
+      environment: getenv("LD_LIBRARY_PATH").map { String(cString: $0) })
+    for library in libraries.found {
+      images.append(library.linked)
+      files.append(library.path)
     }
-    undecided = sites.undecided
-    libraries = file.image.elf?.neededLibraries ?? []
-    for (number, addresses) in sites.decided {
+    missing = libraries.missing
+    var linker: Int?
+    if let interpreter = file.image.elf?.interpreter {
+      let hosts = ProgramFile.hostPaths(of: interpreter, root: root)
+      if let host = hosts.first(where: { access($0, F_OK) == 0 }), let read = try Libraries.read(host, interpreter) {
+        linker = images.count
+        images.append(read.1)
+        files.append(interpreter)
+      } else {
+        missing.append(interpreter)
+      }
+    }
+    let numbers = CallNumbers(images, linker: linker, convention)
+    let site = { (place: CallNumbers.Site) in
+      Site(file: place.image, address: place.address, function: numbers.name(place))
+    }
+    siteCount = numbers.count
+    undecided = numbers.undecided.map(site)
+    loadsMore = numbers.used.contains("dlopen") || numbers.used.contains("fdlopen")
+    for (number, places) in numbers.sites where !convention.indirect.contains(number) {
       let row = loaded.call(number)
       let (fate, detail) = Coverage.fate(row)
-      entries.append(Entry(number: number, name: row?.name, fate: fate, detail: detail, sites: addresses))
+      let sorted = places.sorted { ($0.image, $0.address) < ($1.image, $1.address) }
+      entries.append(
+        Entry(number: number, name: row?.name, fate: fate, detail: detail, sites: sorted.map(site)))
     }
     let rank = { (fate: String) in Coverage.fates.firstIndex(of: fate) ?? 0 }
     entries.sort { (rank($0.fate), $0.number) < (rank($1.fate), $1.number) }
+  }
+
+  /// The worst that was found: 0 where every call that can be made becomes something, 1 where one does not, 2 where
+  /// none is known not to, but something could not be told.
+  public var status: Int32 {
+    if entries.contains(where: { $0.fate == "unsupported" || $0.fate == "missing" }) { return 1 }
+    return undecided.isEmpty && missing.isEmpty ? 0 : 2
   }
 
   private static func fate(_ row: CallRow?) -> (String, String) {
@@ -72,54 +121,80 @@ public struct Coverage: Sendable {
     }
   }
 
-  /// The executable parts of a program.
-  private static func code(
-    of file: borrowing ProgramFile
-  ) throws(LaunchError) -> [(bytes: [UInt8], address: UInt64)] {
-    var parts: [(bytes: [UInt8], address: UInt64)] = []
+  /// The program itself, of whatever format.
+  private static func program(_ file: borrowing ProgramFile) throws(LaunchError) -> LinkedImage {
     let placed: PlacedImage
     do { placed = try PlacedImage(file.image, index: 0) } catch {
       throw LaunchError(.cannotRun, file: file.path, error.cause, remedy: error.remedy)
     }
-    for segment in placed.segments where segment.protection & 4 != 0 {
-      let count = Int(min(segment.fileLength, file.image.fileSize - min(file.image.fileSize, segment.fileOffset)))
-      var bytes = [UInt8](repeating: 0, count: count)
-      var done = 0
-      while done < count {
-        let length = bytes.withUnsafeMutableBytes {
-          pread(file.descriptor, $0.baseAddress! + done, count - done, Int(segment.fileOffset) + done)
-        }
-        if length < 0, errno == EINTR { continue }
-        guard length > 0 else {
-          throw LaunchError(.cannotRun, file: file.path, "cannot be read: \(describe(errno))")
-        }
-        done += length
+    if file.image.elf != nil {
+      do { return try LinkedImage(elf: file.descriptor, file.image) } catch {
+        throw LaunchError(.cannotRun, file: file.path, error.description)
       }
-      parts.append((bytes, segment.address))
     }
-    return parts
+    var segments: [LinkedImage.Segment] = []
+    var end: UInt64 = 0
+    for segment in placed.segments {
+      segments.append(
+        LinkedImage.Segment(
+          address: segment.address, bytes: try bytes(of: file, segment.fileOffset, segment.fileLength),
+          isExecutable: segment.protection & 4 != 0, isWritable: segment.protection & 2 != 0))
+      end = max(end, segment.fileOffset + segment.fileLength)
+    }
+    var image = LinkedImage(segments: segments, entry: placed.entry)
+    if let header = file.image.bigEndianAOut {
+      let rest = try bytes(of: file, end, file.image.fileSize - min(end, file.image.fileSize))
+      image.symbols = LinkedImage.functions(
+        aout: rest.prefix(Int(header.symbolSize)), isWide: header.headerSize == 40)
+      // Behind the code the linkers of this format put constants into the same segment.
+      let ends = image.symbols.filter { $0.name == "etext" || $0.name == "runtime.etext" }.map(\.address)
+      if let end = ends.min() { image.endCode(at: end) }
+    }
+    return image
   }
 
-  // MARK: Text
+  private static func bytes(
+    of file: borrowing ProgramFile, _ offset: UInt64, _ length: UInt64
+  ) throws(LaunchError) -> [UInt8] {
+    let count = Int(min(length, file.image.fileSize - min(file.image.fileSize, offset)))
+    var bytes = [UInt8](repeating: 0, count: count)
+    var done = 0
+    while done < count {
+      let length = bytes.withUnsafeMutableBytes {
+        pread(file.descriptor, $0.baseAddress! + done, count - done, Int(offset) + done)
+      }
+      if length < 0, errno == EINTR { continue }
+      guard length > 0 else {
+        throw LaunchError(.cannotRun, file: file.path, "cannot be read: \(describe(errno))")
+      }
+      done += length
+    }
+    return bytes
+  }
+}
 
-  /// The report as it is printed, with at most `shown` addresses of undecided sites.
-  public func text(shown: Int = 16) -> String {
-    let counts = Coverage.fates.reversed().compactMap { fate -> String? in
-      let count = entries.count { $0.fate == fate }
-      return count == 0 ? nil : "\(count) \(fate)"
+extension CallNumbers.Convention {
+  /// Nil where calls are made by a gate, which no instruction's bytes tell, or for other processors.
+  fileprivate init?(_ abi: CallABI, _ image: Image, _ personality: Personality) {
+    let trap: UInt8?
+    switch abi.trap {
+    case .syscall: trap = nil
+    case .interrupt(let number): trap = number
+    case .callGate: return nil
     }
-    var text = "\(personality): \(entries.count) calls"
-    text += counts.isEmpty ? "" : ": " + counts.joined(separator: ", ")
-    text += "; \(undecided.count) sites undecided\n"
-    for entry in entries {
-      text += "  \(entry.fate)  \(entry.number) \(entry.name ?? "?")  \(entry.detail)\n"
+    guard abi.word == 8, let number = Self.encoding(abi.number) else { return nil }
+    let indirect = personality.calls.filter { row in
+      if case .handler("indirect", _) = row.action { true } else { false }
     }
-    if !undecided.isEmpty {
-      text += "undecided, since the number is not loaded beside the call:"
-      for address in undecided.prefix(shown) { text += " " + hexadecimal(address) }
-      text += undecided.count > shown ? " and \(undecided.count - shown) more\n" : "\n"
-    }
-    if !libraries.isEmpty { text += "not looked at: \(libraries.joined(separator: " "))\n" }
-    return text
+    self.init(
+      trap: trap, number: number, firstArgument: abi.arguments.first.flatMap(Self.encoding),
+      stackOffset: Int64(abi.stackOffset), indirect: Set(indirect.map(\.number)),
+      keepsRegisters: image.elf != nil && image.elf?.goVersion == nil)
+  }
+
+  /// The processor's number of a register that tables name, in the order of `enum persona_register`.
+  private static func encoding(_ register: UInt8) -> UInt8? {
+    let encodings: [UInt8] = [8, 9, 10, 11, 12, 13, 14, 15, 7, 6, 5, 3, 2, 0, 1, 4]
+    return Int(register) < encodings.count ? encodings[Int(register)] : nil
   }
 }

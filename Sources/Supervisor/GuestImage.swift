@@ -24,6 +24,7 @@ struct GuestImage: ~Copyable {
     loadPlan.patchesSites = configuration.patchesSites
     loadPlan.isLenient = configuration.promises == .log
     loadPlan.state = state
+    loadPlan.root = configuration.root.map(absolutePath) ?? ""
     let bytes = loadPlan.serialized()
     let file = bytes.withUnsafeBytes { persona_memory_file("persona-plan", $0.baseAddress!, $0.count) }
     guard file >= 0 else {
@@ -43,4 +44,11 @@ struct GuestImage: ~Copyable {
     close(plan)
     for file in files { close(file) }
   }
+}
+
+/// A folder's path from `/`, without symbolic links.
+private func absolutePath(_ path: String) -> String {
+  guard let resolved = realpath(path, nil) else { return path }
+  defer { free(resolved) }
+  return String(cString: resolved)
 }

@@ -73,6 +73,8 @@ public struct LoadPlan: Sendable, Equatable {
   public var brk: UInt64 = 0
   /// The program's absolute path.
   public var path = ""
+  /// The absolute path of the tree that `--root` names; empty without one.
+  public var root = ""
   public var isLogged = false
   /// Call instructions that are used again and again become jumps.
   public var patchesSites = true
@@ -101,7 +103,9 @@ public struct LoadPlan: Sendable, Equatable {
     let pathOffset = nameOffset + name.count
     let headersOffset = (pathOffset + path.count + 15) & ~15
     let stateOffset = (headersOffset + headers.count * MemoryLayout<persona_program_header>.stride + 15) & ~15
-    let size = stateOffset + state.count
+    let rootOffset = stateOffset + state.count
+    let root = root.isEmpty ? [] : Array(root.utf8) + [0]
+    let size = rootOffset + root.count
 
     var head = persona_plan()
     head.magic = UInt32(PERSONA_PLAN_MAGIC)
@@ -121,6 +125,7 @@ public struct LoadPlan: Sendable, Equatable {
     head.header_count = UInt32(headers.count)
     head.state = UInt32(stateOffset)
     head.state_bytes = UInt32(state.count)
+    head.root = root.isEmpty ? 0 : UInt32(rootOffset)
     head.entry = entry
     head.brk = brk
     head.table_size = tableSize
@@ -154,6 +159,7 @@ public struct LoadPlan: Sendable, Equatable {
     }
     bytes.append(contentsOf: [UInt8](repeating: 0, count: stateOffset - bytes.count))
     bytes.append(contentsOf: state)
+    bytes.append(contentsOf: root)
     return bytes
   }
 }

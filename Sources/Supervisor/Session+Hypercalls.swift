@@ -30,6 +30,12 @@ extension Session {
       respond(request, 0)
     case PERSONA_HC_PING: respond(request, 0)
     case PERSONA_HC_SESSION: handOver(request, sharedMemory(first))
+    case PERSONA_HC_FOLDER: handOver(request, folder.descriptor)
+    case PERSONA_HC_KEEP: respond(request, kept.keep(pid_t(request.pid), Int32(truncatingIfNeeded: first)))
+    case PERSONA_HC_GIVE: handOver(request, kept[first])
+    case PERSONA_HC_DROP:
+      kept.drop(first)
+      respond(request, 0)
     case PERSONA_HC_FATAL: report(request, first, request.data.args.2)
     case PERSONA_HC_SITE: answerSite(request, first)
     default: respond(request, -Int64(ENOSYS))

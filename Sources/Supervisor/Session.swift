@@ -18,6 +18,10 @@ final class Session {
   let logMemory: CallLogMemory?
   /// Memory that guests share among themselves, or -1 while nobody has asked for it.
   var shared: Int32 = -1
+  /// Files that guests share among themselves.
+  let folder = SessionFolder()
+  /// Descriptors that guests leave for each other.
+  let kept = KeptDescriptors()
   /// Programs that an engine has yet to load, by process.
   var starting: [Int32: StartingGuest] = [:]
   private var personalities: [Guise: CompiledPersonality] = [:]
@@ -133,6 +137,7 @@ final class Session {
       if ready == 0 { log?.drain() }
     }
     log?.finish()
+    folder.remove()
     if let status = lastStatus { relay.send(.endedLast(status)) }
     relay.finish()
   }

@@ -17,4 +17,12 @@ public enum ConstantName: UInt16, CaseIterable {
   case NOTE_FFAND, NOTE_FFOR, NOTE_FFCOPY, NOTE_TRIGGER
   // What a mount is.
   case MNT_LOCAL
+  // Network interfaces: what is asked, what messages are, whether a link is up.
+  case NET_RT_IFLIST, NET_RT_OIFLIST, NET_RT_IFMALIST, NET_RT_IFLISTL
+  case RTM_VERSION, RTM_NEWADDR, RTM_ONEWADDR, RTM_IFINFO, RTM_NEWMADDR
+  case LINK_STATE_DOWN, LINK_STATE_UP
+  // How the end of something is told; the first number of a timer.
+  case SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_SA, SIGEV_THREAD_ID, TIMER_MIN
+  // Asynchronous input and output.
+  case LIO_NOP, LIO_READ, LIO_WRITE, LIO_READV, LIO_WRITEV, AIO_ALLDONE, AIO_LISTIO_MAX, JOB_DONE
 }

@@ -4,6 +4,18 @@ public enum FieldName: UInt16, CaseIterable {
   // signals
   case sigaction__sa_handler, sigaction__sa_flags, sigaction__sa_mask
   case stack_t__ss_sp, stack_t__ss_size, stack_t__ss_flags
+  case siginfo__si_signo, siginfo__si_errno, siginfo__si_code, siginfo__si_pid, siginfo__si_uid, siginfo__si_status,
+    siginfo__si_addr, siginfo__si_value, siginfo__reason
+  case sigevent__sigev_notify, sigevent__sigev_signo, sigevent__sigev_value
+  // what lies on the stack of a signal handler
+  case sigframe__sf_uc, sigframe__sf_si
+  case ucontext__uc_sigmask, ucontext__uc_mcontext, ucontext__uc_stack
+  case mcontext__mc_onstack, mcontext__mc_rdi, mcontext__mc_trapno, mcontext__mc_addr, mcontext__mc_flags,
+    mcontext__mc_err, mcontext__mc_rip, mcontext__mc_cs, mcontext__mc_rflags, mcontext__mc_rsp, mcontext__mc_ss,
+    mcontext__mc_len, mcontext__mc_fpformat, mcontext__mc_ownedfp, mcontext__mc_fpstate, mcontext__mc_fpregs,
+    mcontext__mc_fsbase, mcontext__mc_gsbase, mcontext__mc_xfpustate, mcontext__mc_xfpustate_len
+  // processes that adopt orphans
+  case reaper_status__flags, reaper_status__pid_head
   // directories
   case dirent__d_fileno, dirent__d_off, dirent__d_reclen, dirent__d_type, dirent__d_namlen, dirent__d_name
   // file systems
@@ -18,6 +30,46 @@ public enum FieldName: UInt16, CaseIterable {
     kinfo_proc__p_svuid, kinfo_proc__p_svgid, kinfo_proc__p_rlim_rss_cur, kinfo_proc__p_cpuid,
     kinfo_proc__p_vm_map_size, kinfo_proc__p_tid, kinfo_proc__p_pledge, kinfo_proc__p_eflag, kinfo_proc__p_psflags,
     kinfo_proc__p_emul
+  // notices of an end, asynchronous input and output
+  case sigevent__sigev_notify_thread_id
+  case aiocb__aio_fildes, aiocb__aio_offset, aiocb__aio_buf, aiocb__aio_nbytes, aiocb__aio_lio_opcode,
+    aiocb__aio_sigevent, aiocb__status, aiocb__error, aiocb__mark
+  // programs begun by one call
+  case posix_spawnattr__sa_flags, posix_spawnattr__sa_pgroup, posix_spawnattr__sa_schedparam,
+    posix_spawnattr__sa_schedpolicy, posix_spawnattr__sa_sigdefault, posix_spawnattr__sa_sigmask
+  case spawn_action__fae_action, spawn_action__fae_fildes, spawn_action__path, spawn_action__oflag,
+    spawn_action__mode, spawn_action__newfildes
+  // processes and threads as information variables tell them
+  case kinfo_proc2__p_comm, kinfo_proc2__p_groups, kinfo_proc2__p_ename, kinfo_proc2__p_siglist,
+    kinfo_proc2__p_sigmask, kinfo_proc2__p_sigignore, kinfo_proc2__p_sigcatch, kinfo_proc2__p_ngroups,
+    kinfo_proc2__p_pid, kinfo_proc2__p_ppid, kinfo_proc2__p_sid, kinfo_proc2__p__pgid, kinfo_proc2__p_tpgid,
+    kinfo_proc2__p_tdev, kinfo_proc2__p_eflag, kinfo_proc2__p_exitsig, kinfo_proc2__p_uid, kinfo_proc2__p_ruid,
+    kinfo_proc2__p_svuid, kinfo_proc2__p_gid, kinfo_proc2__p_rgid, kinfo_proc2__p_svgid, kinfo_proc2__p_rtime_sec,
+    kinfo_proc2__p_rtime_usec, kinfo_proc2__p_uticks, kinfo_proc2__p_sticks, kinfo_proc2__p_stat,
+    kinfo_proc2__p_realstat, kinfo_proc2__p_nice, kinfo_proc2__p_vm_rssize, kinfo_proc2__p_vm_tsize,
+    kinfo_proc2__p_vm_dsize, kinfo_proc2__p_vm_ssize, kinfo_proc2__p_vm_vsize, kinfo_proc2__p_vm_msize,
+    kinfo_proc2__p_uvalid, kinfo_proc2__p_ustart_sec, kinfo_proc2__p_ustart_usec, kinfo_proc2__p_uutime_sec,
+    kinfo_proc2__p_uutime_usec, kinfo_proc2__p_ustime_sec, kinfo_proc2__p_ustime_usec, kinfo_proc2__p_uctime_sec,
+    kinfo_proc2__p_uctime_usec, kinfo_proc2__p_uru_minflt, kinfo_proc2__p_uru_majflt, kinfo_proc2__p_uru_nvcsw,
+    kinfo_proc2__p_uru_nivcsw, kinfo_proc2__p_cpuid, kinfo_proc2__p_nlwps, kinfo_proc2__p_nrlwps, kinfo_lwp__l_lid,
+    kinfo_lwp__l_pid, kinfo_lwp__l_stat, kinfo_lwp__l_cpuid, kinfo_lwp__l_rtime_sec, kinfo_lwp__l_rtime_usec,
+    kinfo_lwp__l_name
+  // memory
+  case uvmexp_sysctl__pagesize, uvmexp_sysctl__pagemask, uvmexp_sysctl__pageshift, uvmexp_sysctl__npages,
+    uvmexp_sysctl__free, uvmexp_sysctl__active, uvmexp_sysctl__inactive, uvmexp_sysctl__wired, uvmexp_sysctl__swpages,
+    uvmexp_sysctl__swpginuse, uvmexp_sysctl__nswapdev, uvmexp_sysctl__filepages, uvmexp_sysctl__anonpages,
+    uvmexp_sysctl__swtch, uvmexp_sysctl__forks, uvmexp_sysctl__faults, uvmexp_sysctl__intrs
   // events
   case kevent__ident, kevent__filter, kevent__flags, kevent__fflags, kevent__data, kevent__udata, kevent__ext
+  // network interfaces
+  case if_msghdr__ifm_addrs, if_msghdr__ifm_flags, if_msghdr__ifm_index, if_msghdr__ifm_hdrlen, if_msghdr__ifm_data
+  case if_msghdrl__ifm_len, if_msghdrl__ifm_data_off, if_msghdrl__ifm_data
+  case ifa_msghdr__ifam_addrs, ifa_msghdr__ifam_index, ifa_msghdr__ifam_hdrlen
+  case ifa_msghdr70__ifam_addrs, ifa_msghdr70__ifam_index
+  case ifa_msghdrl__ifam_len, ifa_msghdrl__ifam_data_off, ifa_msghdrl__ifam_data
+  case ifma_msghdr__ifmam_addrs, ifma_msghdr__ifmam_index
+  case if_data__ifi_type, if_data__ifi_addrlen, if_data__ifi_link_state, if_data__ifi_datalen, if_data__ifi_mtu,
+    if_data__ifi_ipackets, if_data__ifi_ierrors, if_data__ifi_opackets, if_data__ifi_oerrors,
+    if_data__ifi_collisions, if_data__ifi_ibytes, if_data__ifi_obytes, if_data__ifi_imcasts, if_data__ifi_iqdrops,
+    if_data__ifi_oqdrops
 }

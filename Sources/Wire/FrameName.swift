@@ -8,7 +8,6 @@ public enum FrameName: UInt8, CaseIterable, Sendable {
   case siginfo_frame
   case sigframe
   case sigcontext_frame
-  case lwp_frame
   /// Notes in words, which a process takes one by one: no signals that have actions, and so no SignalFrame.
   case note_frame
 }

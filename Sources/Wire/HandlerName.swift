@@ -11,9 +11,10 @@ public enum HandlerName: UInt16, CaseIterable {
     ioctlKeepOnExec, unlinkFile, ioctlGetTerminal, ioctlSetTerminal, ioctlSetTerminalWait,
     ioctlSetTerminalFlush, ioctlControllingTerminal, ioctlIsMaster, ioctlDeviceName, openTerminalMaster,
     makeFifo, changeMode, setTimes, setTimesOfLink, realPath, closeRange, specialDescriptor, punchHole,
-    unlinkSame, makeDirectory, renameFile, ioctlFlush, ioctlDrain, ioctlStartOutput, ioctlStopOutput
+    unlinkSame, makeDirectory, renameFile, ioctlFlush, ioctlDrain, ioctlStartOutput, ioctlStopOutput,
+    openDevice, ioctlSeekData, ioctlSeekHole, ioctlTerminalPair, ioctlTerminalNames, changeRootTo
   // memory
-  case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore
+  case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore, remapMemory
   // processes
   case exit, fork, vfork, rfork, execve, fexecve, wait4, wait6, pdfork, pdkill, pdgetpid, procctl, getLogin,
     setLogin, abortWithReason
@@ -22,19 +23,21 @@ public enum HandlerName: UInt16, CaseIterable {
     threadWake, threadSetName, userMutex, rtprioThread, sysarch, schedulerOf, currentCPU
   // signals
   case sigaction, sigprocmask, sigpending, sigsuspend, sigaltstack, sigreturn, sigtimedwait, sigwait,
-    sigwaitinfo, sigqueue, getcontext, setcontext, swapcontext
+    sigwaitinfo, sigqueue, getcontext, setcontext, swapcontext, queueSignal
   // threads that park, directory entries, times and events in layouts of their own
   case lwpCreate, lwpExit, lwpSelf, lwpKill, lwpPark, lwpUnpark, lwpUnparkAll, lwpSetPrivate, lwpGetPrivate,
+    lwpWait, lwpDetach, lwpSuspend, lwpContinue, lwpWakeup, lwpControl, titleOfThread, schedulerSet, schedulerGet,
+    affinitySet, affinityGet, futexWithCounts, posixSpawn, cloneProcess,
     sigactionWithTrampoline, setTimevals, sysctlWithQuery
   // sockets
   case bind, connect, accept, accept4, getsockname, getpeername, sendto, recvfrom, sendmsg, recvmsg,
-    getsockopt, setsockopt, sendfile, bindat, connectat, socketPair, openSocket
+    getsockopt, setsockopt, sendfile, bindat, connectat, socketPair, openSocket, acceptMasked
   // events
   case kqueue, kevent, poll, ppoll, select, pselect, close, dup2
   // time
   case clockGettime, clockSettime, clockGetres, gettimeofday, nanosleep, clockNanosleep, getitimer,
     setitimer, timerCreate, timerDelete, timerSettime, timerGettime, timerGetoverrun, ntpAdjtime,
-    cpuClockId
+    cpuClockId, adjustTime, clockDiscipline, anyClockGettime, anyClockGetres, clockOfOwner
   // resources
   case getrlimit, setrlimit, cpusetGetAffinity, cpusetSetAffinity, cpusetGetID, getdtablesize,
     getpriority
@@ -45,7 +48,8 @@ public enum HandlerName: UInt16, CaseIterable {
   // ipc
   case shmOpen, shmUnlink, semctl, shmat, shmctl, msgctl, messageQueueOpen, messageQueueUnlink,
     messageQueueAttributes, messageQueueNotify, aioRead, aioWrite, aioReadVector, aioWriteVector, aioLockMemory,
-    aioSynchronize, aioReturn, aioError, aioSuspend, aioCancel, aioList
+    aioSynchronize, aioReturn, aioError, aioSuspend, aioCancel, aioList, semaphoreCreate, semaphoreOpen,
+    semaphoreUnlink, semaphoreClose, semaphorePost, semaphoreWait, semaphoreTimedWait, semaphoreTry, semaphoreValue
   // signal sets as words; threads by a control block; sleeping on an address
   case changeSignalMask, pendingSignalMask, suspendWithMask, divertSignal, threadFork, threadEnd,
     threadIdentity, threadSignal, threadGetName, threadSetNameOf, setThreadBase, getThreadBase, threadSleep,
@@ -57,14 +61,16 @@ public enum HandlerName: UInt16, CaseIterable {
     receiveMessages, sendMessages, pathLimit, informationVariable, openMarkedSocket
   // errors told in words; files opened by mode bytes, read at a place or where one is; ends told in words
   case exchangeMessage, exitWithMessage, openByMode, createByMode, readAt, writeAt, seekTo, removePath,
-    pathOfDescriptor, duplicate, moveBreak, pause, changeDirectory
+    pathOfDescriptor, duplicate, moveBreak, pause, changeDirectory, closeFile
   // processes that share groups, notes in words, meetings, semaphores and segments
   case rforkGroups, executeProgram, awaitChild, makePipe, setAlarm, setNoteHandler, endNote, meet,
     acquireSemaphore, acquireSemaphoreWithin, releaseSemaphore, segmentAttach, segmentDetach, segmentBreak,
     segmentFree, segmentFlush, nanosecondsNow
+  // names that a process binds to files, and records of what a file is
+  case bindName, unmountName, statByName, statByDescriptor, changeStatByName, changeStatByDescriptor
   // light-weight processes, their areas and their sleep; transfers with and without an offset
   case lightweightCreate, lightweightKill, extendedExit, umtxSleep, umtxWakeup, setThreadArea, getThreadArea,
-    extendedTransfer
+    extendedTransfer, lightweightName, lightweightAffinity
 }
 
 /// A value of the running host that a table may name where the foreign OS would report its own.
@@ -74,5 +80,7 @@ public enum HostValue: UInt16, CaseIterable {
     clockRate, pageSizes, machineArchitecture, userMemory, securityLevel, groupsMax, openFiles,
     processList, interfaceList, cpuFrequency, cpuTimes, swapTotal, freePages, randomBytes, processorTimes,
     availablePages, highestCPU, listenBacklog, processEntries, processVectors, workingDirectory,
-    programStrings, clockRates, processorStates, processorStatesOf
+    programStrings, clockRates, processorStates, processorStatesOf,
+    processTable, threadTable, processStrings, memoryStatistics, physicalMemoryShort, userMemoryShort, randomNumber,
+    upTicks
 }

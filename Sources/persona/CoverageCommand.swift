@@ -5,11 +5,13 @@ import Supervisor
 struct CoverageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "coverage",
-    abstract: "Tell which calls a program can make and what becomes of each, before it runs.",
+    abstract: "Tell which calls a program and its libraries can make, and what becomes of each, before it runs.",
     discussion: """
-      Looks at the call instructions in the program itself, not in its libraries. A number counts where it is \
-      loaded right before the call; the other sites are counted and named by address. Exit status: 0 when every \
-      call that was found becomes something, 1 when one is unsupported or missing.
+      All call instructions of the program count, and those of its libraries that its symbols lead to: rather \
+      more than it will make. Libraries are looked for as the system's run-time linker would, under --root first. \
+      Call numbers are followed through registers, the stack and callers; where one may still be anything, the \
+      site is named as undecided. Exit status: 0 when every call becomes something, 1 when one is unsupported \
+      or missing, 2 when none is, but a site is undecided or a library is not there.
       """)
 
   @Option(
@@ -19,6 +21,9 @@ struct CoverageCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Look absolute paths up under this folder first.", valueName: "dir"))
   var root: String?
+
+  @Flag(help: "Write one JSON object.")
+  var json = false
 
   @OptionGroup var search: PersonalitySearch
 
@@ -35,10 +40,8 @@ struct CoverageCommand: ParsableCommand {
     let coverage = try Coverage(
       program, choice: personality.flatMap { PersonalityChoice($0) }, root: root,
       recognizer: Recognizer(directories: try search.directories()))
-    print(coverage.text(), terminator: "")
+    print(json ? coverage.json : coverage.text(), terminator: "")
     fflush(nil)
-    if coverage.entries.contains(where: { $0.fate == "unsupported" || $0.fate == "missing" }) {
-      throw ExitCode(1)
-    }
+    if coverage.status != 0 { throw ExitCode(coverage.status) }
   }
 }

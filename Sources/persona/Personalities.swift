@@ -23,7 +23,7 @@ struct Explain: ParsableCommand {
   @Argument(help: "The personality's name, as 'persona personalities' lists it.")
   var name: String
 
-  @Argument(help: "A call's name or number, or the name of a constant, structure, errno, signal or variable.")
+  @Argument(help: "A call's name or number, a request's number, or the name of a constant, structure, errno, signal or variable.")
   var word: String
 
   @OptionGroup var search: PersonalitySearch

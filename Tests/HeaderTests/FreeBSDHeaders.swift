@@ -48,8 +48,13 @@ enum FreeBSDHeaders {
     #include <sys/inotify.h>
     #include <sys/elf_common.h>
     #include <sys/ucontext.h>
+    #include <sys/user.h>
+    #include <machine/sigframe.h>
     #include <machine/sysarch.h>
     #include <vm/vm_param.h>
+    #include <net/if.h>
+    #include <net/if_dl.h>
+    #include <net/route.h>
     #include <netinet/in.h>
     #include <netinet/tcp.h>
     #include <netinet/udp.h>
@@ -72,7 +77,7 @@ enum FreeBSDHeaders {
     ],
     fields: [
       "sigset.bits": "__bits", "siginfo.reason": "_reason", "aiocb.status": "_aiocb_private.status",
-      "aiocb.error": "_aiocb_private.error", "aiocb.kernelinfo": "_aiocb_private.spare",
+      "aiocb.error": "_aiocb_private.error", "aiocb.mark": "_aiocb_private.spare",
     ],
     constants: [
       "PROT_MAX_READ": "PROT_MAX(PROT_READ)", "PROT_MAX_WRITE": "PROT_MAX(PROT_WRITE)",
@@ -91,6 +96,7 @@ enum FreeBSDHeaders {
     "SIGFASTBLOCK_UNBLOCK": kernel, "SIGFASTBLOCK_UNSETPTR": kernel,
     "O_UNUSED1000": unnamed, "O_UNUSED2000": unnamed, "O_UNUSED4000": unnamed, "MAP_NEITHER": unnamed,
     "MAP_BOTH": unnamed, "IP_FRAGMENT": unnamed, "IP_DONT_FRAGMENT": unnamed,
+    "TIMER_MIN": unnamed,
     "SOL_LOCAL": "0 there, as IPPROTO_IP; the table keeps the two apart",
   ]
 

@@ -97,6 +97,34 @@ struct HeaderTests {
     for number in 0..<331 { #expect(personality.call(number) != nil, "call \(number) has no row") }
   }
 
+  // MARK: NetBSD
+
+  static func netBSDCompiler() throws -> [String] { Array(try freeBSDCompiler().dropLast()) + ["x86_64-netbsd"] }
+
+  @Test func netBSDTablesAgreeWithItsHeaders() throws {
+    let personality = try Tables.load("netbsd")
+    var check = HeaderCheck(prelude: NetBSDHeaders.prelude, names: NetBSDHeaders.names)
+    check.numbers(personality.errnos)
+    check.numbers(personality.signals)
+    check.maps(of: personality)
+    check.structures(of: personality)
+    check.requests(of: personality)
+    for entry in personality.auxv { check.constant(entry.name, UInt64(entry.type)) }
+    for control in personality.sysctls { check.netBSDSysctl(control) }
+    let errors = try check.errors(compiler: try HeaderTests.netBSDCompiler())
+    #expect(errors.isEmpty, "\(errors.count) errors:\n\(errors.joined(separator: "\n"))")
+    #expect(check.staleReasons == [], "the tables do not have these any more")
+  }
+
+  @Test func netBSDCallNumbersAreThoseOfSyscallH() throws {
+    let personality = try Tables.load("netbsd")
+    let header = try HeaderText("sys/syscall.h", compiler: try HeaderTests.netBSDCompiler())
+    let defined = header.numbers(prefix: "SYS_").filter { !["MAXSYSCALL", "NSYSENT", "MAXSYSARGS"].contains($0.name) }
+    try #require(defined.count > 400)
+    for (name, number) in defined { #expect(personality.call(number)?.name == name, "call \(number)") }
+    for number in 0..<507 { #expect(personality.call(number) != nil, "call \(number) has no row") }
+  }
+
   // MARK: Linux
 
   @Test func linuxTablesAgreeWithItsHeaders() throws {

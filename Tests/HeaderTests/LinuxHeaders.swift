@@ -42,6 +42,10 @@ enum LinuxHeaders {
     #include <asm/signal.h>
     #include <asm/siginfo.h>
     #include <asm/statfs.h>
+    #include <asm/ipcbuf.h>
+    #include <asm/sembuf.h>
+    #include <asm/shmbuf.h>
+    #include <asm/msgbuf.h>
     #include <asm/errno.h>
     #include <asm/poll.h>
     #include <asm/termbits.h>
@@ -67,6 +71,7 @@ enum LinuxHeaders {
     #include <sys/statvfs.h>
     #include <sys/time.h>
     #include <sys/un.h>
+    #include <net/if.h>
     #include <netinet/in.h>
     #include <fcntl.h>
     #include <signal.h>
@@ -97,11 +102,17 @@ enum LinuxHeaders {
     "MNT_FORCE", "MNT_DETACH", "MNT_EXPIRE", "UMOUNT_NOFOLLOW", "SS_ONSTACK", "SS_DISABLE",
     "EFD_SEMAPHORE", "EFD_CLOEXEC", "EFD_NONBLOCK",
     "ST_RDONLY", "ST_NOSUID", "ST_NODEV", "ST_NOEXEC", "ST_SYNCHRONOUS", "ST_MANDLOCK", "ST_NOATIME",
-    "ST_NODIRATIME", "ST_RELATIME",
+    "ST_NODIRATIME", "ST_RELATIME", "IFF_UP", "IFF_BROADCAST", "IFF_DEBUG", "IFF_LOOPBACK", "IFF_POINTOPOINT",
+    "IFF_NOTRAILERS", "IFF_RUNNING", "IFF_NOARP", "IFF_PROMISC", "IFF_ALLMULTI", "IFF_MULTICAST",
   ]
 
   private static let inNeither: [String: String] = [
     "ST_VALID": "in the kernel's include/linux/statfs.h", "ST_NOSYMFOLLOW": "in the kernel's include/linux/statfs.h",
+    "struct process_information": "what /proc tells of a process, for the handlers",
+    "struct thread_information": "the same of a thread",
+    "PROCESS_RUNNING": "a letter of /proc/PID/stat", "PROCESS_SLEEPING": "a letter of /proc/PID/stat",
+    "PROCESS_STOPPED": "a letter of /proc/PID/stat", "PROCESS_ZOMBIE": "a letter of /proc/PID/stat",
+    "struct mount": "statfs and what /proc tells besides, for the handlers",
     "SS_AUTODISARM": "in linux/signal.h, which no other header gets on with",
   ]
 }

@@ -56,6 +56,7 @@ struct NewTests {
     #expect(make("Tiny").errors == "'Tiny' is no personality's name: use small letters, digits and '-', a letter first\n")
     #expect(make("tiny").errors == "\(folders.path)/tiny: is already there\n")
     #expect(make("linux").errors == "'linux' is the side that all are translated to\n")
+    #expect(make("other", from: "linux").errors == "'linux' is the side that all are translated to\n")
     #expect(make("other", from: "huge").errors == "\(folders.path)/huge: no such folder of tables\n")
     #expect(access(folders.path + "/other", F_OK) != 0)
   }

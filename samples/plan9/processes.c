@@ -83,10 +83,7 @@ void start(long argc, char **argv) {
     // Children of a child are its own.
     pid = rfork(RFPROC);
     if (pid == 0) {
-        if (rfork(RFPROC) == 0) {
-            sleep(50);
-            done("grandchild");
-        }
+        if (rfork(RFPROC) == 0) done("grandchild");
         done("child");
     }
     expect("await", await(line, sizeof line) == pid, 1);

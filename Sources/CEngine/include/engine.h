@@ -69,11 +69,13 @@ struct persona_process {
     uint64_t bind_place;          ///< where kbind(2) was first called; all ones when it is over
     uint64_t bind_cookie;
     void *fixed_ranges;           ///< Handlers/OpenBSD/MemoryFixed: ranges that may not change
+    void *joinable;               ///< Handlers/NetBSD/ThreadsJoining: its threads; `event_lock` guards it
     void *sleepers;               ///< Handlers/OpenBSD/Sleeping: threads that wait; `event_lock` guards it
     uint64_t signals_watched[3];  ///< bit n is foreign signal n: caught even where the guest ignores it
     uint32_t path_view;           ///< PathView: how paths are looked up; 0 is Linux's own way
     uint32_t reserved4;
     void *paths;                  ///< what that way of looking up keeps of the process
+    void *names;                  ///< Handlers/Plan9/NamesState: where it is, and its name space
     void *membership;             ///< Handlers/Plan9/ProcessGroups: what the process is in its session
     void *patches;                ///< Engine/Patching: call sites that jump; NULL when none does
 };
@@ -109,8 +111,13 @@ struct persona_thread {
     uint32_t restart;             ///< 1: the trap's call will be made again when the guest resumes
     uint32_t trap_length;         ///< bytes of the trapping instruction
     uint64_t restart_number;      ///< what the number register held at the trap
+    uint32_t rest;                ///< ThreadRequest: whether the thread runs, is asked to rest, or rests
+    uint32_t interrupted;         ///< 1: the call that the thread waits in ends with EINTR
+    uint8_t processor[64];        ///< at the first multiple of 32: Linux's struct rseq, for who asks for it
     struct persona_thread *next;  ///< the next thread block there is, alive or not
     char message[128];            ///< why the last call failed, under PERSONA_ERROR_MESSAGE; NUL-terminated
+    uint32_t has_message;         ///< 1: the handler wrote `message` itself
+    uint32_t reserved4;
     uint8_t scratch[];
 };
 
@@ -176,6 +183,7 @@ struct persona_thread_start {
     uint64_t parent_tid;     ///< the same for the creator's copy, or 0
     uint32_t id_width;       ///< bytes of those ids: 8 or 4
     uint32_t has_mask;       ///< 1: `mask` counts; 0: the creator's
+    uint32_t rest;           ///< the new thread's `rest`
     uint64_t mask;           ///< Linux signals that the thread starts with blocked
     /// All its registers in the order of `enum persona_register`, in place of entry, argument and
     /// stack; NULL without.

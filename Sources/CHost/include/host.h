@@ -23,6 +23,9 @@ pid_t persona_launch(int engine, char *const argv[], char *const envp[], pid_t g
 /// With `answer`, that number is also the call's result.
 int persona_hand_over(int listener, uint64_t id, int file, int answer);
 
+/// A duplicate of another process's descriptor: its number here, or -errno.
+int persona_copy_descriptor(pid_t pid, int descriptor);
+
 /// Wakes notified tasks on the supervisor's own processor where the kernel can.
 void persona_wake_synchronously(int listener);
 

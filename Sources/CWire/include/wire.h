@@ -31,6 +31,10 @@ enum persona_hypercall {
     PERSONA_HC_FATAL = 8,      ///< (text, length) -> 0 after the supervisor has printed the text
     PERSONA_HC_SESSION = 9,    ///< (bytes) -> descriptor of memory that the session's guests share
     PERSONA_HC_SITE = 10,      ///< (struct persona_site *) -> 0; the reply is written into it
+    PERSONA_HC_FOLDER = 11,    ///< () -> descriptor of a folder for the session's files
+    PERSONA_HC_KEEP = 12,      ///< (descriptor) -> number under which the supervisor keeps it
+    PERSONA_HC_GIVE = 13,      ///< (number) -> descriptor that is kept
+    PERSONA_HC_DROP = 14,      ///< (number) -> 0
 };
 
 /// A `syscall` instruction that the engine would like to replace by a jump, and what the supervisor found
@@ -144,7 +148,7 @@ struct persona_plan {
     uint32_t state_bytes;
     uint32_t header_count;
     uint32_t headers;          ///< byte offset of persona_program_header[]; only for systems that ask for them
-    uint32_t reserved;
+    uint32_t root;             ///< byte offset of the absolute path of `--root`, NUL-terminated; 0 for none
     uint64_t entry;            ///< first instruction pointer: interpreter's or program's
     uint64_t brk;              ///< end of the data segment, where break(2) starts
     uint64_t table_size;       ///< bytes of the compiled table

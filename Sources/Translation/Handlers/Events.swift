@@ -55,7 +55,7 @@ extension Call {
     var limit: Timespec?
     if address(5) != 0 {
       var time = Timespec()
-      guard read(&time, at: address(5)) else { return error(EFAULT) }
+      guard readTime(5, &time) else { return error(EFAULT) }
       limit = time
     }
     lockEvents()

@@ -87,3 +87,22 @@ func ioctlCloseOnExec(_ call: inout Call) -> Int {
 
 /// FIONCLEX
 func ioctlKeepOnExec(_ call: inout Call) -> Int { call.hostNow(__NR_fcntl, call[0], Int(F_SETFD), 0) }
+
+// MARK: - Requests on files
+
+/// FIOSEEKDATA: the next data from an offset on; the descriptor's own offset stays.
+func ioctlSeekData(_ call: inout Call) -> Int { seek(call, 3) }  // SEEK_DATA
+
+/// FIOSEEKHOLE: the same for a hole.
+func ioctlSeekHole(_ call: inout Call) -> Int { seek(call, 4) }  // SEEK_HOLE
+
+private func seek(_ call: Call, _ whence: Int) -> Int {
+  var offset: Int64 = 0
+  guard call.read(&offset, at: call.address(2)) else { return call.error(EFAULT) }
+  let present = call.hostNow(__NR_lseek, call[0], 0, 1)
+  if present < 0 { return present == call.error(ESPIPE) ? call.error(ENOTTY) : present }
+  let found = call.hostNow(__NR_lseek, call[0], Int(offset), whence)
+  _ = call.hostNow(__NR_lseek, call[0], present, 0)
+  if found < 0 { return found }
+  return call.write(Int64(found), at: call.address(2)) ? 0 : call.error(EFAULT)
+}

@@ -4,125 +4,66 @@ import Wire
 
 // statfs(2), fstatfs(2), getfsstat(2), pathconf(2).
 
-/// struct statfs of sys/mount.h in two versions, which differ in the length of names: the fields up to
-/// f_fstypename lie at the same places.
-struct ForeignStatfs {
-  let version: UInt32
-  let size: Int
-  /// Bytes of each of f_mntfromname and f_mntonname.
-  let nameBytes: Int
+// The handlers fill Linux's struct statfs and, behind it, what Linux tells elsewhere: personalities/linux calls the
+// whole struct mount. It becomes the structure that the row names, field by field.
 
-  static let long = ForeignStatfs(version: 0x2014_0518, size: 2344, nameBytes: 1024)
-  static let short = ForeignStatfs(version: 0x2003_0518, size: 472, nameBytes: 88)
-
-  static let typeName = 280
-  static let typeNameBytes = 16
-  static let names = 296
-  var mountedFrom: Int { ForeignStatfs.names }
-  var mountedOn: Int { ForeignStatfs.names + nameBytes }
-}
-
-/// Linux's struct statfs on x86-64.
-private struct NativeStatfs {
+/// Linux's struct mount (personalities/linux/types.table).
+private struct Mount {
   let pointer: UnsafeMutableRawPointer
-  static let size = 120
-  func word(_ index: Int) -> UInt64 { pointer.load(fromByteOffset: 8 * index, as: UInt64.self) }
-  var type: UInt64 { word(0) }
-  var blockSize: UInt64 { word(1) }
-  var blocks: UInt64 { word(2) }
-  var free: UInt64 { word(3) }
-  var available: UInt64 { word(4) }
-  var files: UInt64 { word(5) }
-  var freeFiles: UInt64 { word(6) }
-  var identifier: UInt64 { word(7) }
-  var nameLength: UInt64 { word(8) }
-  var fragmentSize: UInt64 { word(9) == 0 ? word(1) : word(9) }
-  var flags: UInt64 { word(10) }
-}
+  static let size = 2240
+  static let local: UInt64 = 1 << 32
 
-/// ST_* of Linux's statfs(2), and MNT_* of sys/mount.h.
-private let mountFlags: InlineArray<5, (native: UInt64, foreign: UInt64)> = [
-  (0x1, 0x1),  // ST_RDONLY, MNT_RDONLY
-  (0x2, 0x8),  // ST_NOSUID, MNT_NOSUID
-  (0x8, 0x4),  // ST_NOEXEC, MNT_NOEXEC
-  (0x10, 0x2),  // ST_SYNCHRONOUS, MNT_SYNCHRONOUS
-  (0x400, 0x1000_0000),  // ST_NOATIME, MNT_NOATIME
-]
-private let mountLocal: UInt64 = 0x1000
+  private func word(_ offset: Int) -> UInt64 { pointer.load(fromByteOffset: offset, as: UInt64.self) }
 
-/// statfs(path, buf)
-func statfs(_ call: inout Call) -> Int {
-  guard let native = call.scratch(NativeStatfs.size) else { return call.error(ENOMEM) }
-  let result = call.host(__NR_statfs, call[0], native.word)
-  if result < 0 { return result }
-  let mount = mountIdentifier(call, Int(AT_FDCWD), call[0], 0)
-  return tell(call, NativeStatfs(pointer: native), mount, layout(call), call.address(1))
-}
+  init?(_ call: Call) {
+    guard let memory = call.scratch(Mount.size) else { return nil }
+    pointer = memory
+    clear(memory, Mount.size)
+  }
 
-/// fstatfs(fd, buf)
-func fstatfs(_ call: inout Call) -> Int {
-  guard let native = call.scratch(NativeStatfs.size) else { return call.error(ENOMEM) }
-  let result = call.hostNow(__NR_fstatfs, call[0], native.word)
-  if result < 0 { return result }
-  let empty: StaticString = ""
-  let mount = mountIdentifier(call, call[0], Int(bitPattern: empty.utf8Start), Int(AT_EMPTY_PATH))
-  return tell(call, NativeStatfs(pointer: native), mount, layout(call), call.address(1))
-}
+  /// Completes what statfs(2) has told.
+  func complete() {
+    if word(Field.fragmentSize) == 0 { pointer.put(word(Field.blockSize), at: Field.fragmentSize) }
+    if !isRemote(word(Field.type)) { pointer.put(word(Field.flags) | Mount.local, at: Field.flags) }
+    let free = word(Field.free)
+    pointer.put(free &- min(free, word(Field.available)), at: Field.reserved)
+    pointer.put(UInt32(1), at: Field.version)
+    for name in [Field.typeName, Field.mountedOn, Field.mountedFrom] { pointer.put(UInt8(0), at: name) }
+  }
 
-/// The layout is that of the structure which the row names.
-private func layout(_ call: Call) -> ForeignStatfs {
-  let size = call.argument(1).pointee.element_size
-  return Int(size) == ForeignStatfs.short.size ? .short : .long
-}
+  enum Field {
+    static let type = 0
+    static let blockSize = 8
+    static let free = 24
+    static let available = 32
+    static let fragmentSize = 72
+    static let flags = 80
+    static let reserved = 120
+    static let version = 128
+    static let typeName = 160
+    static let typeNameBytes = 32
+    static let mountedOn = 192
+    static let mountedFrom = 1216
+    static let nameBytes = 1024
+  }
 
-/// Linux's number of the mount that holds a file; nil when it cannot be told.
-func mountIdentifier(_ call: Call, _ directory: Int, _ path: Int, _ flags: Int) -> UInt64? {
-  guard let status = call.scratch(256) else { return nil }
-  let result = call.hostNow(__NR_statx, directory, path, flags, Int(STATX_MNT_ID), status.word)
-  guard result == 0, status.load(as: UInt32.self) & UInt32(STATX_MNT_ID) != 0 else { return nil }
-  // stx_mnt_id
-  return status.load(fromByteOffset: 144, as: UInt64.self)
-}
-
-private func tell(
-  _ call: Call, _ native: NativeStatfs, _ mount: UInt64?, _ layout: ForeignStatfs, _ address: UInt64
-) -> Int {
-  guard let foreign = call.scratch(layout.size) else { return call.error(ENOMEM) }
-  fill(foreign, layout, native)
-  if let mount {
-    var mounts = MountList(call)
-    mounts?.each { line in
-      guard line.identifier == mount else { return true }
-      line.describe(foreign, layout)
-      return false
+  /// Writes the structure that operand `index` names, `number` places behind `address`. Names that are cut off end
+  /// with a NUL too.
+  func write(_ call: Call, operand index: Int, to address: UInt64, _ number: Int = 0) -> Bool {
+    let structure = call.parameter(index)
+    let shape = call.table.structure(structure)
+    let size = Int(shape.pointee.foreign_size)
+    let mark = call.thread.pointee.scratch_used
+    defer { call.thread.pointee.scratch_used = mark }
+    guard let foreign = call.scratch(size) else { return false }
+    call.table.structToForeign(structure, from: pointer, to: foreign)
+    for position in 0..<Int(shape.pointee.count) {
+      let field = call.table.field(shape, position)
+      guard field.pointee.native_width > 0, Int(field.pointee.native_offset) >= Field.typeName else { continue }
+      foreign.put(UInt8(0), at: Int(field.pointee.foreign_offset) + Int(field.pointee.foreign_width) - 1)
     }
-    mounts?.close()
+    return call.copyOut(address + UInt64(number * size), foreign, size)
   }
-  return call.copyOut(address, foreign, layout.size) ? 0 : call.error(EFAULT)
-}
-
-private func fill(_ foreign: UnsafeMutableRawPointer, _ layout: ForeignStatfs, _ native: NativeStatfs) {
-  for offset in stride(from: 0, to: layout.size, by: 8) {
-    foreign.storeBytes(of: 0, toByteOffset: offset, as: UInt64.self)
-  }
-  var flags: UInt64 = 0
-  for index in mountFlags.indices where native.flags & mountFlags[index].native != 0 {
-    flags |= mountFlags[index].foreign
-  }
-  if !isRemote(native.type) { flags |= mountLocal }
-  foreign.storeBytes(of: layout.version, as: UInt32.self)
-  foreign.storeBytes(of: UInt32(truncatingIfNeeded: native.type), toByteOffset: 4, as: UInt32.self)
-  foreign.storeBytes(of: flags, toByteOffset: 8, as: UInt64.self)
-  foreign.storeBytes(of: native.fragmentSize, toByteOffset: 16, as: UInt64.self)
-  foreign.storeBytes(of: native.blockSize, toByteOffset: 24, as: UInt64.self)
-  foreign.storeBytes(of: native.blocks, toByteOffset: 32, as: UInt64.self)
-  foreign.storeBytes(of: native.free, toByteOffset: 40, as: UInt64.self)
-  foreign.storeBytes(of: native.available, toByteOffset: 48, as: UInt64.self)
-  foreign.storeBytes(of: native.files, toByteOffset: 56, as: UInt64.self)
-  foreign.storeBytes(of: native.freeFiles, toByteOffset: 64, as: UInt64.self)
-  foreign.storeBytes(
-    of: UInt32(truncatingIfNeeded: native.nameLength), toByteOffset: 184, as: UInt32.self)
-  foreign.storeBytes(of: native.identifier, toByteOffset: 192, as: UInt64.self)
 }
 
 func isRemote(_ type: UInt64) -> Bool {
@@ -134,20 +75,57 @@ func isRemote(_ type: UInt64) -> Bool {
   }
 }
 
+/// statfs(path, buf)
+func statfs(_ call: inout Call) -> Int {
+  guard let mount = Mount(call) else { return call.error(ENOMEM) }
+  let result = call.host(__NR_statfs, call[0], mount.pointer.word)
+  if result < 0 { return result }
+  return tell(call, mount, mountIdentifier(call, Int(AT_FDCWD), call[0], 0))
+}
+
+/// fstatfs(fd, buf)
+func fstatfs(_ call: inout Call) -> Int {
+  guard let mount = Mount(call) else { return call.error(ENOMEM) }
+  let result = call.hostNow(__NR_fstatfs, call[0], mount.pointer.word)
+  if result < 0 { return result }
+  let empty: StaticString = ""
+  return tell(call, mount, mountIdentifier(call, call[0], Int(bitPattern: empty.utf8Start), Int(AT_EMPTY_PATH)))
+}
+
+/// Linux's number of the mount that holds a file; nil when it cannot be told.
+func mountIdentifier(_ call: Call, _ directory: Int, _ path: Int, _ flags: Int) -> UInt64? {
+  guard let status = call.scratch(256) else { return nil }
+  let result = call.hostNow(__NR_statx, directory, path, flags, Int(STATX_MNT_ID), status.word)
+  guard result == 0, status.load(as: UInt32.self) & UInt32(STATX_MNT_ID) != 0 else { return nil }
+  // stx_mnt_id
+  return status.load(fromByteOffset: 144, as: UInt64.self)
+}
+
+private func tell(_ call: Call, _ mount: Mount, _ identifier: UInt64?) -> Int {
+  mount.complete()
+  if let identifier {
+    var mounts = MountList(call)
+    mounts?.each { line in
+      guard line.identifier == identifier else { return true }
+      line.describe(mount.pointer)
+      return false
+    }
+    mounts?.close()
+  }
+  return mount.write(call, operand: 1, to: call.address(1)) ? 0 : call.error(EFAULT)
+}
+
 // MARK: - The list of mounts
 
-/// getfsstat(buf, bufsize, mode[, version]): how many file systems are mounted, and what fits of them;
-/// `version` is 11 for the structure with short names.
+/// getfsstat(buf, bufsize, mode): how many file systems are mounted, and what fits of them. MNT_WAIT and MNT_NOWAIT
+/// are 1 and 2 wherever a mode is looked at.
 func getfsstat(_ call: inout Call) -> Int {
   let mode = call.int32(2)
-  // MNT_WAIT and MNT_NOWAIT.
   guard mode == 1 || mode == 2 else { return call.error(EINVAL) }
-  let layout = call[3] == 11 ? ForeignStatfs.short : .long
   let address = call.address(0)
-  let room = call[1] < 0 ? 0 : call[1] / layout.size
-  guard let foreign = call.scratch(layout.size), let native = call.scratch(NativeStatfs.size),
-    let path = call.scratch(layout.nameBytes)
-  else { return call.error(ENOMEM) }
+  let size = Int(call.argument(0).pointee.element_size)
+  let room = call[1] < 0 ? 0 : call[1] / size
+  guard let mount = Mount(call), let path = call.scratch(Mount.Field.nameBytes) else { return call.error(ENOMEM) }
   guard var mounts = MountList(call) else { return call.error(EIO) }
   var count = 0
   var isFaulty = false
@@ -158,12 +136,12 @@ func getfsstat(_ call: inout Call) -> Int {
       return true
     }
     if count >= room { return false }
-    line.path(to: path, room: layout.nameBytes)
+    line.path(to: path, room: Mount.Field.nameBytes)
     // What is covered or out of reach cannot be asked; it is passed over.
-    guard copied.hostNow(__NR_statfs, path.word, native.word) == 0 else { return true }
-    fill(foreign, layout, NativeStatfs(pointer: native))
-    line.describe(foreign, layout)
-    guard copied.copyOut(address + UInt64(count * layout.size), foreign, layout.size) else {
+    guard copied.hostNow(__NR_statfs, path.word, mount.pointer.word) == 0 else { return true }
+    mount.complete()
+    line.describe(mount.pointer)
+    guard mount.write(copied, operand: 0, to: address, count) else {
       isFaulty = true
       return false
     }
@@ -281,11 +259,10 @@ struct MountLine {
     copy(field(typeField + 1), to: memory, room: room)
   }
 
-  /// f_fstypename, f_mntfromname and f_mntonname.
-  func describe(_ foreign: UnsafeMutableRawPointer, _ layout: ForeignStatfs) {
-    let type = typeField
-    copy(field(type), to: foreign + ForeignStatfs.typeName, room: ForeignStatfs.typeNameBytes)
-    copy(field(type + 1), to: foreign + layout.mountedFrom, room: layout.nameBytes)
-    path(to: foreign + layout.mountedOn, room: layout.nameBytes)
+  /// f_fstypename, f_mntonname and f_mntfromname of struct mount.
+  func describe(_ mount: UnsafeMutableRawPointer) {
+    type(to: mount + Mount.Field.typeName, room: Mount.Field.typeNameBytes)
+    source(to: mount + Mount.Field.mountedFrom, room: Mount.Field.nameBytes)
+    path(to: mount + Mount.Field.mountedOn, room: Mount.Field.nameBytes)
   }
 }

@@ -20,6 +20,9 @@ func hostValue(
   case .processVectors: return processVectors(argument, &request)
   case .workingDirectory: return workingDirectory(argument, &request)
   case .processorStatesOf: return processorStates(argument, &request)
+  case .processTable: return processTable(argument, &request)
+  case .threadTable: return threadTable(argument, &request)
+  case .processStrings: return processStrings(argument, &request)
   default: break
   }
   if argument.count > 0 { return call.error(ENOTDIR) }
@@ -53,6 +56,7 @@ func hostValue(
     request.put(UInt64(2 << 20))
     request.put(UInt64(1 << 30))
   case .processorTimes: return eachProcessorTimes(&request)
+  case .memoryStatistics: return memoryStatistics(&request)
   case .randomBytes:
     // kern.arandom: as many as are asked for, 256 at the most (sysctl_kern_arnd of kern/kern_mib.c).
     let count = Int(min(request.room, 256))
@@ -78,6 +82,15 @@ private func hostNumber(_ value: HostValue, _ call: Call) -> Int64? {
   case .physicalMemory: return systemInformation()?.total
   case .availableMemory: return memory(call, "MemAvailable:")
   case .userMemory: return memory(call, "MemAvailable:")
+  // An int holds at most a page less than 2 GiB.
+  case .physicalMemoryShort: return systemInformation().map { min($0.total, 0x7fff_f000) }
+  case .userMemoryShort: return memory(call, "MemAvailable:").map { min($0, 0x7fff_f000) }
+  case .randomNumber:
+    var number: UInt32 = 0
+    return withUnsafeMutablePointer(to: &number) { quietly(__NR_getrandom, Int(bitPattern: $0), 4, 0) } == 4
+      ? Int64(number) : nil
+  // Of the 100 Hz that clockRate tells; CLOCK_BOOTTIME is 7.
+  case .upTicks: return call.now(7).total / 10_000_000
   case .freePages: return systemInformation().map { $0.free / Int64(pageSize) }
   case .swapTotal: return systemInformation()?.swap
   case .maxFiles: return fileNumber(call, "/proc/sys/fs/file-max").map { min($0, Int64(Int32.max)) }

@@ -2,99 +2,90 @@ import CEngine
 import CWire
 import Wire
 
-// net.routetable: the network interfaces and their addresses as a BSD's routing socket tells them
-// (sys/net/rtsock.c, net/if.h, net/if_dl.h), from Linux's netlink.
+// The network interfaces and their addresses, as routing messages tell them (net/if.h, net/if_dl.h, net/route.h),
+// from Linux's netlink. Each message begins with its length (2 bytes), RTM_VERSION and its type; behind its header
+// lie addresses, padded to words, in the order of their RTA_ bits. What differs is in the table.
 
-/// NET_RT_* of sys/socket.h.
-private enum RouteQuestion: UInt32 {
-  case interfaces = 3
-  case multicast = 4
-  case interfacesLong = 5
+/// RTA_* of net/route.h: which addresses follow.
+enum RouteAddresses {
+  static let netmask: UInt64 = 0x4
+  static let interface: UInt64 = 0x10
+  static let address: UInt64 = 0x20
+  static let broadcast: UInt64 = 0x80
 }
 
-/// Numbers of net/route.h and sys/socket.h.
-private enum Route {
-  static let version: UInt8 = 5
-  static let newAddress: UInt8 = 0xc
-  static let interface: UInt8 = 0xe
-  static let newMulticast: UInt8 = 0xf
-  static let hasGateway: Int32 = 1 << 1
-  static let hasNetmask: Int32 = 1 << 2
-  static let hasInterface: Int32 = 1 << 4
-  static let hasAddress: Int32 = 1 << 5
-  static let hasBroadcast: Int32 = 1 << 7
-  static let inet: UInt8 = 2
-  static let link: UInt8 = 18
-  static let inet6: UInt8 = 28
-}
+/// AF_LINK of sys/socket.h.
+private let linkFamily: UInt8 = 18
 
-/// Answers [0, family, question, interface] below net.routetable; interface 0 is all of them.
+/// Answers [0, family, question, interface] below the routing table's name; interface 0 is all of them.
 func interfaceList(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   let call = request.call
-  guard argument.count >= 4, let question = RouteQuestion(rawValue: argument[2]) else {
-    return call.error(EINVAL)
-  }
+  let table = call.table
+  guard argument.count >= 4 else { return call.error(EINVAL) }
+  let question = Int64(argument[2])
   let wanted = argument[3]
-  if question == .multicast {
+  if question == table.constant(.NET_RT_IFMALIST) {
     multicastList(call, argument[1], wanted, &request)
     return 0
   }
+  let long = question == table.constant(.NET_RT_IFLISTL)
+  let older = question == table.constant(.NET_RT_OIFLIST)
+  guard long || older || question == table.constant(.NET_RT_IFLIST) else { return call.error(EINVAL) }
   guard let message = call.scratch(1024), let linkBuffer = call.scratch(Netlink.capacity),
     let addressBuffer = call.scratch(Netlink.capacity)
   else { return call.error(ENOMEM) }
   let links = Netlink(linkBuffer)
   let addresses = Netlink(addressBuffer)
   guard links.ask(NetlinkRequest.links) else { return call.error(ENOBUFS) }
-  let long = question == .interfacesLong
   links.each(NetlinkRequest.linkAnswer) { link, length in
     let index = link.get(at: 4, as: UInt32.self)
     guard wanted == 0 || wanted == index else { return }
-    let written = interfaceMessage(message, link, length, long)
+    let written = interfaceMessage(table, message, link, length, long)
     request.put(message, written)
     guard addresses.ask(NetlinkRequest.addresses) else { return }
     addresses.each(NetlinkRequest.addressAnswer) { address, length in
       guard address.get(at: 4, as: UInt32.self) == index else { return }
-      let written = addressMessage(message, address, length, argument[1], long)
+      let written = addressMessage(table, message, address, length, argument[1], long, older)
       if written > 0 { request.put(message, written) }
     }
   }
   return 0
 }
 
-// MARK: - Messages
+/// The part that all messages share.
+func beginMessage(
+  _ table: Table, _ message: UnsafeMutableRawPointer, _ length: Int, _ type: ConstantName
+) {
+  message.put(UInt16(length), at: 0)
+  message.put(UInt8(truncatingIfNeeded: table.constant(.RTM_VERSION) ?? 0), at: 2)
+  message.put(UInt8(truncatingIfNeeded: table.constant(type) ?? 0), at: 3)
+}
 
-/// struct if_msghdr (168 bytes) or if_msghdrl (176), then the interface's struct sockaddr_dl.
+/// struct if_msghdr or if_msghdrl, then the interface's struct sockaddr_dl; its length.
 private func interfaceMessage(
-  _ message: UnsafeMutableRawPointer, _ link: UnsafeMutableRawPointer, _ length: Int, _ long: Bool
+  _ table: Table, _ message: UnsafeMutableRawPointer, _ link: UnsafeMutableRawPointer, _ length: Int, _ long: Bool
 ) -> Int {
-  let data = long ? 24 : 16
-  let head = long ? 176 : 168
-  let total = head + 56
-  clear(message, total)
-  let hardware = link.get(at: 2, as: UInt16.self)
+  clear(message, 1024)
+  let head = table.size(long ? .if_msghdrl : .if_msghdr)
+  let dataOffset = table.layout(long ? .if_msghdrl__ifm_data : .if_msghdr__ifm_data)?.offset ?? 0
+  let header = Record(message, table)
+  let data = Record(message + dataOffset, table)
   let index = link.get(at: 4, as: UInt32.self)
   let flags = link.get(at: 8, as: UInt32.self)
-  message.put(UInt16(total), at: 0)
-  message.put(Route.version, at: 2)
-  message.put(Route.interface, at: 3)
-  message.put(Route.hasInterface, at: 4)
-  message.put(interfaceFlags(flags), at: 8)
-  message.put(UInt16(truncatingIfNeeded: index), at: 12)
+  header[.if_msghdr__ifm_addrs] = RouteAddresses.interface
+  header[.if_msghdr__ifm_flags] = table.wellKnown(.interface_flags).flatMap { table.toForeign($0, UInt64(flags)) } ?? 0
+  header[.if_msghdr__ifm_index] = UInt64(index)
+  header[.if_msghdr__ifm_hdrlen] = UInt64(head)
   if long {
-    message.put(UInt16(head), at: 16)
-    message.put(UInt16(data), at: 18)
+    header[.if_msghdrl__ifm_len] = UInt64(head)
+    header[.if_msghdrl__ifm_data_off] = UInt64(dataOffset)
   }
-  let kind = interfaceType(hardware)
-  message.put(kind, at: data)
-  // LINK_STATE_DOWN 1, LINK_STATE_UP 2: IFF_LOWER_UP is 0x10000.
-  message.put(UInt8(flags & 0x10000 != 0 ? 2 : 1), at: data + 4)
-  message.put(UInt16(152), at: data + 6)
-
+  let kind = interfaceType(link.get(at: 2, as: UInt16.self))
+  data[.if_data__ifi_type] = UInt64(kind)
+  // IFF_LOWER_UP is 0x10000.
+  data[.if_data__ifi_link_state] = UInt64(table[flags & 0x10000 != 0 ? .LINK_STATE_UP : .LINK_STATE_DOWN])
+  data[.if_data__ifi_datalen] = UInt64(table.size(.if_data))
   let name = message + head
-  name.put(UInt8(54), at: 0)
-  name.put(Route.link, at: 1)
-  name.put(UInt16(truncatingIfNeeded: index), at: 2)
-  name.put(kind, at: 4)
   var nameLength = 0
   var addressLength = 0
   eachAttribute(link + 16, length - 16) { type, value, size in
@@ -104,19 +95,8 @@ private func interfaceMessage(
         name.put(value.get(at: nameLength, as: UInt8.self), at: 8 + nameLength)
         nameLength += 1
       }
-    case 4: message.put(value.get(at: 0, as: UInt32.self), at: data + 8)  // IFLA_MTU
-    case 23 where size >= 80:  // IFLA_STATS64: linux/if_link.h
-      func count(_ from: Int, _ to: Int) { message.put(value.get(at: from, as: UInt64.self), at: data + to) }
-      count(0, 24)
-      count(32, 32)
-      count(8, 40)
-      count(40, 48)
-      count(72, 56)
-      count(16, 64)
-      count(24, 72)
-      count(64, 80)
-      count(48, 96)
-      count(56, 104)
+    case 4: data[.if_data__ifi_mtu] = UInt64(value.get(at: 0, as: UInt32.self))  // IFLA_MTU
+    case 23 where size >= 80: traffic(value, data)  // IFLA_STATS64
     default: break
     }
   }
@@ -126,28 +106,55 @@ private func interfaceMessage(
     for byte in 0..<size { name.put(value.get(at: byte, as: UInt8.self), at: 8 + nameLength + byte) }
     addressLength = size
   }
-  name.put(UInt8(nameLength), at: 5)
-  name.put(UInt8(addressLength), at: 6)
-  message.put(UInt8(addressLength), at: data + 2)
-  return total
+  data[.if_data__ifi_addrlen] = UInt64(addressLength)
+  let nameSize = linkAddress(table, name, index, kind, nameLength, addressLength)
+  beginMessage(table, message, head + nameSize, .RTM_IFINFO)
+  return head + nameSize
 }
 
-/// struct ifa_msghdr (20 bytes) or ifa_msghdrl (176), then netmask, address and broadcast or far end.
-private func addressMessage(
-  _ message: UnsafeMutableRawPointer, _ address: UnsafeMutableRawPointer, _ length: Int, _ wanted: UInt32,
-  _ long: Bool
+/// The fields of a struct sockaddr_dl whose name and address follow at 8; the room that it takes.
+func linkAddress(
+  _ table: Table, _ name: UnsafeMutableRawPointer, _ index: UInt32, _ kind: UInt8, _ nameLength: Int,
+  _ addressLength: Int
 ) -> Int {
-  let linuxInet: UInt8 = 2
-  let linuxInet6: UInt8 = 10
-  let family = address.get(at: 0, as: UInt8.self)
-  guard family == linuxInet || family == linuxInet6 else { return 0 }
-  let foreign = family == linuxInet ? Route.inet : Route.inet6
-  guard wanted == 0 || wanted == UInt32(foreign) else { return 0 }
+  let length = max(table.size(.sockaddr_dl), 8 + nameLength + addressLength)
+  name.put(UInt8(length), at: 0)
+  name.put(linkFamily, at: 1)
+  name.put(UInt16(truncatingIfNeeded: index), at: 2)
+  name.put(kind, at: 4)
+  name.put(UInt8(nameLength), at: 5)
+  name.put(UInt8(addressLength), at: 6)
+  return (length + 7) & ~7
+}
+
+/// Linux's struct rtnl_link_stats64 (linux/if_link.h).
+private func traffic(_ value: UnsafeMutableRawPointer, _ data: Record) {
+  func count(_ offset: Int, _ field: FieldName) { data[field] = value.get(at: offset, as: UInt64.self) }
+  count(0, .if_data__ifi_ipackets)
+  count(8, .if_data__ifi_opackets)
+  count(16, .if_data__ifi_ibytes)
+  count(24, .if_data__ifi_obytes)
+  count(32, .if_data__ifi_ierrors)
+  count(40, .if_data__ifi_oerrors)
+  count(48, .if_data__ifi_iqdrops)
+  count(56, .if_data__ifi_oqdrops)
+  count(64, .if_data__ifi_imcasts)
+  count(72, .if_data__ifi_collisions)
+}
+
+/// struct ifa_msghdr, ifa_msghdrl or the older ifa_msghdr70, then netmask, address and broadcast or far end; 0 for another family.
+private func addressMessage(
+  _ table: Table, _ message: UnsafeMutableRawPointer, _ address: UnsafeMutableRawPointer, _ length: Int,
+  _ wanted: UInt32, _ long: Bool, _ older: Bool
+) -> Int {
+  let native = address.get(at: 0, as: UInt8.self)
+  guard let family = InternetFamily(native), let number = family.number(table),
+    wanted == 0 || wanted == UInt32(number)
+  else { return 0 }
   let prefix = Int(address.get(at: 1, as: UInt8.self))
   let index = address.get(at: 4, as: UInt32.self)
-  let head = long ? 176 : 20
-  clear(message, 512)
-  var end = head
+  let head = table.size(older ? .ifa_msghdr70 : long ? .ifa_msghdrl : .ifa_msghdr)
+  clear(message, 1024)
   var local: UnsafeMutableRawPointer?
   var far: UnsafeMutableRawPointer?
   var broadcast: UnsafeMutableRawPointer?
@@ -160,59 +167,66 @@ private func addressMessage(
     }
   }
   guard let own = local ?? far else { return 0 }
-  var present = Route.hasNetmask | Route.hasAddress
-  let width = foreign == Route.inet ? 4 : 16
-  // Netmask.
-  let mask = message + end
-  end += socketAddress(mask, foreign, nil, 0)
-  for byte in 0..<width {
+  var present = RouteAddresses.netmask | RouteAddresses.address
+  let mask = message + head
+  var end = head + family.put(mask, number, nil, 0)
+  for byte in 0..<family.width {
     let bits = min(max(prefix - 8 * byte, 0), 8)
-    mask.put(UInt8(truncatingIfNeeded: 0xff << (8 - bits)), at: (width == 4 ? 4 : 8) + byte)
+    mask.put(UInt8(truncatingIfNeeded: 0xff << (8 - bits)), at: family.start + byte)
   }
-  end += socketAddress(message + end, foreign, own, index)
-  if let other = broadcast ?? (foreign == Route.inet ? far : nil) {
-    present |= Route.hasBroadcast
-    end += socketAddress(message + end, foreign, other, index)
+  end += family.put(message + end, number, own, index)
+  if let other = broadcast ?? (family == .internet ? far : nil) {
+    present |= RouteAddresses.broadcast
+    end += family.put(message + end, number, other, index)
   }
-  let total = (end + 7) & ~7
-  message.put(UInt16(total), at: 0)
-  message.put(Route.version, at: 2)
-  message.put(Route.newAddress, at: 3)
-  message.put(present, at: 4)
-  message.put(UInt16(truncatingIfNeeded: index), at: 12)
-  if long {
-    message.put(UInt16(head), at: 16)
-    message.put(UInt16(24), at: 18)
-    message.put(UInt16(152), at: 24 + 6)
+  let header = Record(message, table)
+  header[older ? .ifa_msghdr70__ifam_addrs : .ifa_msghdr__ifam_addrs] = present
+  header[older ? .ifa_msghdr70__ifam_index : .ifa_msghdr__ifam_index] = UInt64(index)
+  header[.ifa_msghdr__ifam_hdrlen] = UInt64(head)
+  if long, let data = table.layout(.ifa_msghdrl__ifam_data) {
+    header[.ifa_msghdrl__ifam_len] = UInt64(head)
+    header[.ifa_msghdrl__ifam_data_off] = UInt64(data.offset)
+    Record(message + data.offset, table)[.if_data__ifi_datalen] = UInt64(table.size(.if_data))
   }
-  return total
+  beginMessage(table, message, end, older ? .RTM_ONEWADDR : .RTM_NEWADDR)
+  return end
 }
 
-/// struct sockaddr_in or sockaddr_in6 with its length byte; how much room it takes in a routing message.
-private func socketAddress(
-  _ to: UnsafeMutableRawPointer, _ family: UInt8, _ bytes: UnsafeMutableRawPointer?, _ index: UInt32
-) -> Int {
-  let inet = family == Route.inet
-  to.put(UInt8(inet ? 16 : 28), at: 0)
-  to.put(family, at: 1)
-  guard let bytes else { return inet ? 16 : 32 }
-  let start = inet ? 4 : 8
-  for byte in 0..<(inet ? 4 : 16) { to.put(bytes.get(at: byte, as: UInt8.self), at: start + byte) }
-  if !inet {
-    // fe80::/10 and ff02::/16 belong to an interface.
-    let first = bytes.get(at: 0, as: UInt8.self)
-    let second = bytes.get(at: 1, as: UInt8.self)
-    if first == 0xfe && second & 0xc0 == 0x80 || first == 0xff && second & 0x0f == 2 { to.put(index, at: 24) }
+/// The two families whose addresses are told.
+enum InternetFamily: UInt8 {
+  // Linux's AF_INET and AF_INET6.
+  case internet = 2
+  case internet6 = 10
+
+  init?(_ native: UInt8) { self.init(rawValue: native) }
+
+  /// Where the address lies in its structure, and its bytes.
+  var start: Int { self == .internet ? 4 : 8 }
+  var width: Int { self == .internet ? 4 : 16 }
+
+  func number(_ table: Table) -> UInt8? {
+    table.wellKnown(.address_family).flatMap { table.toForeign($0, UInt64(rawValue)) }.map { UInt8($0) }
   }
-  return inet ? 16 : 32
+
+  /// Writes struct sockaddr_in or sockaddr_in6 with its length byte; how much room it takes in a message.
+  func put(
+    _ to: UnsafeMutableRawPointer, _ number: UInt8, _ bytes: UnsafeMutableRawPointer?, _ index: UInt32
+  ) -> Int {
+    to.put(UInt8(self == .internet ? 16 : 28), at: 0)
+    to.put(number, at: 1)
+    if let bytes {
+      for byte in 0..<width { to.put(bytes.get(at: byte, as: UInt8.self), at: start + byte) }
+      // fe80::/10 and ff02::/16 belong to an interface.
+      let first = bytes.get(at: 0, as: UInt8.self)
+      let second = bytes.get(at: 1, as: UInt8.self)
+      let isLocal = first == 0xfe && second & 0xc0 == 0x80 || first == 0xff && second & 0x0f == 2
+      if self == .internet6, isLocal { to.put(index, at: 24) }
+    }
+    return self == .internet ? 16 : 32
+  }
 }
 
-/// Linux's IFF_* (linux/if.h) as those of net/if.h: they differ from IFF_SIMPLEX on.
-private func interfaceFlags(_ native: UInt32) -> UInt32 {
-  native & 0x3df | (native & 0x1000 != 0 ? 0x8000 : 0)
-}
-
-/// IFT_* of net/if_types.h for one of Linux's ARPHRD_*.
+/// IFT_* of net/if_types.h, IANA's numbers, for one of Linux's ARPHRD_*.
 private func interfaceType(_ hardware: UInt16) -> UInt8 {
   switch hardware {
   case 1: return 6
@@ -220,81 +234,5 @@ private func interfaceType(_ hardware: UInt16) -> UInt8 {
   case 512: return 23
   case 768, 769, 776, 0xfffe: return 131
   default: return 1
-  }
-}
-
-// MARK: - Multicast
-
-/// struct ifma_msghdr (16 bytes), then the interface's sockaddr_dl and the group's address, from Linux's
-/// /proc/net/igmp6 and /proc/net/igmp.
-private func multicastList(_ call: Call, _ family: UInt32, _ wanted: UInt32, _ request: inout SysctlRequest) {
-  guard let message = call.scratch(256), let group = call.scratch(16) else { return }
-  if family == 0 || family == UInt32(Route.inet6) {
-    var file = HostFile(call, "/proc/net/igmp6")
-    while let index = file.decimal() {
-      file.skipWord()
-      file.byte()
-      while file.peek() == 0x20 { file.byte() }
-      for byte in 0..<16 {
-        let high = hexadecimalDigit(file.byte()) ?? 0
-        group.put(high << 4 | (hexadecimalDigit(file.byte()) ?? 0), at: byte)
-      }
-      file.skipLine()
-      if wanted == 0 || wanted == UInt32(index) {
-        request.put(message, multicastMessage(message, Route.inet6, group, UInt32(index)))
-      }
-    }
-  }
-  if family == 0 || family == UInt32(Route.inet) {
-    var file = HostFile(call, "/proc/net/igmp")
-    file.skipLine()
-    var index = 0
-    while let next = file.peek() {
-      // An interface's line begins with its index, a group's with tabs; the group is a number in host order.
-      if next != 0x09 {
-        index = file.decimal() ?? 0
-        file.skipLine()
-        continue
-      }
-      while file.peek() == 0x09 { file.byte() }
-      var address: UInt32 = 0
-      while let digit = hexadecimalDigit(file.peek()) {
-        address = address << 4 | UInt32(digit)
-        file.byte()
-      }
-      group.put(address, at: 0)
-      file.skipLine()
-      if wanted == 0 || wanted == UInt32(index) {
-        request.put(message, multicastMessage(message, Route.inet, group, UInt32(index)))
-      }
-    }
-  }
-}
-
-private func multicastMessage(
-  _ message: UnsafeMutableRawPointer, _ family: UInt8, _ group: UnsafeMutableRawPointer, _ index: UInt32
-) -> Int {
-  clear(message, 256)
-  var end = 16
-  let link = message + end
-  link.put(UInt8(54), at: 0)
-  link.put(Route.link, at: 1)
-  link.put(UInt16(truncatingIfNeeded: index), at: 2)
-  end += 56
-  end += socketAddress(message + end, family, group, index)
-  message.put(UInt16(end), at: 0)
-  message.put(Route.version, at: 2)
-  message.put(Route.newMulticast, at: 3)
-  message.put(Route.hasInterface | Route.hasAddress, at: 4)
-  message.put(UInt16(truncatingIfNeeded: index), at: 12)
-  return end
-}
-
-private func hexadecimalDigit(_ character: UInt8?) -> UInt8? {
-  switch character {
-  case .some(0x30...0x39): return character! - 0x30
-  case .some(0x41...0x46): return character! - 0x41 + 10
-  case .some(0x61...0x66): return character! - 0x61 + 10
-  default: return nil
   }
 }

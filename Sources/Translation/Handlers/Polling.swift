@@ -61,7 +61,7 @@ func select(_ call: inout Call) -> Int {
   var limit: Timespec?
   if call.address(4) != 0 {
     var time = Timespec()
-    guard call.read(&time, at: call.address(4)) else { return call.error(EFAULT) }
+    guard call.readTime(4, &time) else { return call.error(EFAULT) }
     // itimerfix's conditions: microseconds below a second.
     if time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds >= 1_000_000 { return call.error(EINVAL) }
     limit = Timespec(seconds: time.seconds, nanoseconds: time.nanoseconds * 1000)
@@ -81,7 +81,7 @@ extension Call {
   fileprivate func readInterval(_ index: Int, _ limit: inout Timespec?) -> Int? {
     guard address(index) != 0 else { return nil }
     var time = Timespec()
-    guard read(&time, at: address(index)) else { return error(EFAULT) }
+    guard readTime(index, &time) else { return error(EFAULT) }
     if !time.isInterval { return error(EINVAL) }
     limit = time
     return nil

@@ -77,23 +77,31 @@ func pdfork(_ call: inout Call) -> Int {
 
 /// execve(2): Linux checks the file's name and permissions, the supervisor what it is.
 func execve(_ call: inout Call) -> Int {
-  let file = call.hostNow(__NR_openat, Int(AT_FDCWD), call[0], Int(O_PATH | O_CLOEXEC))
+  executePath(call, call.words[0], call.address(0), call.words[1], call.words[2])
+}
+
+/// Executes the file that the guest calls `path` and Linux `nativePath`, with argv and environment at the others.
+func executePath(
+  _ call: Call, _ path: UInt64, _ nativePath: UInt64, _ arguments: UInt64, _ environment: UInt64
+) -> Int {
+  let file = call.hostNow(__NR_openat, Int(AT_FDCWD), Int(truncatingIfNeeded: nativePath), Int(O_PATH | O_CLOEXEC))
   if file < 0 { return file }
-  let result = execute(call, file, call.words[0], call.address(0))
+  let result = execute(call, file, path, nativePath, arguments, environment)
   _ = call.hostNow(__NR_close, file)
   return result
 }
 
 func fexecve(_ call: inout Call) -> Int {
-  execute(call, Int(Int32(truncatingIfNeeded: call.words[0])), 0, 0)
+  execute(call, Int(Int32(truncatingIfNeeded: call.words[0])), 0, 0, call.words[1], call.words[2])
 }
 
-private func execute(_ call: Call, _ file: Int, _ path: UInt64, _ nativePath: UInt64) -> Int {
+private func execute(
+  _ call: Call, _ file: Int, _ path: UInt64, _ nativePath: UInt64, _ arguments: UInt64, _ environment: UInt64
+) -> Int {
   guard let empty = call.scratch(16) else { return call.error(ENOMEM) }
   empty.storeBytes(of: 0, as: UInt8.self)
   let allowed = call.hostNow(439 /* faccessat2 */, file, empty.word, 1, Int(0x200 | AT_EMPTY_PATH))
   if allowed < 0 { return allowed }
   return Int(
-    persona_execute(
-      call.thread, Int32(truncatingIfNeeded: file), path, nativePath, call.words[1], call.words[2]))
+    persona_execute(call.thread, Int32(truncatingIfNeeded: file), path, nativePath, arguments, environment))
 }

@@ -31,7 +31,7 @@ public protocol SignalFrame {
   ///
   /// - Parameter number: the personality's sigreturn call; 0 when its table has none.
   /// - Returns: bytes written; 0 when programs bring their own.
-  static func writeTrampoline(_ code: UnsafeMutableRawPointer, sigreturn number: Int) -> Int
+  static func writeTrampoline(_ table: Table, _ code: UnsafeMutableRawPointer, sigreturn number: Int) -> Int
 }
 
 /// What a frame needs beyond the registers.
@@ -67,7 +67,6 @@ public enum SignalFrames {
     case .sigframe: Sigframe.build(request, thread, context)
     case .siginfo_frame: SiginfoFrame.build(request, thread, context)
     case .sigcontext_frame: SigcontextFrame.build(request, thread, context)
-    case .lwp_frame: LwpFrame.build(request, thread, context)
     case .none, .note_frame: nil
     }
   }
@@ -77,7 +76,6 @@ public enum SignalFrames {
     case .sigframe: Sigframe.restore(call, address)
     case .siginfo_frame: SiginfoFrame.restore(call, address)
     case .sigcontext_frame: SigcontextFrame.restore(call, address)
-    case .lwp_frame: LwpFrame.restore(call, address)
     case .none, .note_frame: call.error(ENOSYS)
     }
   }
@@ -87,7 +85,6 @@ public enum SignalFrames {
     case .sigframe: Sigframe.save(call, to: address)
     case .siginfo_frame: SiginfoFrame.save(call, to: address)
     case .sigcontext_frame: SigcontextFrame.save(call, to: address)
-    case .lwp_frame: LwpFrame.save(call, to: address)
     case .none, .note_frame: call.error(ENOSYS)
     }
   }
@@ -100,7 +97,6 @@ public enum SignalFrames {
     case .sigframe: Sigframe.writeInfo(table, info, signal, context, to: memory)
     case .siginfo_frame: SiginfoFrame.writeInfo(table, info, signal, context, to: memory)
     case .sigcontext_frame: SigcontextFrame.writeInfo(table, info, signal, context, to: memory)
-    case .lwp_frame: LwpFrame.writeInfo(table, info, signal, context, to: memory)
     case .none, .note_frame: 0
     }
   }
@@ -109,10 +105,9 @@ public enum SignalFrames {
     _ table: Table, _ code: UnsafeMutableRawPointer, sigreturn number: Int
   ) -> Int {
     switch table.frame {
-    case .sigframe: Sigframe.writeTrampoline(code, sigreturn: number)
-    case .siginfo_frame: SiginfoFrame.writeTrampoline(code, sigreturn: number)
-    case .sigcontext_frame: SigcontextFrame.writeTrampoline(code, sigreturn: number)
-    case .lwp_frame: LwpFrame.writeTrampoline(code, sigreturn: number)
+    case .sigframe: Sigframe.writeTrampoline(table, code, sigreturn: number)
+    case .siginfo_frame: SiginfoFrame.writeTrampoline(table, code, sigreturn: number)
+    case .sigcontext_frame: SigcontextFrame.writeTrampoline(table, code, sigreturn: number)
     case .none, .note_frame: 0
     }
   }

@@ -31,8 +31,10 @@ func sigaction(_ call: inout Call) -> Int { changeAction(call, restorer: 0) }
 
 /// Reads a new action, writes the old one, and has Linux follow.
 ///
-/// - Parameter restorer: the trampoline that the program passed, for systems whose programs bring their own.
-func changeAction(_ call: Call, restorer: UInt64) -> Int {
+/// - Parameters:
+///   - restorer: the trampoline that the program passed, for systems whose programs bring their own.
+///   - flags: those that the system knows.
+func changeAction(_ call: Call, restorer: UInt64, flags: UInt64 = SignalActionFlags.all) -> Int {
   let signal = Int(Int32(truncatingIfNeeded: call.words[0]))
   let new = call.words[1]
   let old = call.words[2]
@@ -42,7 +44,7 @@ func changeAction(_ call: Call, restorer: UInt64) -> Int {
     guard let action = readAction(call, new) else { return call.error(EFAULT) }
     request = action
     request.restorer = restorer
-    guard request.flags & ~SignalActionFlags.all == 0 else { return call.error(EINVAL) }
+    guard request.flags & ~flags == 0 else { return call.error(EINVAL) }
     if isUncatchable(call, signal) && request.handler != defaultAction { return call.error(EINVAL) }
   }
   let process = call.process
@@ -227,14 +229,14 @@ private func resume(_ call: Call, _ address: UInt64) -> Int {
 
 // MARK: - Waiting for signals
 
-func sigtimedwait(_ call: inout Call) -> Int { awaitSignal(call, info: call.words[1], timeout: call.words[2]) }
+func sigtimedwait(_ call: inout Call) -> Int { awaitSignal(call, info: call.words[1], timeout: 2) }
 
-func sigwaitinfo(_ call: inout Call) -> Int { awaitSignal(call, info: call.words[1], timeout: 0) }
+func sigwaitinfo(_ call: inout Call) -> Int { awaitSignal(call, info: call.words[1], timeout: nil) }
 
 /// sigwait(2) answers an error number as its result, and never EINTR (kern_sig.c, sys_sigwait).
 func sigwait(_ call: inout Call) -> Int {
   while true {
-    let result = awaitSignal(call, info: 0, timeout: 0)
+    let result = awaitSignal(call, info: 0, timeout: nil)
     if result == call.error(EINTR) && call.thread.pointee.pending == 0 { continue }
     if result == call.error(EINTR) { return Int(PERSONA_RESTART) }
     if result < 0 { return call.errno(of: result).map { $0 } ?? result }
@@ -242,16 +244,19 @@ func sigwait(_ call: inout Call) -> Int {
   }
 }
 
-private func awaitSignal(_ call: Call, info: UInt64, timeout: UInt64) -> Int {
+/// - Parameter timeout: the operand that points to one, if any does.
+private func awaitSignal(_ call: Call, info: UInt64, timeout: Int?) -> Int {
   guard let set = call.readSet(at: call.words[0]) else { return call.error(EFAULT) }
   let size = call.table.size(.siginfo)
-  guard let mask = call.scratch(8), let native = call.scratch(128), let limit = call.scratch(16),
-    let foreign = call.scratch(size)
+  guard let mask = call.scratch(8), let native = call.scratch(128), let foreign = call.scratch(size)
   else { return call.error(ENOMEM) }
   mask.storeBytes(of: call.table.nativeMask(set) & ~TrapContext.unblockable, as: UInt64.self)
-  if timeout != 0, !call.copyIn(limit, timeout, 16) { return call.error(EFAULT) }
-  let result = call.host(
-    __NR_rt_sigtimedwait, mask.word, native.word, timeout == 0 ? 0 : limit.word, 8)
+  var limit = Timespec()
+  let isLimited = timeout.map { call.address($0) != 0 } ?? false
+  if isLimited, !call.readTime(timeout!, &limit) { return call.error(EFAULT) }
+  let result = withUnsafePointer(to: &limit) {
+    call.host(__NR_rt_sigtimedwait, mask.word, native.word, isLimited ? Int(bitPattern: $0) : 0, 8)
+  }
   if result < 0 { return result == Int(PERSONA_RESTART) ? call.error(EINTR) : result }
   let signal = call.table.foreignSignal(result)
   if info != 0 {
@@ -279,4 +284,15 @@ func sigqueue(_ call: inout Call) -> Int {
   info.storeBytes(of: UInt32(truncatingIfNeeded: call.hostNow(__NR_getuid)), toByteOffset: 20, as: UInt32.self)
   info.storeBytes(of: call.words[2], toByteOffset: 24, as: UInt64.self)
   return call.hostNow(__NR_rt_sigqueueinfo, target, native, info.word)
+}
+
+/// sigqueueinfo(pid, info): signal and value are the sender's, the rest is told as it is.
+func queueSignal(_ call: inout Call) -> Int {
+  let size = call.table.size(.siginfo)
+  guard let memory = call.scratch(size) else { return call.error(ENOMEM) }
+  guard call.copyIn(memory, call.words[1], size) else { return call.error(EFAULT) }
+  let info = Record(memory, call.table)
+  call.words[1] = info[.siginfo__si_signo]
+  call.words[2] = info[.siginfo__si_value]
+  return sigqueue(&call)
 }

@@ -116,7 +116,7 @@ func accept4(_ call: inout Call) -> Int {
   }
 }
 
-private func acceptSocket(_ call: inout Call, _ flags: Int) -> Int {
+func acceptSocket(_ call: inout Call, _ flags: Int) -> Int {
   let name = call.address(1)
   if name == 0 { return accepted(call, call.host(__NR_accept4, call[0], 0, 0, flags)) }
   var room: UInt32 = 0

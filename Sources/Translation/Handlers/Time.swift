@@ -80,6 +80,33 @@ extension Call {
     }
   }
 
+  /// Reads the time that operand `index` points to, in the layout that its type has; false is EFAULT.
+  func readTime(_ index: Int, _ time: inout Timespec) -> Bool {
+    guard let structure = timeLayout(index) else { return read(&time, at: address(index)) }
+    var failure = 0
+    guard let native = structIn(structure, at: address(index), failure: &failure) else { return false }
+    time = native.load(as: Timespec.self)
+    return true
+  }
+
+  /// Writes a time where operand `index` points to; false is EFAULT.
+  func writeTime(_ index: Int, _ time: Timespec) -> Bool {
+    guard let structure = timeLayout(index) else { return write(time, at: address(index)) }
+    var time = time
+    return withUnsafeBytes(of: &time) { structOut(structure, from: $0.baseAddress!, to: address(index)) == 0 }
+  }
+
+  /// The structure of a time that is not Linux's.
+  private func timeLayout(_ index: Int) -> Int? {
+    guard index < Int(row.pointee.operand_count),
+      table.operand(row, index).pointee.kind == UInt8(PERSONA_OPERAND_ARGUMENT.rawValue)
+    else { return nil }
+    let argument = argument(index).pointee
+    guard UInt32(argument.conversion) == PERSONA_CONVERT_STRUCT.rawValue else { return nil }
+    let shape = table.structure(Int(argument.parameter)).pointee
+    return shape.identical != 0 || shape.native_size != 16 ? nil : Int(argument.parameter)
+  }
+
   /// What one of Linux's clocks shows.
   func now(_ clock: Int) -> Timespec {
     var time = Timespec()
@@ -111,20 +138,14 @@ extension Call {
     return withUnsafePointer(to: &time) { hostNow(__NR_clock_settime, 0, Int(bitPattern: $0)) }
   }
 
-  /// Sleeps (kern_clock_nanosleep): 0 or -errno, never a restart.
-  fileprivate func sleep(
-    _ foreign: Int, absolute: Bool, request: UInt64, remaining: UInt64
-  ) -> Int {
+  /// Sleeps by one of Linux's clocks for the time, or until the time, that operand `request` points to: 0 or -errno,
+  /// never a restart.
+  func sleepBy(_ native: Int, absolute: Bool, _ request: Int, _ remaining: Int) -> Int {
     var time = Timespec()
-    guard read(&time, at: request) else { return error(EFAULT) }
+    guard readTime(request, &time) else { return error(EFAULT) }
     if !time.hasValidFraction { return error(EINVAL) }
-    let clock: Int
-    switch foreign {
-    case 0, 9, 10, 13: clock = absolute ? LinuxClock.realtime : LinuxClock.monotonic
-    case 4, 5, 7, 8, 11, 12: clock = LinuxClock.monotonic
-    case 1, 2, 15: return error(EOPNOTSUPP)
-    default: return error(EINVAL)
-    }
+    // A length of time is measured by a clock that nobody sets.
+    let clock = absolute ? native : LinuxClock.monotonic
     if time.seconds < 0 || time.isZero { return 0 }
     var rest = time
     let result = withUnsafePointer(to: &time) { time in
@@ -134,7 +155,7 @@ extension Call {
       }
     }
     guard result == Int(PERSONA_RESTART) || result == error(EINTR) else { return result }
-    if remaining != 0, !absolute, !write(rest, at: remaining) { return error(EFAULT) }
+    if address(remaining) != 0, !absolute, !writeTime(remaining, rest) { return error(EFAULT) }
     return error(EINTR)
   }
 }
@@ -158,7 +179,7 @@ func gettimeofday(_ call: inout Call) -> Int {
   if call.address(0) != 0 {
     let time = call.now(LinuxClock.realtime)
     let rounded = Timespec(seconds: time.seconds, nanoseconds: time.nanoseconds / 1000)
-    if !call.write(rounded, at: call.address(0)) { return call.error(EFAULT) }
+    if !call.writeTime(0, rounded) { return call.error(EFAULT) }
   }
   if call.address(1) != 0, !call.write(UInt64(0), at: call.address(1)) { return call.error(EFAULT) }
   return 0
@@ -166,16 +187,21 @@ func gettimeofday(_ call: inout Call) -> Int {
 
 /// nanosleep(2).
 func nanosleep(_ call: inout Call) -> Int {
-  call.sleep(0, absolute: false, request: call.address(0), remaining: call.address(1))
+  call.sleepBy(LinuxClock.monotonic, absolute: false, 0, 1)
 }
 
-/// clock_nanosleep(2) succeeds with the errno as its result (kern_posix_error).
+/// clock_nanosleep(2) succeeds with the errno as its result. The clock is Linux's number, or 0x10000 for one that nobody
+/// can sleep by.
 func clockNanosleep(_ call: inout Call) -> Int {
-  let flags = UInt32(truncatingIfNeeded: call.words[1])
-  if flags & ~1 != 0 { return call.table.foreignErrno(Int(EINVAL)) }
-  let result = call.sleep(
-    Int(Int32(truncatingIfNeeded: call.words[0])), absolute: flags & 1 != 0, request: call.address(2),
-    remaining: call.address(3))
+  if call.uint32(1) & ~1 != 0 { return call.table.foreignErrno(Int(EINVAL)) }
+  let result: Int
+  switch call[0] {
+  case LinuxClock.realtime, LinuxClock.monotonic: result = call.sleepBy(call[0], absolute: call[1] & 1 != 0, 2, 3)
+  default:
+    var time = Timespec()
+    guard call.readTime(2, &time) else { return call.table.foreignErrno(Int(EFAULT)) }
+    result = call.error(time.hasValidFraction && call[0] == 0x10000 ? EOPNOTSUPP : EINVAL)
+  }
   return result < 0 ? call.errno(of: result) ?? result : result
 }
 

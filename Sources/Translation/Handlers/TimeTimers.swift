@@ -7,50 +7,26 @@ private struct TimerSetting: BitwiseCopyable {
   var value = Timespec()
 }
 
-/// struct sigevent of sys/signal.h, 80 bytes, as far as it means something to the kernel.
-private struct ForeignSignalEvent: BitwiseCopyable {
-  var notify: Int32 = 0
-  var signal: Int32 = 0
-  var value: UInt64 = 0
-  var thread: Int32 = 0
-}
-
-/// struct sigevent of Linux (uapi asm-generic/siginfo.h), 64 bytes.
-private struct NativeSignalEvent: BitwiseCopyable {
-  var value: UInt64 = 0
-  var signal: Int32 = 0
-  var notify: Int32 = 0
-  var thread: Int32 = 0
-  var padding: InlineArray<11, Int32> = InlineArray(repeating: 0)
-}
-
-/// A process's timers are numbered from 3, behind the three of setitimer(2) (kern_time.c).
-private let firstTimer = 3
-
 /// getitimer(2).
 func getitimer(_ call: inout Call) -> Int {
   guard call.uint32(0) <= 2 else { return call.error(EINVAL) }
-  var setting = TimerSetting()
-  let result = withUnsafeMutablePointer(to: &setting) {
-    call.hostNow(__NR_getitimer, call[0], Int(bitPattern: $0))
-  }
-  if result < 0 { return result }
-  return call.write(setting, at: call.address(1)) ? 0 : call.error(EFAULT)
+  guard let setting = call.scratch(32) else { return call.error(ENOMEM) }
+  let result = call.hostNow(__NR_getitimer, call[0], setting.word)
+  return result < 0 ? result : call.structOut(call.parameter(1), from: setting, to: call.address(1))
 }
 
 /// setitimer(2): without a new value it is getitimer (kern_time.c).
 func setitimer(_ call: inout Call) -> Int {
   guard call.uint32(0) <= 2 else { return call.error(EINVAL) }
-  var setting = TimerSetting()
-  var old = TimerSetting()
+  guard let old = call.scratch(32) else { return call.error(ENOMEM) }
   let result: Int
   if call.address(1) == 0 {
     guard call.address(2) != 0 else { return 0 }
-    result = withUnsafeMutablePointer(to: &old) {
-      call.hostNow(__NR_getitimer, call[0], Int(bitPattern: $0))
-    }
+    result = call.hostNow(__NR_getitimer, call[0], old.word)
   } else {
-    guard call.read(&setting, at: call.address(1)) else { return call.error(EFAULT) }
+    var failure = 0
+    guard let native = call.structIn(call.parameter(1), at: call.address(1), failure: &failure) else { return failure }
+    var setting = native.load(as: TimerSetting.self)
     // itimerfix: at most half of the 31-bit seconds.
     let limit = Int64(Int32.max) / 2
     if setting.value.isZero { setting.interval = Timespec() }
@@ -58,88 +34,94 @@ func setitimer(_ call: inout Call) -> Int {
       time.seconds >= 0 && time.seconds <= limit && time.nanoseconds >= 0 && time.nanoseconds < 1_000_000
     }
     guard isValid(setting.interval), isValid(setting.value) else { return call.error(EINVAL) }
-    result = withUnsafePointer(to: &setting) { setting in
-      withUnsafeMutablePointer(to: &old) {
-        call.hostNow(__NR_setitimer, call[0], Int(bitPattern: setting), Int(bitPattern: $0))
-      }
+    result = withUnsafePointer(to: &setting) {
+      call.hostNow(__NR_setitimer, call[0], Int(bitPattern: $0), old.word)
     }
   }
-  if result < 0 { return result }
-  return call.address(2) == 0 || call.write(old, at: call.address(2)) ? 0 : call.error(EFAULT)
+  if result < 0 || call.address(2) == 0 { return result }
+  return call.structOut(call.parameter(2), from: old, to: call.address(2))
 }
 
-/// ktimer_create(2): CLOCK_REALTIME and CLOCK_MONOTONIC; SIGEV_NONE 0, SIGEV_SIGNAL 1, SIGEV_THREAD_ID 4.
+/// timer_create(clock, event, timer), the clock as Linux's. Without an event, SIGALRM (or what the clock's kind has
+/// for it) comes with the timer's number.
 func timerCreate(_ call: inout Call) -> Int {
-  guard call.words[0] & 0xffff_ffff == 0 || call.words[0] & 0xffff_ffff == 4,
-    let clock = call.nativeClock(Int(truncatingIfNeeded: call.words[0]))
-  else { return call.error(EINVAL) }
-  var foreign = ForeignSignalEvent(notify: 1, signal: 14)  // SIGALRM
-  if call.address(1) != 0, !call.read(&foreign, at: call.address(1)) { return call.error(EFAULT) }
-  var native = NativeSignalEvent(value: foreign.value)
-  switch foreign.notify {
-  case 0: native.notify = 1
-  case 1: native.notify = 0
-  case 4:
-    native.notify = 4
-    native.thread = foreign.thread
-  default: return call.error(EINVAL)
-  }
-  if foreign.notify != 0 {
-    native.signal = Int32(call.table.nativeSignal(Int(foreign.signal)))
-    if native.signal == 0 { return call.error(EINVAL) }
-  }
-  var timer: Int32 = 0
-  let result = withUnsafePointer(to: &native) { native in
-    withUnsafeMutablePointer(to: &timer) {
-      call.hostNow(__NR_timer_create, clock, Int(bitPattern: native), Int(bitPattern: $0))
+  guard let native = call.scratch(64) else { return call.error(ENOMEM) }
+  if call.address(1) == 0 {
+    // The number is known only afterwards: Linux counts them up, so that a second try has the right one.
+    let signals: (Int, Int, Int) = (14, 26, 27)  // SIGALRM, SIGVTALRM, SIGPROF
+    var event = SignalEvent()
+    event.signal = call[0] == ~0 << 3 | 1 ? signals.1 : call[0] == ~0 << 3 ? signals.2 : signals.0
+    var timer = 0
+    for _ in 0..<16 {
+      event.value = UInt64(call.table.foreignTimer(timer))
+      event.write(to: native)
+      let created = create(call, native)
+      if created < 0 || created == timer { return created < 0 ? created : tell(call, created) }
+      _ = call.hostNow(__NR_timer_delete, created)
+      timer = created + 1
     }
+    return call.error(EAGAIN)
   }
-  if result < 0 { return result }
-  if call.write(timer &+ Int32(firstTimer), at: call.address(2)) { return 0 }
-  _ = call.hostNow(__NR_timer_delete, Int(timer))
+  var failure = 0
+  guard let event = call.signalEvent(at: call.address(1), &failure) else { return failure }
+  event.write(to: native)
+  let timer = create(call, native)
+  return timer < 0 ? timer : tell(call, timer)
+}
+
+/// Linux's number of a new timer.
+private func create(_ call: Call, _ event: UnsafeMutableRawPointer) -> Int {
+  var timer: Int32 = 0
+  let result = withUnsafeMutablePointer(to: &timer) {
+    call.hostNow(__NR_timer_create, call[0], event.word, Int(bitPattern: $0))
+  }
+  return result < 0 ? result : Int(timer)
+}
+
+private func tell(_ call: Call, _ timer: Int) -> Int {
+  if call.write(Int32(call.table.foreignTimer(timer)), at: call.address(2)) { return 0 }
+  _ = call.hostNow(__NR_timer_delete, timer)
   return call.error(EFAULT)
 }
 
-extension Call {
-  fileprivate var timer: Int { Int(int32(0)) - firstTimer }
+extension Table {
+  /// A process's timers are numbered from behind those of setitimer(2).
+  fileprivate func foreignTimer(_ native: Int) -> Int { native + Int(constant(.TIMER_MIN) ?? 0) }
 }
 
-/// ktimer_delete(2).
+extension Call {
+  fileprivate var timer: Int { Int(int32(0)) - table.foreignTimer(0) }
+}
+
+/// timer_delete(2).
 func timerDelete(_ call: inout Call) -> Int {
   call.timer < 0 ? call.error(EINVAL) : call.hostNow(__NR_timer_delete, call.timer)
 }
 
-/// ktimer_getoverrun(2).
+/// timer_getoverrun(2).
 func timerGetoverrun(_ call: inout Call) -> Int {
   call.timer < 0 ? call.error(EINVAL) : call.hostNow(__NR_timer_getoverrun, call.timer)
 }
 
-/// ktimer_gettime(2).
+/// timer_gettime(2).
 func timerGettime(_ call: inout Call) -> Int {
   if call.timer < 0 { return call.error(EINVAL) }
-  var setting = TimerSetting()
-  let result = withUnsafeMutablePointer(to: &setting) {
-    call.hostNow(__NR_timer_gettime, call.timer, Int(bitPattern: $0))
-  }
-  if result < 0 { return result }
-  return call.write(setting, at: call.address(1)) ? 0 : call.error(EFAULT)
+  guard let setting = call.scratch(32) else { return call.error(ENOMEM) }
+  let result = call.hostNow(__NR_timer_gettime, call.timer, setting.word)
+  return result < 0 ? result : call.structOut(call.parameter(1), from: setting, to: call.address(1))
 }
 
-/// ktimer_settime(2): TIMER_ABSTIME is 1 on both sides.
+/// timer_settime(2): TIMER_ABSTIME is 1 on both sides.
 func timerSettime(_ call: inout Call) -> Int {
   if call.timer < 0 { return call.error(EINVAL) }
-  var setting = TimerSetting()
-  var old = TimerSetting()
-  guard call.read(&setting, at: call.address(2)) else { return call.error(EFAULT) }
-  if !setting.value.hasValidFraction || !setting.interval.hasValidFraction { return call.error(EINVAL) }
-  let result = withUnsafePointer(to: &setting) { setting in
-    withUnsafeMutablePointer(to: &old) {
-      call.hostNow(
-        __NR_timer_settime, call.timer, call[1] & 1, Int(bitPattern: setting), Int(bitPattern: $0))
-    }
-  }
-  if result < 0 { return result }
-  return call.address(3) == 0 || call.write(old, at: call.address(3)) ? 0 : call.error(EFAULT)
+  var failure = 0
+  guard let setting = call.structIn(call.parameter(2), at: call.address(2), failure: &failure) else { return failure }
+  let times = setting.load(as: TimerSetting.self)
+  if !times.value.hasValidFraction || !times.interval.hasValidFraction { return call.error(EINVAL) }
+  guard let old = call.scratch(32) else { return call.error(ENOMEM) }
+  let result = call.hostNow(__NR_timer_settime, call.timer, call[1] & 1, setting.word, old.word)
+  if result < 0 || call.address(3) == 0 { return result }
+  return call.structOut(call.parameter(3), from: old, to: call.address(3))
 }
 
 /// ntp_adjtime(2). The foreign struct timex (sys/timex.h) is Linux's (uapi linux/timex.h) without `time` and

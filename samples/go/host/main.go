@@ -81,7 +81,7 @@ func main() {
 	descriptor, err := syscall.Dup(1)
 	check(err)
 	fmt.Println("dup", descriptor > 2, syscall.Dup2(descriptor, 77), syscall.Close(77))
-	fmt.Println("errors", syscall.ENOENT, syscall.EAGAIN, syscall.EDEADLK, syscall.ELOOP, syscall.ENOTSUP)
+	fmt.Println("errors", syscall.ENOENT, syscall.EAGAIN, syscall.EDEADLK, syscall.ELOOP, syscall.EOPNOTSUPP)
 	fmt.Println("supplementary", syscall.Setgroups(groups) == nil || os.Getuid() != 0)
 	os.Stdout.Sync()
 	os.Exit(42)

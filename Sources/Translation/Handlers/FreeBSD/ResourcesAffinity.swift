@@ -159,7 +159,7 @@ func onlineMask(_ call: Call, _ mask: UnsafeMutableRawPointer) {
 
 /// Calls `body` with each Linux thread id of a process until it answers false; false when there is no such
 /// process.
-private func eachTask(_ call: Call, _ process: Int, _ body: (Int) -> Bool) -> Bool {
+func eachTask(_ call: Call, _ process: Int, _ body: (Int) -> Bool) -> Bool {
   guard var path = ByteWriter(call, limit: 64), let names = call.scratch(4096) else { return false }
   path.append("/proc/")
   path.append(decimal: process)

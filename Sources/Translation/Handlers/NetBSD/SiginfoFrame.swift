@@ -145,8 +145,11 @@ enum SiginfoFrame: SignalFrame {
       memory.storeBytes(of: trap, toByteOffset: 24, as: UInt32.self)
       return code
     }
-    memory.storeBytes(of: info.sender, toByteOffset: 16, as: Int32.self)
-    memory.storeBytes(of: info.user, toByteOffset: 20, as: UInt32.self)
+    // Of a timer Linux tells number and overruns there.
+    if info.code != -2 {
+      memory.storeBytes(of: info.sender, toByteOffset: 16, as: Int32.self)
+      memory.storeBytes(of: info.user, toByteOffset: 20, as: UInt32.self)
+    }
     if info.signal == 17 {  // SIGCHLD: a status, or a signal
       let status = info.code == 1 ? info.status : Int32(table.foreignSignal(Int(info.status)))
       memory.storeBytes(of: status, toByteOffset: 24, as: Int32.self)
@@ -156,7 +159,7 @@ enum SiginfoFrame: SignalFrame {
     return code
   }
 
-  static func writeTrampoline(_ code: UnsafeMutableRawPointer, sigreturn number: Int) -> Int { 0 }
+  static func writeTrampoline(_ table: Table, _ code: UnsafeMutableRawPointer, sigreturn number: Int) -> Int { 0 }
 }
 
 /// si_code for one of Linux's (sys/siginfo.h).
@@ -223,12 +226,24 @@ private func restoreFloatingPoint(
 }
 
 /// __sigaction_sigtramp(signum, nsa, osa, tramp, vers)
-func sigactionWithTrampoline(_ call: inout Call) -> Int { changeAction(call, restorer: call.words[3]) }
+func sigactionWithTrampoline(_ call: inout Call) -> Int {
+  let native = call.table.nativeSignal(Int(call.int32(0)))
+  // sigaction1: what cannot be caught cannot be set to its default either. SIGKILL, SIGSTOP.
+  if call.words[1] != 0, native == 9 || native == 19 { return call.error(EINVAL) }
+  // Version 2 is siginfo's trampoline, 0 the kernel's own, which amd64 never had: enough for no handler at all.
+  if call.words[1] != 0 {
+    var handler: UInt64 = 0
+    guard call.read(&handler, at: call.words[1]) else { return call.error(EFAULT) }
+    let version = call.uint32(4)
+    let isNone = version == 0 && call.address(3) == 0
+    guard version == 2 && call.address(3) != 0 || isNone && handler <= 1 else { return call.error(EINVAL) }
+  }
+  return changeAction(call, restorer: call.address(3), flags: 0xff)
+}
 
 /// _lwp_create(ucp, flags, new_lwp): the context's registers and mask are the new thread's.
 func lwpCreate(_ call: inout Call) -> Int {
-  let suspended: UInt64 = 0x80
-  if call.words[1] & suspended != 0 { return call.error(EOPNOTSUPP) }
+  let (detached, suspended): (UInt64, UInt64) = (0x40, 0x80)
   guard let uc = call.scratch(Context.size) else { return call.error(ENOMEM) }
   guard call.copyIn(uc, call.words[0], Context.size) else { return call.error(EFAULT) }
   let flags = uc.load(as: UInt32.self)
@@ -241,6 +256,7 @@ func lwpCreate(_ call: inout Call) -> Int {
   var start = persona_thread_start()
   start.id_width = 4
   start.parent_tid = call.words[2]
+  start.rest = call.words[1] & suspended != 0 ? ThreadRequest.isAsked : ThreadRequest.runs
   if flags & Context.hasThreadBase != 0 {
     start.tls = uc.load(fromByteOffset: Context.threadBase, as: UInt64.self)
   }
@@ -248,10 +264,10 @@ func lwpCreate(_ call: inout Call) -> Int {
     start.has_mask = 1
     start.mask = call.table.nativeMask(call.table.loadSet(uc + Context.mask)) & ~TrapContext.unblockable
   }
-  let thread = call.thread
+  let copied = call
   let result = withUnsafePointer(to: &registers) { pointer -> Int64 in
     start.registers = UnsafeRawPointer(pointer).assumingMemoryBound(to: UInt64.self)
-    return persona_start_thread(thread, &start)
+    return copied.startThread(&start, detached: copied.words[1] & detached != 0)
   }
   return result < 0 ? Int(result) : 0
 }

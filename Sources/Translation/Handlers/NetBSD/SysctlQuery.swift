@@ -24,15 +24,10 @@ func sysctlWithQuery(_ call: inout Call) -> Int {
     mib.append(number)
   }
   let isQuery = Int32(bitPattern: mib[mib.count - 1]) == Query.number
-  let isArguments = mib.count == 4 && mib[0] == 1 && mib[1] == 48  // CTL_KERN, KERN_PROC_ARGS
-  guard isQuery || isArguments else { return sysctl(&call) }
+  guard isQuery else { return sysctl(&call) }
   var room: UInt64 = 0
   if call.address(3) != 0, !call.read(&room, at: call.address(3)) { return call.error(EFAULT) }
   var request = SysctlRequest(call, old: call.address(2), room: room, new: 0, newLength: 0)
-  if isArguments {
-    let failure = tellProcess(mib, &request)
-    return failure != 0 ? failure : request.finish(call.address(3))
-  }
   guard let node = call.scratch(Query.size) else { return call.error(ENOMEM) }
   let parent = mib.count - 1
   var found = 0
@@ -53,17 +48,6 @@ func sysctlWithQuery(_ call: inout Call) -> Int {
   }
   if found == 0 { return call.error(ENOENT) }
   return request.finish(call.address(3))
-}
-
-/// kern.proc_args.PID.WHAT: KERN_PROC_ARGV 1 and KERN_PROC_PATHNAME 5; the rest is not told.
-private func tellProcess(_ mib: MIB, _ request: inout SysctlRequest) -> Int {
-  var process = MIB()
-  process.append(mib[2])
-  switch mib[3] {
-  case 1: return processArguments(process, &request)
-  case 5: return executablePath(process, &request)
-  default: return request.call.error(EOPNOTSUPP)
-  }
 }
 
 private func leafType(_ kind: UInt32) -> UInt32 {

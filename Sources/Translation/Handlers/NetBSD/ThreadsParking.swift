@@ -8,11 +8,6 @@ private func permit(_ thread: UnsafeMutablePointer<persona_thread>) -> UInt64 {
   withUnsafeMutablePointer(to: &thread.pointee.guest_private.3) { UInt64(UInt(bitPattern: $0)) }
 }
 
-func lwpExit(_ call: inout Call) -> Int {
-  persona_end_thread(call.thread, 0, 0, 4)
-  return Int(PERSONA_JUMP)
-}
-
 func lwpSelf(_ call: inout Call) -> Int { Int(call.thread.pointee.tid) }
 
 /// _lwp_kill(target, signo), the signal as Linux's.
@@ -32,7 +27,7 @@ func lwpGetPrivate(_ call: inout Call) -> Int { Int(bitPattern: UInt(call.segmen
 func lwpPark(_ call: inout Call) -> Int {
   var limit = WaitLimit()
   if call.address(2) != 0 {
-    guard call.read(&limit.time, at: call.address(2)) else { return call.error(EFAULT) }
+    guard call.readTime(2, &limit.time) else { return call.error(EFAULT) }
     if !limit.time.hasValidFraction { return call.error(EINVAL) }
     if call[1] & 1 != 0 { limit.time = limit.time - call.now(call[0]) }
     limit.kind = .relative
@@ -53,7 +48,7 @@ func lwpPark(_ call: inout Call) -> Int {
 }
 
 private func unpark(_ call: Call, _ target: Int32) -> Int {
-  guard target > 0, let thread = persona_find_thread(target) else { return call.error(ESRCH) }
+  guard let thread = livingThread(target) else { return call.error(ESRCH) }
   let word = permit(thread)
   guard persona_store32(word, 1) == 0 else { return call.error(ESRCH) }
   call.futexWake(word, 1, shared: false)
@@ -74,4 +69,12 @@ func lwpUnparkAll(_ call: inout Call) -> Int {
     _ = unpark(call, target)
   }
   return 0
+}
+
+/// __futex(uaddr, op, val, timeout, uaddr2, val2, val3): Linux's, but that a second count has a place of its own.
+func futexWithCounts(_ call: inout Call) -> Int {
+  let operation = call.int32(1) & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)
+  let takesCount = operation == FUTEX_REQUEUE || operation == FUTEX_CMP_REQUEUE || operation == FUTEX_WAKE_OP
+  let fourth = takesCount ? Int(call.int32(5)) : call[3]
+  return call.host(__NR_futex, call[0], call[1], Int(call.int32(2)), fourth, call[4], Int(call.int32(6)))
 }

@@ -193,7 +193,7 @@ enum SigcontextFrame: SignalFrame {
   static let trampolineReturn = 13
 
   /// `call *%rax; mov %rsp,%rdi; push %rdi; mov $number,%eax; syscall; hlt`, as sigcode of locore.S does it.
-  static func writeTrampoline(_ code: UnsafeMutableRawPointer, sigreturn number: Int) -> Int {
+  static func writeTrampoline(_ table: Table, _ code: UnsafeMutableRawPointer, sigreturn number: Int) -> Int {
     let bytes: InlineArray<14, UInt8> = [
       0xff, 0xd0, 0x48, 0x89, 0xe7, 0x57, 0xb8, UInt8(truncatingIfNeeded: number),
       UInt8(truncatingIfNeeded: number >> 8), 0, 0, 0x0f, 0x05, 0xf4,

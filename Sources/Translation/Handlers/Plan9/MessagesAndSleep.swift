@@ -3,9 +3,6 @@ import CWire
 
 // errstr(2) and sleep(2) of Plan 9; sys/src/9/port/sysproc.c.
 
-/// ERRMAX of sys/include/libc.h.
-private let longestMessage = 128
-
 /// exchangeMessage(buffer, size): the last error's words for the caller's own.
 func exchangeMessage(_ call: inout Call) -> Int {
   let count = min(Int(call.uint32(1)), longestMessage)

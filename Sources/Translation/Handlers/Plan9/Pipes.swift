@@ -27,7 +27,7 @@ func isPipe(_ call: Call, _ fd: Int) -> Bool {
   option.storeBytes(of: 0, as: UInt32.self)
   option.storeBytes(of: 4, toByteOffset: 4, as: UInt32.self)
   let result = persona_syscall(
-    Int64(__NR_getsockopt), UInt64(fd), UInt64(SOL_SOCKET), UInt64(SO_TYPE), UInt64(UInt(bitPattern: option)),
+    Int64(__NR_getsockopt), UInt64(bitPattern: Int64(fd)), UInt64(SOL_SOCKET), UInt64(SO_TYPE), UInt64(UInt(bitPattern: option)),
     UInt64(UInt(bitPattern: option + 4)), 0)
   return result == 0 && option.load(as: UInt32.self) == 5
 }

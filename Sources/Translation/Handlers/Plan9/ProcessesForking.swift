@@ -108,6 +108,7 @@ func exitWithMessage(_ call: inout Call) -> Int {
       bytes[Int(PERSONA_NOTE_BYTES) - 1] = 0
     }
   }
+  call.closeNames()
   endProcess(call.thread, bytes)
 }
 

@@ -1,11 +1,12 @@
 import CEngine
 import CWire
 
-// POSIX message queues: kmq_open(2) and its kin. struct mq_attr is the same eight words on both sides, but
-// for the number of O_NONBLOCK in its first.
+// POSIX message queues: mq_open(2) and its kin. struct mq_attr begins with the same four words everywhere, but for
+// the number of O_NONBLOCK in the first; what is behind them nobody reads.
 
-/// NAME_MAX of FreeBSD, with the slash.
+/// NAME_MAX, with the slash.
 private let nameLimit = 256
+private let attributeWords = 32
 
 /// Linux's mq calls take the name without the slash that both systems' programs put before it.
 private func queueName(_ call: Call, _ address: UInt64) -> (UnsafeMutableRawPointer?, Int) {
@@ -21,35 +22,37 @@ private func queueName(_ call: Call, _ address: UInt64) -> (UnsafeMutableRawPoin
   return (name + 1, 0)
 }
 
-/// kmq_open(path, flags, mode, attr): flags as Linux's.
+/// mq_open(path, flags, mode, attr): flags as Linux's.
 func messageQueueOpen(_ call: inout Call) -> Int {
   let (name, refusal) = queueName(call, call.address(0))
   guard let name else { return refusal }
   var attributes = 0
   if call.address(3) != 0, call[1] & Int(O_CREAT) != 0 {
     guard let copy = call.scratch(64) else { return call.error(ENOMEM) }
-    guard call.copyIn(copy, call.address(3), 64) else { return call.error(EFAULT) }
+    clear(copy, 64)
+    guard call.copyIn(copy, call.address(3), attributeWords) else { return call.error(EFAULT) }
     copy.put(UInt64(0), at: 0)
     attributes = copy.word
   }
   return call.hostNow(__NR_mq_open, name.word, call[1], call[2], attributes)
 }
 
-/// kmq_unlink(path)
+/// mq_unlink(path)
 func messageQueueUnlink(_ call: inout Call) -> Int {
   let (name, refusal) = queueName(call, call.address(0))
   guard let name else { return refusal }
   return call.hostNow(__NR_mq_unlink, name.word)
 }
 
-/// kmq_setattr(mqd, attr, oattr): only O_NONBLOCK can be set.
+/// mq_setattr(mqd, attr, oattr): only O_NONBLOCK can be set.
 func messageQueueAttributes(_ call: inout Call) -> Int {
   guard let new = call.scratch(64), let old = call.scratch(64),
     let flags = call.table.wellKnown(.open_flags)
   else { return call.error(ENOMEM) }
   var wanted = 0
   if call.address(1) != 0 {
-    guard call.copyIn(new, call.address(1), 64) else { return call.error(EFAULT) }
+    clear(new, 64)
+    guard call.copyIn(new, call.address(1), attributeWords) else { return call.error(EFAULT) }
     switch call.table.toNative(flags, new.get(at: 0, as: UInt64.self)) {
     case .refused(let errno): return call.foreignError(errno)
     case .value(let native):
@@ -62,24 +65,17 @@ func messageQueueAttributes(_ call: inout Call) -> Int {
   if result < 0 || call.address(2) == 0 { return result }
   let present = old.get(at: 0, as: UInt64.self) & UInt64(O_NONBLOCK)
   old.put(present == 0 ? 0 : call.table.toForeign(flags, present) ?? 0, at: 0)
-  return call.copyOut(call.address(2), old, 64) ? 0 : call.error(EFAULT)
+  let size = min(call.table.size(.mq_attr), 64)
+  return call.copyOut(call.address(2), old, size) ? 0 : call.error(EFAULT)
 }
 
-/// kmq_notify(mqd, sigev): a signal when a message comes, or nothing; NULL takes the request back.
+/// mq_notify(mqd, sigev): a signal when a message comes, or nothing; NULL takes the request back.
 func messageQueueNotify(_ call: inout Call) -> Int {
   guard call.address(1) != 0 else { return call.hostNow(__NR_mq_notify, Int(call.int32(0)), 0) }
-  guard let foreign = call.scratch(80), let native = call.scratch(64) else { return call.error(ENOMEM) }
-  guard call.copyIn(foreign, call.address(1), 80) else { return call.error(EFAULT) }
-  clear(native, 64)
-  let notice = foreign.get(at: 0, as: Int32.self)
-  // FreeBSD: SIGEV_NONE 0, SIGEV_SIGNAL 1; Linux: SIGEV_SIGNAL 0, SIGEV_NONE 1. Value at 8 and 0.
-  guard notice == 0 || notice == 1 else { return call.error(EINVAL) }
-  native.put(foreign.get(at: 8, as: UInt64.self), at: 0)
-  native.put(Int32(1 - notice), at: 12)
-  if notice == 1 {
-    let signal = call.table.nativeSignal(Int(foreign.get(at: 4, as: Int32.self)))
-    guard signal != 0 else { return call.error(EINVAL) }
-    native.put(Int32(signal), at: 8)
-  }
+  var failure = 0
+  guard let native = call.scratch(64) else { return call.error(ENOMEM) }
+  guard let event = call.signalEvent(at: call.address(1), &failure) else { return failure }
+  if event.kind == .threadSignal { return call.error(EINVAL) }
+  event.write(to: native)
   return call.hostNow(__NR_mq_notify, Int(call.int32(0)), native.word)
 }

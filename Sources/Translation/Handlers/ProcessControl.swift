@@ -2,60 +2,14 @@ import CEngine
 import CWire
 import Wire
 
-// sysarch(2), process descriptors and procctl(2) of FreeBSD.
+// procctl(2): orphans, death signals, traces, addresses, privileges.
 
-// MARK: - sysarch
-
-/// sys/x86/include/sysarch.h of FreeBSD: what a 64-bit program may ask of its processor.
-private enum ArchitectureRequest: Int32 {
-  case getFSBase = 128
-  case setFSBase = 129
-  case getGSBase = 130
-  case setGSBase = 131
-}
-
-/// sysarch(op, parms): the thread-local segments' bases; the rest is EINVAL, as for an unknown operation.
-func sysarch(_ call: inout Call) -> Int {
-  guard let request = ArchitectureRequest(rawValue: call.int32(0)) else { return call.error(EINVAL) }
-  switch request {
-  case .getFSBase, .getGSBase:
-    let base = call.segmentBase(request == .getFSBase ? ARCH_GET_FS : ARCH_GET_GS)
-    return call.write(base, at: call.address(1)) ? 0 : call.error(EFAULT)
-  case .setFSBase, .setGSBase:
-    var base: UInt64 = 0
-    guard call.read(&base, at: call.address(1)) else { return call.error(EFAULT) }
-    guard base < PageRange.userEnd else { return call.error(EINVAL) }
-    return call.setSegmentBase(request == .setFSBase ? ARCH_SET_FS : ARCH_SET_GS, base)
-  }
-}
-
-// MARK: - Process descriptors
-
-/// pdkill(fd, signum): signum as Linux's.
-func pdkill(_ call: inout Call) -> Int {
-  call.hostNow(__NR_pidfd_send_signal, Int(call.int32(0)), Int(call.int32(1)), 0, 0)
-}
-
-/// pdgetpid(fd, pidp): Linux tells the pid of a process descriptor in /proc/self/fdinfo.
-func pdgetpid(_ call: inout Call) -> Int {
-  let descriptor = Int(call.int32(0))
-  guard descriptor >= 0, var path = ByteWriter(call, limit: 64) else { return call.error(EBADF) }
-  path.append("/proc/self/fdinfo/")
-  path.append(decimal: descriptor)
-  path.append(0)
-  var file = HostFile(call, UnsafeRawPointer(path.start))
-  guard file.isOpen else { return call.error(EBADF) }
-  guard file.find("Pid:"), let pid = file.decimal() else { return call.error(EINVAL) }
-  return call.write(Int32(truncatingIfNeeded: pid), at: call.address(1)) ? 0 : call.error(EFAULT)
-}
-
-// MARK: - procctl
-
-/// PROC_* of FreeBSD's sys/procctl.h, those that Linux can do or tell exactly.
+/// PROC_* of sys/procctl.h, those that Linux can do or tell exactly; a table maps its system's numbers to these.
 private enum ProcessRequest: Int32 {
   case protect = 1
   case acquireReaper = 2
   case releaseReaper = 3
+  case reaperStatus = 4
   case traceControl = 7
   case traceStatus = 8
   case deathSignalControl = 11
@@ -69,7 +23,8 @@ private enum ProcessRequest: Int32 {
 /// The bit of personality(2) that keeps addresses the same at the next execve (linux/personality.h).
 private let ADDR_NO_RANDOMIZE = 0x004_0000
 
-/// procctl(idtype, id, com, data): P_PID with the caller's own pid, or 0.
+/// procctl(idtype, id, com, data, taken, none): P_PID with the caller's own pid, or 0. `taken` and `none` are Linux's
+/// errnos for one that adopts orphans already, and one that does not.
 func procctl(_ call: inout Call) -> Int {
   guard let request = ProcessRequest(rawValue: call.int32(2)) else { return call.error(EINVAL) }
   let byPid: UInt64 = 0
@@ -86,6 +41,7 @@ func procctl(_ call: inout Call) -> Int {
   case .protect: return call.error(EPERM)
   case .acquireReaper: return becomeReaper(call, true)
   case .releaseReaper: return becomeReaper(call, false)
+  case .reaperStatus: return reaperStatus(call)
   case .deathSignalControl: return setDeathSignal(call, data)
   case .deathSignalStatus:
     var native: Int32 = 0
@@ -120,13 +76,45 @@ private func answer(_ call: Call, _ value: Int32) -> Int {
 }
 
 private func becomeReaper(_ call: Call, _ wanted: Bool) -> Int {
+  let present = isReaper(call)
+  if present < 0 { return present }
+  if (present != 0) == wanted { return call.error(Int32(call[wanted ? 4 : 5])) }
+  return call.hostNow(__NR_prctl, Int(PR_SET_CHILD_SUBREAPER), wanted ? 1 : 0)
+}
+
+/// Whether orphans come to this process: 1 or 0, or the answer that refuses.
+private func isReaper(_ call: Call) -> Int {
   var present: Int32 = 0
   let result = withUnsafeMutableBytes(of: &present) {
     call.hostNow(__NR_prctl, Int(PR_GET_CHILD_SUBREAPER), $0.baseAddress!.word)
   }
-  if result < 0 { return result }
-  if (present != 0) == wanted { return call.error(wanted ? EBUSY : EINVAL) }
-  return call.hostNow(__NR_prctl, Int(PR_SET_CHILD_SUBREAPER), wanted ? 1 : 0)
+  return result < 0 ? result : Int(present)
+}
+
+/// struct reaper_status, where the table has one: REAPER_STAT_OWNED, and the youngest child or -1.
+private func reaperStatus(_ call: Call) -> Int {
+  let size = call.table.size(.reaper_status)
+  guard size > 0 else { return call.error(EINVAL) }
+  guard let memory = call.scratch(size) else { return call.error(ENOMEM) }
+  clear(memory, size)
+  var youngest = -1
+  _ = eachTask(call, Int(call.process.pointee.pid)) { thread in
+    let mark = call.thread.pointee.scratch_used
+    if var path = ByteWriter(call, limit: 64) {
+      path.append("/proc/self/task/")
+      path.append(decimal: thread)
+      path.append("/children")
+      path.append(0)
+      var children = HostFile(call, UnsafeRawPointer(path.start))
+      while let child = children.decimal() { youngest = max(youngest, child) }
+    }
+    call.thread.pointee.scratch_used = mark
+    return true
+  }
+  let status = Record(memory, call.table)
+  status[.reaper_status__flags] = UInt64(max(isReaper(call), 0))
+  status[.reaper_status__pid_head] = UInt64(bitPattern: Int64(youngest))
+  return call.copyOut(call.address(3), memory, size) ? 0 : call.error(EFAULT)
 }
 
 private func setDeathSignal(_ call: Call, _ data: UInt64) -> Int {

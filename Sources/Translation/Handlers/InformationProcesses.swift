@@ -42,7 +42,7 @@ func executablePath(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   return 0
 }
 
-/// Adds the path without symbolic links and dots, as FreeBSD's kernel tells it; false when it names nothing.
+/// Adds the path without symbolic links and dots; false when it names nothing.
 private func putResolved(_ path: UnsafeRawPointer, _ request: inout SysctlRequest) -> Bool {
   guard let target = request.call.scratch(4097), var link = ByteWriter(request.call, limit: 64) else {
     return false
@@ -76,7 +76,7 @@ func processArguments(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   }
 }
 
-/// KERN_PROC_* of sys/sysctl.h: which processes.
+/// KERN_PROC_* of sys/sysctl.h: which processes. Not every system has all of them.
 private enum Selection: UInt32 {
   case all = 0
   case pid = 1
@@ -90,10 +90,10 @@ private enum Selection: UInt32 {
   case effectiveGroup = 11
 }
 
-/// KERN_PROC_INC_THREAD: one entry for each thread. Only processes are told here.
+/// KERN_PROC_INC_THREAD, KERN_PROC_FLAG_LWP: one entry for each thread. Only processes are told here.
 private let includeThreads: UInt32 = 0x10
 
-/// kern.proc.all and its kin: struct kinfo_proc of sys/user.h for each process that matches.
+/// kern.proc.all and its kin: the table's struct kinfo_proc for each process that matches.
 func processList(
   _ entry: UnsafePointer<persona_sysctl>, _ argument: MIB, _ request: inout SysctlRequest
 ) -> Int {
@@ -105,17 +105,19 @@ func processList(
     return call.error(argument.count > 1 ? EINVAL : EISDIR)
   }
   let wanted = argument.count > 0 ? Int(Int32(bitPattern: argument[0])) : 0
-  guard let information = call.scratch(ProcessEntry.size) else { return call.error(ENOMEM) }
+  guard let layout = call.table.wellKnown(.kinfo_proc), let native = call.scratch(ProcessInformation.size),
+    let foreign = call.scratch(call.table.size(.kinfo_proc))
+  else { return call.error(ENOMEM) }
+  let size = call.table.size(.kinfo_proc)
   let boot = bootTime(call)
   if selection == .pid {
     let mark = call.thread.pointee.scratch_used
-    guard ProcessEntry.fill(call, wanted, information, boot) else { return call.error(ESRCH) }
+    guard ProcessInformation.fill(call, wanted, native, boot) else { return call.error(ESRCH) }
     call.thread.pointee.scratch_used = mark
-    request.put(information, ProcessEntry.size)
+    call.table.structToForeign(layout, from: native, to: foreign)
+    request.put(foreign, size)
     return 0
   }
-  // A size without a buffer leaves room for processes that start meanwhile, as FreeBSD does.
-  let spare = 5 * ProcessEntry.size
   let directory = quietly(
     __NR_openat, -100, Int(bitPattern: ("/proc" as StaticString).utf8Start), Int(O_RDONLY | O_CLOEXEC))
   guard directory >= 0 else { return directory }
@@ -132,15 +134,17 @@ func processList(
       position += Int(item.get(at: 16, as: UInt16.self))
       guard let pid = decimalName(item + 19) else { continue }
       let mark = call.thread.pointee.scratch_used
-      let known = ProcessEntry.fill(call, pid, information, boot)
+      let known = ProcessInformation.fill(call, pid, native, boot)
       call.thread.pointee.scratch_used = mark
-      guard known, selects(selection, wanted, information) else { continue }
-      request.put(information, ProcessEntry.size)
+      guard known, selects(selection, wanted, native) else { continue }
+      call.table.structToForeign(layout, from: native, to: foreign)
+      request.put(foreign, size)
     }
   }
   if request.old == 0 {
-    clear(information, ProcessEntry.size)
-    for _ in 0..<(spare / ProcessEntry.size) { request.put(information, ProcessEntry.size) }
+    // A size without a buffer leaves room for processes that start meanwhile, as the BSDs do.
+    clear(foreign, size)
+    for _ in 0..<5 { request.put(foreign, size) }
   }
   return 0
 }
@@ -162,81 +166,100 @@ private func selects(_ selection: Selection, _ wanted: Int, _ entry: UnsafeMutab
   func field(_ offset: Int) -> Int { Int(entry.get(at: offset, as: Int32.self)) }
   switch selection {
   case .all, .process: return true
-  case .pid: return field(ProcessEntry.pid) == wanted
-  case .group: return field(ProcessEntry.group) == wanted
-  case .session: return field(ProcessEntry.session) == wanted
-  case .terminal: return entry.get(at: ProcessEntry.terminal, as: UInt64.self) == UInt64(UInt32(wanted))
-  case .user: return field(ProcessEntry.user) == wanted
-  case .realUser: return field(ProcessEntry.realUser) == wanted
-  case .realGroup: return field(ProcessEntry.realGroup) == wanted
-  case .effectiveGroup: return field(ProcessEntry.groups) == wanted
+  case .pid: return field(ProcessInformation.pid) == wanted
+  case .group: return field(ProcessInformation.group) == wanted
+  case .session: return field(ProcessInformation.session) == wanted
+  case .terminal: return entry.get(at: ProcessInformation.terminal, as: UInt64.self) == UInt64(UInt32(wanted))
+  case .user: return field(ProcessInformation.user) == wanted
+  case .realUser: return field(ProcessInformation.realUser) == wanted
+  case .realGroup: return field(ProcessInformation.realGroup) == wanted
+  case .effectiveGroup: return field(ProcessInformation.groups) == wanted
   }
 }
 
-/// struct kinfo_proc of sys/user.h on amd64, as far as Linux knows what it tells.
-private enum ProcessEntry {
-  static let size = 1088
-  static let pid = 0x48
-  static let group = 0x50
-  static let session = 0x58
-  static let user = 0xa8
-  static let realUser = 0xac
-  static let realGroup = 0xb4
-  static let groups = 0xc0
-  static let terminal = 0x230
+/// struct process_information of personalities/linux/types.table: what /proc tells of a process, from which the
+/// table's struct kinfo_proc is converted.
+private enum ProcessInformation {
+  static let pid = 0
+  static let parent = 4
+  static let group = 8
+  static let session = 12
+  static let foregroundGroup = 16
+  static let state = 20
+  static let terminal = 24
+  static let user = 32
+  static let realUser = 36
+  static let savedUser = 40
+  static let realGroup = 44
+  static let savedGroup = 48
+  static let groupCount = 52
+  static let groups = 56
+  static let memory = 120
+  static let resident = 128
+  static let runTime = 136
+  static let started = 144
+  static let nice = 160
+  static let threads = 164
+  static let bytes = 168
+  static let name = 172
+  static let own = 192
+  static let children = 336
+  static let thread = 480
+  static let size = 672
 
   static func fill(_ call: Call, _ process: Int, _ entry: UnsafeMutableRawPointer, _ boot: Int) -> Bool {
     clear(entry, size)
     guard let path = processFile(call, process, "stat") else { return false }
     var file = HostFile(call, path)
     guard file.isOpen, file.decimal() != nil else { return false }
-    entry.put(Int32(size), at: 0)
+    entry.put(Int32(call.table.size(.kinfo_proc)), at: bytes)
     entry.put(Int32(process), at: pid)
     // " (name) S ": the name may hold anything, so it ends at the last parenthesis of the line; Linux keeps
-    // 15 bytes of it, ki_comm 19.
+    // 15 bytes of it.
     file.byte()
     file.byte()
     var length = 0
     while let next = file.byte() {
       if next == UInt8(ascii: ")"), file.peek() == 0x20 { break }
-      if length < 19 { entry.put(next, at: 0x1bf + length) }
+      if length < 15 { entry.put(next, at: name + length) }
       length += 1
     }
     file.byte()
-    let state = file.byte() ?? 0
-    entry.put(status(state), at: 0x184)
-    entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: 0x4c)
+    entry.put(UInt32(simplified(file.byte() ?? 0)), at: state)
+    entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: parent)
     entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: group)
     entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: session)
-    let terminalDevice = file.decimal() ?? 0
+    let device = file.decimal() ?? 0
     // NODEV is all ones: sys/types.h.
-    entry.put(terminalDevice == 0 ? UInt64.max : UInt64(terminalDevice), at: terminal)
-    entry.put(terminalDevice == 0 ? UInt32.max : UInt32(truncatingIfNeeded: terminalDevice), at: 0x64)
-    entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: 0x54)
+    entry.put(device == 0 ? UInt64.max : UInt64(device), at: terminal)
+    entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: foregroundGroup)
     for _ in 0..<5 { _ = file.decimal() }
     let userTicks = file.decimal() ?? 0
     let systemTicks = file.decimal() ?? 0
     let childUserTicks = file.decimal() ?? 0
     let childSystemTicks = file.decimal() ?? 0
     _ = file.decimal()
-    let nice = file.decimal() ?? 0
-    let threads = file.decimal() ?? 1
+    entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: nice)
+    entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 1), at: threads)
     _ = file.decimal()
-    let started = file.decimal() ?? 0
-    let virtual = file.decimal() ?? 0
-    let resident = file.decimal() ?? 0
-    entry.put(UInt64(virtual), at: 0x100)
-    entry.put(Int64(resident), at: 0x108)
-    entry.put(Int8(truncatingIfNeeded: nice), at: 0x185)
-    entry.put(Int32(truncatingIfNeeded: threads), at: 0x254)
-    entry.put(Int32(process), at: 0x258)
-    entry.put(UInt64(userTicks + systemTicks) * 10_000, at: 0x148)
-    entry.put(Int64(boot + started / 100), at: 0x150)
-    entry.put(Int64(started % 100 * 10_000), at: 0x158)
-    putTime(userTicks, entry, 0x260)
-    putTime(systemTicks, entry, 0x270)
-    putTime(childUserTicks, entry, 0x2f0)
-    putTime(childSystemTicks, entry, 0x300)
+    let begin = file.decimal() ?? 0
+    entry.put(UInt64(file.decimal() ?? 0), at: memory)
+    entry.put(Int64(file.decimal() ?? 0), at: resident)
+    entry.put(UInt64(userTicks + systemTicks) * 10_000, at: runTime)
+    entry.put(Int64(boot + begin / 100), at: started)
+    entry.put(Int64(begin % 100 * 10_000), at: started + 8)
+    putTime(userTicks, entry, own)
+    putTime(systemTicks, entry, own + 16)
+    putTime(childUserTicks, entry, children)
+    putTime(childSystemTicks, entry, children + 16)
+    // struct thread_information: ids, state, microseconds, rusage, name.
+    entry.put(Int32(process), at: thread)
+    entry.put(Int32(process), at: thread + 4)
+    entry.put(entry.get(at: state, as: UInt32.self), at: thread + 8)
+    entry.put(UInt64(userTicks) * 10_000, at: thread + 16)
+    entry.put(UInt64(systemTicks) * 10_000, at: thread + 24)
+    (entry + thread + 32).copyMemory(from: entry + own, byteCount: 144)
+    (entry + thread + 176).copyMemory(from: entry + name, byteCount: 16)
     return owners(call, process, entry)
   }
 
@@ -246,36 +269,30 @@ private enum ProcessEntry {
     entry.put(Int64(ticks % 100 * 10_000), at: offset + 8)
   }
 
-  /// ki_stat: SRUN 2, SSLEEP 3, SSTOP 4, SZOMB 5 of sys/proc.h.
-  private static func status(_ state: UInt8) -> UInt8 {
+  /// One of the four states that the table's process_state names by Linux's letter.
+  private static func simplified(_ state: UInt8) -> UInt8 {
     switch state {
-    case UInt8(ascii: "R"): return 2
-    case UInt8(ascii: "T"), UInt8(ascii: "t"): return 4
-    case UInt8(ascii: "Z"), UInt8(ascii: "X"): return 5
-    default: return 3
+    case UInt8(ascii: "R"): return state
+    case UInt8(ascii: "T"), UInt8(ascii: "t"): return UInt8(ascii: "T")
+    case UInt8(ascii: "Z"), UInt8(ascii: "X"): return UInt8(ascii: "Z")
+    default: return UInt8(ascii: "S")
     }
   }
 
-  /// User and group ids, supplementary groups (KI_NGROUPS 16 of them).
+  /// User and group ids, supplementary groups (16 of them).
   private static func owners(_ call: Call, _ process: Int, _ entry: UnsafeMutableRawPointer) -> Bool {
     guard let path = processFile(call, process, "status") else { return false }
     var file = HostFile(call, path)
     guard file.find("Uid:") else { return false }
-    let ruid = file.decimal() ?? 0
-    let euid = file.decimal() ?? 0
-    let svuid = file.decimal() ?? 0
+    entry.put(UInt32(truncatingIfNeeded: file.decimal() ?? 0), at: realUser)
+    entry.put(UInt32(truncatingIfNeeded: file.decimal() ?? 0), at: user)
+    entry.put(UInt32(truncatingIfNeeded: file.decimal() ?? 0), at: savedUser)
     file.skipLine()
     guard file.find("Gid:") else { return false }
-    let rgid = file.decimal() ?? 0
-    let egid = file.decimal() ?? 0
-    let svgid = file.decimal() ?? 0
+    entry.put(UInt32(truncatingIfNeeded: file.decimal() ?? 0), at: realGroup)
+    entry.put(UInt32(truncatingIfNeeded: file.decimal() ?? 0), at: groups)
+    entry.put(UInt32(truncatingIfNeeded: file.decimal() ?? 0), at: savedGroup)
     file.skipLine()
-    entry.put(UInt32(truncatingIfNeeded: euid), at: user)
-    entry.put(UInt32(truncatingIfNeeded: ruid), at: realUser)
-    entry.put(UInt32(truncatingIfNeeded: svuid), at: 0xb0)
-    entry.put(UInt32(truncatingIfNeeded: rgid), at: realGroup)
-    entry.put(UInt32(truncatingIfNeeded: svgid), at: 0xb8)
-    entry.put(UInt32(truncatingIfNeeded: egid), at: groups)
     var count = 1
     if file.find("Groups:") {
       while count < 16, let group = file.decimal() {
@@ -283,7 +300,7 @@ private enum ProcessEntry {
         count += 1
       }
     }
-    entry.put(Int16(count), at: 0xbc)
+    entry.put(Int32(count), at: groupCount)
     return true
   }
 }

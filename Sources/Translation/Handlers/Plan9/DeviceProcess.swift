@@ -1,0 +1,539 @@
+import CEngine
+import CWire
+
+// #p: the session's processes; sys/src/9/port/devproc.c. What a debugger needs beside memory (registers, profiles) and the
+// event trace are not there.
+
+private enum ProcessFile {
+  static let args = 2
+  static let ctl = 3
+  static let fd = 4
+  static let mem = 7
+  static let note = 8
+  static let noteid = 9
+  static let notepg = 10
+  static let ns = 11
+  static let segment = 14
+  static let status = 15
+  static let text = 16
+  static let wait = 17
+}
+
+/// Permissions 0 stand for the process's own mode, 0640 (newproc of proc.c).
+private let files: InlineArray<11, (number: Int, file: DeviceFile)> = [
+  (ProcessFile.args, DeviceFile(name: "args", length: 0, permissions: 0o660)),
+  (ProcessFile.ctl, DeviceFile(name: "ctl", length: 0, permissions: 0o640)),
+  (ProcessFile.fd, DeviceFile(name: "fd", length: 0, permissions: 0o444)),
+  (ProcessFile.mem, DeviceFile(name: "mem", length: 0, permissions: 0o640)),
+  (ProcessFile.note, DeviceFile(name: "note", length: 0, permissions: 0o640)),
+  (ProcessFile.noteid, DeviceFile(name: "noteid", length: 0, permissions: 0o664)),
+  (ProcessFile.notepg, DeviceFile(name: "notepg", length: 0, permissions: 0o640)),
+  (ProcessFile.ns, DeviceFile(name: "ns", length: 0, permissions: 0o444)),
+  (ProcessFile.segment, DeviceFile(name: "segment", length: 0, permissions: 0o444)),
+  (ProcessFile.status, DeviceFile(name: "status", length: 176, permissions: 0o444)),
+  (ProcessFile.text, DeviceFile(name: "text", length: 0, permissions: 0o640)),
+]
+
+extension Call {
+  /// "123" or "123/status" in parts: the process, and the file's place in `files` or nil for the directory.
+  private func processPart(_ name: NameBytes) -> (pid: Int32, file: Int?)? {
+    var end = 0
+    while end < name.count, name[end] != UInt8(ascii: "/") { end += 1 }
+    guard let number = name.slice(0..<end).decimal, number > 0, number < 1 << 30, name[0] != UInt8(ascii: "0"),
+      isGuest(Int32(number))
+    else { return nil }
+    guard end < name.count else { return (Int32(number), nil) }
+    let rest = name.from(end + 1)
+    for index in 0..<files.count where rest.equals(files[index].file.name) { return (Int32(number), index) }
+    return nil
+  }
+
+  /// Whether a process of the session has this id.
+  private func isGuest(_ pid: Int32) -> Bool {
+    if pid == process.pointee.pid { return true }
+    guard let session = persona_session() else { return false }
+    persona_session_lock(session)
+    defer { persona_session_unlock(session) }
+    return findMember(session, pid) != nil
+  }
+
+  func processKind(_ name: NameBytes) -> FileKind {
+    guard let part = processPart(name) else { return .missing }
+    return part.file == nil ? .directory : .file
+  }
+
+  func eachProcessEntry(_ path: NameBytes, _ body: (NameBytes) -> Void) {
+    guard path.count == 0 else {
+      for index in 0..<files.count { body(NameBytes(files[index].file.name)) }
+      return
+    }
+    guard let session = persona_session(), var name = newText(16) else { return }
+    var isListed = false
+    for index in 0..<Int(PERSONA_MEMBERS) {
+      let member = persona_session_members(session)! + index
+      guard member.pointee.pid > 0, member.pointee.ended == 0 else { continue }
+      if member.pointee.pid == process.pointee.pid { isListed = true }
+      name.cut(to: 0)
+      name.append(decimal: UInt64(member.pointee.pid))
+      body(name.bytes)
+    }
+    guard !isListed else { return }
+    name.cut(to: 0)
+    name.append(decimal: UInt64(process.pointee.pid))
+    body(name.bytes)
+  }
+
+  func processRecord(_ name: NameBytes, _ record: inout FileRecord) -> Bool {
+    guard let part = processPart(name) else { return false }
+    record.version = UInt32(part.pid)
+    record.path = UInt64(part.pid) << 5
+    guard let index = part.file else {
+      record.mode = DirectoryMode.directory | 0o555
+      return true
+    }
+    record.path |= UInt64(files[index].number)
+    record.mode = files[index].file.permissions
+    record.length = files[index].file.length
+    return true
+  }
+
+  /// Opens a file of #p (procopen).
+  func openProcess(_ place: NamePlace, _ mode: Int) -> Int {
+    guard place.path.count > 0, let part = processPart(place.path.from(1)), let index = part.file else {
+      return fail(ESRCH, "process exited")
+    }
+    let access = mode & 3 == 3 ? 0 : mode & 3
+    let number = files[index].number
+    switch number {
+    case ProcessFile.fd, ProcessFile.segment, ProcessFile.ns, ProcessFile.text:
+      if access != 0 { return error(EPERM) }
+    case ProcessFile.notepg: if access != 1 { return error(EPERM) }
+    default: if !isPermitted(files[index].file.permissions, access) { return error(EPERM) }
+    }
+    if number == ProcessFile.mem || number == ProcessFile.text {
+      guard var path = newText(4096) else { return error(ENOMEM) }
+      if number == ProcessFile.mem {
+        path.append("/proc/")
+        path.append(decimal: UInt64(part.pid))
+        path.append("/mem")
+      } else if !programPath(part.pid, &path) {
+        return fail(ESRCH, "process exited")
+      }
+      return hostNow(__NR_openat, Int(AT_FDCWD), path.word, linuxFlags(mode))
+    }
+    return openSpecial(SpecialFile(device: UInt8(ascii: "p"), number: number), place, mode: mode)
+  }
+
+  /// The path in Linux's tree of the program that a process runs.
+  private func programPath(_ pid: Int32, _ path: inout NameText) -> Bool {
+    guard pid == process.pointee.pid else { return false }
+    let plan = UnsafeRawPointer(process.pointee.plan!)
+    let text = plan + Int(process.pointee.plan.pointee.path)
+    path.append(UnsafeMutablePointer(mutating: text.assumingMemoryBound(to: UInt8.self)).terminated)
+    return true
+  }
+}
+
+// MARK: - Reading
+
+func readProcessFile(
+  _ call: Call, _ number: Int, _ descriptor: Int, _ buffer: UInt64, _ room: Int, _ offset: Int
+) -> Int {
+  guard let pid = call.processOf(descriptor) else { return call.fail(ESRCH, "process exited") }
+  guard let state = call.names() else { return call.noNames }
+  guard var text = call.newText(24 << 10) else { return call.error(ENOMEM) }
+  switch number {
+  case ProcessFile.args: call.arguments(pid, &text)
+  case ProcessFile.fd: call.openFiles(pid, state, &text)
+  case ProcessFile.note: return call.takeNote(pid, buffer, room)
+  case ProcessFile.noteid:
+    text.append(decimal: UInt64(call.memberOf(pid)?.pointee.note_group ?? 0), width: 11)
+    text.append(UInt8(ascii: " "))
+  case ProcessFile.ns: call.namespace(pid, state, &text)
+  case ProcessFile.segment: _ = call.segments(pid, &text)
+  case ProcessFile.status:
+    call.status(pid, &text)
+    guard text.count > 0 else { return call.fail(ESRCH, "process exited") }
+  default: return call.fail(EPERM, "permission denied")
+  }
+  // A name space comes line by line.
+  let rest = text.bytes.from(min(offset, text.count))
+  var limit = room
+  if number == ProcessFile.ns, let end = rest.firstIndex(of: UInt8(ascii: "\n")) { limit = min(room, end + 1) }
+  return call.deliver(text.bytes, offset, buffer, limit)
+}
+
+extension Call {
+  /// The process that an open file of #p is about; nil when it has ended.
+  fileprivate func processOf(_ descriptor: Int) -> Int32? {
+    let mark = thread.pointee.scratch_used
+    defer { thread.pointee.scratch_used = mark }
+    guard let head = openHead(descriptor) else { return nil }
+    _ = quietly(__NR_close, head.file)
+    guard head.location.count > 3 else { return nil }
+    return processPart(head.location.from(3))?.pid
+  }
+
+  fileprivate func memberOf(_ pid: Int32) -> UnsafeMutablePointer<persona_member>? {
+    guard let session = persona_session() else { return nil }
+    persona_session_lock(session)
+    defer { persona_session_unlock(session) }
+    return findMember(session, pid)
+  }
+
+  private func openLinux(_ pid: Int32, _ file: StaticString) -> Int {
+    guard var path = newText(48) else { return -1 }
+    path.append("/proc/")
+    path.append(decimal: UInt64(UInt32(bitPattern: pid)))
+    path.append(file)
+    return quietly(__NR_openat, Int(AT_FDCWD), path.word, Int(O_RDONLY | O_CLOEXEC))
+  }
+
+  /// The beginning of one of Linux's files about a process.
+  private func readLinux(_ pid: Int32, _ file: StaticString, _ memory: UnsafeMutableRawPointer, _ room: Int) -> NameBytes {
+    let descriptor = openLinux(pid, file)
+    guard descriptor >= 0 else { return NameBytes("") }
+    var count = 0
+    while count < room {
+      let piece = quietly(__NR_read, descriptor, memory.word + count, room - count)
+      if piece <= 0 { break }
+      count += piece
+    }
+    _ = quietly(__NR_close, descriptor)
+    return NameBytes(start: memory.assumingMemoryBound(to: UInt8.self), count: count)
+  }
+
+  /// The arguments, quoted where they need it (%q).
+  fileprivate func arguments(_ pid: Int32, _ text: inout NameText) {
+    guard let memory = scratch(4096) else { return }
+    let bytes = readLinux(pid, "/cmdline", memory, 4096)
+    var begin = 0
+    for index in 0..<bytes.count where bytes[index] == 0 {
+      if text.count > 0 { text.append(UInt8(ascii: " ")) }
+      let word = bytes.slice(begin..<index)
+      if needsQuotes(word) { text.append(quoted: word) } else { text.append(word) }
+      begin = index + 1
+    }
+  }
+
+  private func needsQuotes(_ word: NameBytes) -> Bool {
+    if word.count == 0 { return true }
+    for index in 0..<word.count where word[index] <= UInt8(ascii: " ") || word[index] == UInt8(ascii: "'") {
+      return true
+    }
+    return false
+  }
+
+  fileprivate func openFiles(_ pid: Int32, _ state: UnsafeMutablePointer<NamesState>, _ text: inout NameText) {
+    if let session = persona_session(), let member = memberOf(pid) {
+      text.append((SessionNames.directory(session, member) + SessionNames.directoryBytes / 2).terminated)
+    } else {
+      text.append(state.directoryName)
+    }
+    text.append(UInt8(ascii: "\n"))
+    guard var folder = self.newText(48) else { return }
+    folder.append("/proc/")
+    folder.append(decimal: UInt64(UInt32(bitPattern: pid)))
+    folder.append("/fd")
+    var numbers = InlineArray<256, Int>(repeating: 0)
+    var count = 0
+    eachLinuxEntry(folder) { entry in
+      if let number = entry.decimal, !isEngineDescriptor(number), count < 256 {
+        numbers[count] = number
+        count += 1
+      }
+    }
+    let isOwn = pid == process.pointee.pid
+    for index in 0..<count {
+      if isOwn, quietly(__NR_fcntl, numbers[index], Int(F_GETFD)) < 0 { continue }
+      _ = describe(self, state, numbers[index], isOwn ? nil : pid, &text)
+    }
+  }
+
+  fileprivate func takeNote(_ pid: Int32, _ buffer: UInt64, _ room: Int) -> Int {
+    if room < 1 { return fail(EINVAL, "read or write too small") }
+    guard let session = persona_session(), let note = scratch(Int(PERSONA_NOTE_BYTES)) else { return 0 }
+    persona_session_lock(session)
+    guard let member = findMember(session, pid), member.pointee.note_count > 0 else {
+      persona_session_unlock(session)
+      return 0
+    }
+    let notes = persona_member_notes(member)!
+    note.copyMemory(from: persona_note_text(notes)!, byteCount: Int(PERSONA_NOTE_BYTES))
+    member.pointee.note_count -= 1
+    for index in 0..<Int(member.pointee.note_count) { notes[index] = notes[index + 1] }
+    persona_session_unlock(session)
+    let count = min(note.assumingMemoryBound(to: UInt8.self).terminated.count + 1, room)
+    note.storeBytes(of: 0, toByteOffset: count - 1, as: UInt8.self)
+    return copyOut(buffer, note, count) ? count : error(EFAULT)
+  }
+
+  /// What makes the name space, as ns(1) shows it.
+  fileprivate func namespace(_ pid: Int32, _ state: UnsafeMutablePointer<NamesState>, _ text: inout NameText) {
+    var mounts = state.pointee.mounts
+    var directory = state.directoryName
+    if let session = persona_session(), let member = memberOf(pid) {
+      directory = (SessionNames.directory(session, member) + SessionNames.directoryBytes / 2).terminated
+      if let table = SessionNames.table(of: member.pointee.name_group, session), let memory = scratch(MountTable.bytes) {
+        mounts = MountTable(memory: memory)
+        persona_session_lock(session)
+        mounts.copy(from: table)
+        persona_session_unlock(session)
+      }
+    }
+    var last: UInt32 = 0
+    while true {
+      var (offset, best) = (0, UInt32.max)
+      var found: MountedTree?
+      while let mount = mounts.next(&offset) {
+        if mount.identifier > last, mount.identifier < best {
+          found = mount
+          best = mount.identifier
+        }
+      }
+      guard let mount = found else { break }
+      last = best
+      text.append("bind ")
+      if mount.flags != 0 { text.append(UInt8(ascii: "-")) }
+      if mount.flags & MountFlags.after != 0 { text.append(UInt8(ascii: "a")) }
+      if mount.flags & MountFlags.before != 0 { text.append(UInt8(ascii: "b")) }
+      if mount.flags & MountFlags.create != 0 { text.append(UInt8(ascii: "c")) }
+      if mount.flags & MountFlags.cache != 0 { text.append(UInt8(ascii: "C")) }
+      text.append(UInt8(ascii: " "))
+      text.append(mount.toName)
+      text.append(UInt8(ascii: " "))
+      text.append(mount.fromName)
+      text.append(UInt8(ascii: "\n"))
+    }
+    text.append("cd ")
+    text.append(directory)
+    text.append(UInt8(ascii: "\n"))
+  }
+
+  /// The guest's segments; the bytes of all but its stack.
+  fileprivate func segments(_ pid: Int32, _ text: inout NameText) -> UInt64 {
+    guard let memory = scratch(16 << 10) else { return 0 }
+    let bytes = readLinux(pid, "/maps", memory, 16 << 10)
+    var total: UInt64 = 0
+    var begin = 0
+    // Neighbours of one kind are one segment.
+    var (kind, low, high): (StaticString, UInt64, UInt64) = ("", 0, 0)
+    func tell() {
+      guard high > low else { return }
+      text.append(kind)
+      text.append(hexadecimal: low, width: 8)
+      text.append(UInt8(ascii: " "))
+      text.append(hexadecimal: high, width: 8)
+      text.append(UInt8(ascii: " "))
+      text.append(decimal: 1, width: 4)
+      text.append(UInt8(ascii: "\n"))
+    }
+    for index in 0..<bytes.count where bytes[index] == UInt8(ascii: "\n") {
+      let line = bytes.slice(begin..<index)
+      begin = index + 1
+      var position = 0
+      guard let start = line.hexadecimal(&position), let end = line.hexadecimal(&position), position + 3 < line.count
+      else { continue }
+      let isStack = line.lastElement.equals("[stack]") || line.from(max(line.count - 7, 0)).equals("[stack]")
+      // The text begins at UTZERO (sys/src/9/pc/mem.h); below it the engine may keep code of its own.
+      guard start >= 0x20_0000, start < PERSONA_RESERVED_START || isStack else { continue }
+      let isCode = line[position + 2] == UInt8(ascii: "x")
+      let isFile = line.contains(UInt8(ascii: "/"))
+      if !isStack { total += end - start }
+      let isSame = start == high && isCode == (kind.utf8Start[0] == UInt8(ascii: "T")) && !isStack
+      if isSame, isCode || isFile == (kind.utf8Start[0] == UInt8(ascii: "D")) {
+        high = end
+        continue
+      }
+      tell()
+      kind = isStack ? "Stack     " : isCode ? "Text   R  " : isFile ? "Data      " : "Bss       "
+      (low, high) = (start, end)
+    }
+    tell()
+    return total
+  }
+
+  /// Name, user and state, then nine numbers.
+  fileprivate func status(_ pid: Int32, _ text: inout NameText) {
+    guard let memory = scratch(1024), let segments = self.newText(16 << 10) else { return }
+    let bytes = readLinux(pid, "/stat", memory, 1024)
+    var position = bytes.count
+    while position > 0, bytes[position - 1] != UInt8(ascii: ")") { position -= 1 }
+    guard position > 0, position + 1 < bytes.count else { return }
+    var maps = segments
+    let size = self.segments(pid, &maps)
+    column(&text, 28, memberOf(pid).map { UnsafeMutableRawPointer(persona_member_name($0)!).assumingMemoryBound(to: UInt8.self).terminated } ?? NameBytes("?"))
+    column(&text, 28, ownName)
+    let word: StaticString =
+      switch bytes[position + 1] {
+      case UInt8(ascii: "R"): "Running"
+      case UInt8(ascii: "T"), UInt8(ascii: "t"): "Stopped"
+      case UInt8(ascii: "Z"): "Moribund"
+      case UInt8(ascii: "X"): "Dead"
+      default: "Wakeme"
+      }
+    column(&text, 12, NameBytes(word))
+    // utime, stime, cutime and cstime of proc(5) are the 12th to 15th behind the name, starttime is the 20th, all in
+    // hundredths of a second; the last counts from the boot.
+    var numbers = InlineArray<20, UInt64>(repeating: 0)
+    let fields = bytes.from(position + 1)
+    var (field, begin) = (0, 0)
+    for index in 0..<fields.count where fields[index] == UInt8(ascii: " ") {
+      if field < 20 { numbers[field] = UInt64(fields.slice(begin..<index).decimal ?? 0) }
+      field += 1
+      begin = index + 1
+    }
+    let real = max(clock(7 /* CLOCK_BOOTTIME */) / 1_000_000, numbers[19] * 10) - numbers[19] * 10
+    let values: InlineArray<9, UInt64> = [
+      numbers[11] * 10, numbers[12] * 10, real, numbers[13] * 10, numbers[14] * 10, 0, size >> 10, 10, 10,
+    ]
+    for index in 0..<9 {
+      text.append(decimal: values[index], width: 11)
+      text.append(UInt8(ascii: " "))
+    }
+  }
+
+  private func column(_ text: inout NameText, _ width: Int, _ bytes: NameBytes) {
+    let end = text.count + width
+    text.append(bytes.slice(0..<min(bytes.count, width - 1)))
+    while text.count < end { text.append(UInt8(ascii: " ")) }
+  }
+}
+
+extension NameBytes {
+  /// The hexadecimal number at a position, which moves behind it and the character that ends it.
+  fileprivate func hexadecimal(_ position: inout Int) -> UInt64? {
+    var (value, digits): (UInt64, Int) = (0, 0)
+    while position < count {
+      let byte = self[position]
+      let digit: UInt8
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+      default:
+        position += 1
+        return digits > 0 ? value : nil
+      }
+      value = value << 4 | UInt64(digit)
+      digits += 1
+      position += 1
+    }
+    return digits > 0 ? value : nil
+  }
+}
+
+// MARK: - Writing
+
+func writeProcessFile(_ call: Call, _ number: Int, _ descriptor: Int, _ bytes: NameBytes, _ count: Int) -> Int {
+  guard let pid = call.processOf(descriptor) else { return call.fail(ESRCH, "process exited") }
+  switch number {
+  case ProcessFile.note, ProcessFile.notepg:
+    guard count < longestMessage - 1 else { return call.fail(EINVAL, "read or write too large") }
+    let posted = postNote(
+      call, to: pid, group: number == ProcessFile.notepg, text: UnsafeRawPointer(bytes.baseAddress!), count: count)
+    return posted < 0 ? call.fail(ESRCH, "note not posted") : count
+  case ProcessFile.ctl:
+    let result = controlProcess(call, pid, bytes)
+    return result < 0 ? result : count
+  default: return call.fail(EPERM, "permission denied")
+  }
+}
+
+private func controlProcess(_ call: Call, _ pid: Int32, _ bytes: NameBytes) -> Int {
+  var end = bytes.count
+  while end > 0, bytes[end - 1] <= UInt8(ascii: " ") { end -= 1 }
+  var split = 0
+  while split < end, bytes[split] > UInt8(ascii: " ") { split += 1 }
+  let word = bytes.slice(0..<split)
+  var rest = split
+  while rest < end, bytes[rest] <= UInt8(ascii: " ") { rest += 1 }
+  let argument = bytes.slice(rest..<max(rest, end))
+  let takesArgument = word.equals("close") || word.equals("pri") || word.equals("fixedpri")
+  if takesArgument != (argument.count > 0) {
+    return takesArgument || isKnown(word) ? call.fail(EINVAL, "wrong #args in control message") : unknown(call, bytes, end)
+  }
+  if word.equals("kill") { return killProcess(call, pid) }
+  if word.equals("stop") { return stopProcess(call, pid) }
+  if word.equals("start") {
+    guard stateOf(call, pid) == UInt8(ascii: "T") else { return badControl(call) }
+    return call.hostNow(__NR_kill, Int(pid), 18 /* SIGCONT */)
+  }
+  if word.equals("nohang") { return 0 }
+  if word.equals("close") || word.equals("closefiles") {
+    guard pid == call.process.pointee.pid else { return badControl(call) }
+    if word.equals("closefiles") { return call.hostNow(__NR_close_range, 0, engineDescriptors - 1, 0) }
+    _ = call.hostNow(__NR_close, argument.decimal ?? -1)
+    return 0
+  }
+  if takesArgument {
+    // Plan 9's normal priority is 10, higher ones come first; Linux's is 0, lower ones come first.
+    let nice = max(-20, min(19, 10 - (argument.decimal ?? 10)))
+    return call.hostNow(__NR_setpriority, 0, Int(pid), nice)
+  }
+  return isKnown(word) ? badControl(call) : unknown(call, bytes, end)
+}
+
+/// Requests of devproc.c that are not carried out here.
+private func isKnown(_ word: NameBytes) -> Bool {
+  let words: InlineArray<14, StaticString> = [
+    "kill", "stop", "start", "nohang", "closefiles", "hang", "noswap", "private", "profile", "startstop",
+    "startsyscall", "waitstop", "wired", "trace",
+  ]
+  for index in 0..<14 where word.equals(words[index]) { return true }
+  return false
+}
+
+private func badControl(_ call: Call) -> Int { call.fail(EINVAL, "bad process or channel control request") }
+
+private func unknown(_ call: Call, _ bytes: NameBytes, _ end: Int) -> Int {
+  guard var words = call.newText(256) else { return call.error(ENOMEM) }
+  words.append("unknown control message \"")
+  words.append(bytes.slice(0..<end))
+  words.append("\"")
+  return call.fail(EINVAL, words.bytes)
+}
+
+private func killProcess(_ call: Call, _ pid: Int32) -> Int {
+  guard let session = persona_session() else { return call.error(EIO) }
+  let words: StaticString = "sys: killed"
+  persona_session_lock(session)
+  if let member = findMember(session, pid) {
+    let message = UnsafeMutableRawPointer(persona_member_message(member)!)
+    message.copyMemory(from: words.utf8Start, byteCount: words.utf8CodeUnitCount)
+    message.storeBytes(of: 0, toByteOffset: words.utf8CodeUnitCount, as: UInt8.self)
+    member.pointee.flags |= PERSONA_MEMBER_KILLED.rawValue
+  }
+  persona_session_unlock(session)
+  return call.hostNow(__NR_kill, Int(pid), 9)
+}
+
+/// Stops a process and waits until it has.
+private func stopProcess(_ call: Call, _ pid: Int32) -> Int {
+  let sent = call.hostNow(__NR_kill, Int(pid), 19 /* SIGSTOP */)
+  guard sent == 0, pid != call.process.pointee.pid else { return sent }
+  for _ in 0..<1000 {
+    guard let state = stateOf(call, pid) else { return call.fail(ESRCH, "process exited") }
+    if state == UInt8(ascii: "T") { return 0 }
+    var time: InlineArray<2, Int64> = [0, 1_000_000]
+    withUnsafeMutablePointer(to: &time) { _ = quietly(__NR_nanosleep, Int(bitPattern: $0), 0) }
+  }
+  return call.fail(EIO, "process does not stop")
+}
+
+/// Linux's letter for what a process does; nil when it has ended.
+private func stateOf(_ call: Call, _ pid: Int32) -> UInt8? {
+  let mark = call.thread.pointee.scratch_used
+  defer { call.thread.pointee.scratch_used = mark }
+  guard var path = call.newText(48), let memory = call.scratch(512) else { return nil }
+  path.append("/proc/")
+  path.append(decimal: UInt64(UInt32(bitPattern: pid)))
+  path.append("/stat")
+  let file = quietly(__NR_openat, Int(AT_FDCWD), path.word, Int(O_RDONLY | O_CLOEXEC))
+  guard file >= 0 else { return nil }
+  let count = quietly(__NR_read, file, memory.word, 512)
+  _ = quietly(__NR_close, file)
+  var position = max(count, 0)
+  let bytes = memory.assumingMemoryBound(to: UInt8.self)
+  while position > 0, bytes[position - 1] != UInt8(ascii: ")") { position -= 1 }
+  return position > 0 && position + 1 < count ? bytes[position + 1] : nil
+}

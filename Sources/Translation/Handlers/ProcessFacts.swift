@@ -1,0 +1,163 @@
+import CEngine
+import CWire
+
+/// What Linux's /proc tells of a process or thread: /proc/PID/stat and /proc/PID/status (proc_pid_stat(5)).
+struct ProcessFacts {
+  var identifier = 0
+  /// R, S, D, T, t, Z and so on.
+  var state: UInt8 = 0
+  var parent = 0
+  var group = 0
+  var session = 0
+  /// 0 without a terminal.
+  var terminal = 0
+  var foreground = 0
+  var minorFaults = 0
+  var majorFaults = 0
+  /// Ticks of 1/100 s.
+  var userTicks = 0
+  var systemTicks = 0
+  var childTicks = 0
+  var priority = 0
+  var nice = 0
+  var threads = 0
+  /// Ticks since the system started.
+  var started = 0
+  var virtualBytes = 0
+  var residentPages = 0
+  var processor = 0
+  var users = (real: 0, effective: 0, saved: 0)
+  var groups = (real: 0, effective: 0, saved: 0)
+  var codeKibibytes = 0
+  var dataKibibytes = 0
+  var stackKibibytes = 0
+  /// Linux's masks.
+  var pending: UInt64 = 0
+  var blocked: UInt64 = 0
+  var ignored: UInt64 = 0
+  var caught: UInt64 = 0
+  var voluntarySwitches = 0
+  var involuntarySwitches = 0
+
+  /// Facts of a process, or of one of its threads; nil when there is none such.
+  ///
+  /// - Parameters:
+  ///   - name: receives up to 15 bytes and a NUL.
+  ///   - list: receives the supplementary groups, as many as there is room for.
+  init?(
+    _ call: Call, _ process: Int, thread: Int? = nil, name: UnsafeMutableRawPointer, list: UnsafeMutablePointer<UInt32>,
+    room: Int, count: inout Int
+  ) {
+    guard let path = ProcessFacts.path(call, process, thread, "/stat") else { return nil }
+    var file = HostFile(call, path)
+    guard file.isOpen, let number = file.decimal() else { return nil }
+    identifier = number
+    // " (name) S ": the name may hold anything, so it ends at the last parenthesis of the line.
+    file.byte()
+    file.byte()
+    var length = 0
+    while let next = file.byte() {
+      if next == UInt8(ascii: ")"), file.peek() == 0x20 { break }
+      if length < 15 { name.put(next, at: length) }
+      length += 1
+    }
+    name.put(UInt8(0), at: min(length, 15))
+    file.byte()
+    state = file.byte() ?? 0
+    func next() -> Int { file.decimal() ?? 0 }
+    parent = next()
+    group = next()
+    session = next()
+    terminal = next()
+    foreground = next()
+    _ = next()
+    minorFaults = next()
+    _ = next()
+    majorFaults = next()
+    _ = next()
+    userTicks = next()
+    systemTicks = next()
+    childTicks = next()
+    childTicks += next()
+    priority = next()
+    nice = next()
+    threads = next()
+    _ = next()
+    started = next()
+    virtualBytes = next()
+    residentPages = next()
+    for _ in 0..<14 { _ = next() }
+    processor = next()
+    guard readStatus(call, process, thread, list, room, &count) else { return nil }
+  }
+
+  private mutating func readStatus(
+    _ call: Call, _ process: Int, _ thread: Int?, _ list: UnsafeMutablePointer<UInt32>, _ room: Int, _ count: inout Int
+  ) -> Bool {
+    guard let path = ProcessFacts.path(call, process, thread, "/status") else { return false }
+    var file = HostFile(call, path)
+    guard file.find("Uid:") else { return false }
+    users = (file.decimal() ?? 0, file.decimal() ?? 0, file.decimal() ?? 0)
+    file.skipLine()
+    guard file.find("Gid:") else { return false }
+    groups = (file.decimal() ?? 0, file.decimal() ?? 0, file.decimal() ?? 0)
+    file.skipLine()
+    count = 0
+    guard file.find("Groups:") else { return true }
+    while count < room, let group = file.decimal() {
+      list[count] = UInt32(truncatingIfNeeded: group)
+      count += 1
+    }
+    file.skipLine()
+    // A kernel thread has no memory of its own.
+    guard state != UInt8(ascii: "Z"), virtualBytes > 0 else { return true }
+    if file.find("VmData:") { dataKibibytes = file.decimal() ?? 0 }
+    if file.find("VmStk:") { stackKibibytes = file.decimal() ?? 0 }
+    if file.find("VmExe:") { codeKibibytes = file.decimal() ?? 0 }
+    func mask(_ title: StaticString) -> UInt64 {
+      guard file.find(title) else { return 0 }
+      while file.peek() == 0x20 || file.peek() == 0x09 { file.byte() }
+      return file.hexadecimal() ?? 0
+    }
+    pending = mask("SigPnd:")
+    pending |= mask("ShdPnd:")
+    blocked = mask("SigBlk:")
+    ignored = mask("SigIgn:")
+    caught = mask("SigCgt:")
+    if file.find("voluntary_ctxt_switches:") { voluntarySwitches = file.decimal() ?? 0 }
+    if file.find("nonvoluntary_ctxt_switches:") { involuntarySwitches = file.decimal() ?? 0 }
+    return true
+  }
+
+  /// "/proc/PROCESS" or "/proc/PROCESS/task/THREAD", then `name`; NUL-terminated.
+  private static func path(_ call: Call, _ process: Int, _ thread: Int?, _ name: StaticString) -> UnsafeRawPointer? {
+    guard var path = ByteWriter(call, limit: 96) else { return nil }
+    path.append("/proc/")
+    path.append(decimal: process)
+    if let thread {
+      path.append("/task/")
+      path.append(decimal: thread)
+    }
+    path.append(name)
+    path.append(0)
+    return UnsafeRawPointer(path.start)
+  }
+}
+
+/// Calls `body` with each process id until it answers false.
+func eachProcess(_ call: Call, _ body: (Int) -> Bool) {
+  let folder: StaticString = "/proc"
+  let directory = quietly(__NR_openat, -100, Int(bitPattern: folder.utf8Start), Int(O_RDONLY | O_CLOEXEC))
+  guard directory >= 0, let names = call.scratch(8192) else { return }
+  defer { _ = quietly(__NR_close, directory) }
+  while true {
+    let filled = quietly(__NR_getdents64, directory, names.word, 8192)
+    if filled <= 0 { return }
+    var position = 0
+    while position < filled {
+      let item = names + position
+      position += Int(item.get(at: 16, as: UInt16.self))
+      if let pid = decimalName(item + 19), !body(pid) { return }
+    }
+  }
+}

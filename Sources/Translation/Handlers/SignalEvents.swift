@@ -1,0 +1,66 @@
+import CEngine
+import CWire
+import Wire
+
+// struct sigevent: how a program wants to hear of the end of something.
+
+/// What a guest's sigevent asks for, in Linux's words.
+struct SignalEvent {
+  enum Kind { case nothing, signal, threadSignal }
+  var kind = Kind.signal
+  /// Linux's signal.
+  var signal = 0
+  var value: UInt64 = 0
+  /// Of `threadSignal`.
+  var thread: Int32 = 0
+
+  /// struct sigevent of Linux (uapi asm-generic/siginfo.h), 64 bytes.
+  func write(to native: UnsafeMutableRawPointer) {
+    clear(native, 64)
+    native.put(value, at: 0)
+    native.put(Int32(signal), at: 8)
+    // SIGEV_SIGNAL 0, SIGEV_NONE 1, SIGEV_THREAD_ID 4.
+    native.put(Int32(kind == .nothing ? 1 : kind == .signal ? 0 : 4), at: 12)
+    native.put(thread, at: 16)
+  }
+}
+
+extension Call {
+  /// Reads the sigevent at a guest address; nil when it is refused: `failure` then holds the answer.
+  func signalEvent(at address: UInt64, _ failure: inout Int) -> SignalEvent? {
+    let size = table.size(.sigevent)
+    guard let memory = scratch(size) else {
+      failure = error(ENOMEM)
+      return nil
+    }
+    guard copyIn(memory, address, size) else {
+      failure = error(EFAULT)
+      return nil
+    }
+    return signalEvent(memory, &failure)
+  }
+
+  /// The same of a sigevent in the engine's memory.
+  func signalEvent(_ memory: UnsafeMutableRawPointer, _ failure: inout Int) -> SignalEvent? {
+    let record = Record(memory, table)
+    var event = SignalEvent()
+    event.value = record[.sigevent__sigev_value]
+    let notice = record.signed(.sigevent__sigev_notify)
+    failure = error(EINVAL)
+    // A kernel with SIGEV_SA takes it and SIGEV_THREAD, and then tells nobody.
+    let isSilent = notice == table.constant(.SIGEV_SA)
+      || (notice == table.constant(.SIGEV_THREAD) && table.constant(.SIGEV_SA) != nil)
+    if notice == table.constant(.SIGEV_NONE) || isSilent {
+      event.kind = .nothing
+      return event
+    }
+    if notice == table.constant(.SIGEV_THREAD_ID) {
+      event.kind = .threadSignal
+      event.thread = Int32(truncatingIfNeeded: record.signed(.sigevent__sigev_notify_thread_id))
+    } else if notice != table.constant(.SIGEV_SIGNAL) {
+      return nil
+    }
+    event.signal = table.nativeSignal(Int(record.signed(.sigevent__sigev_signo)))
+    return event.signal == 0 ? nil : event
+  }
+}
