@@ -185,11 +185,12 @@ extension FactCheck {
 
   // MARK: Declarations that stand alone
 
-  /// The heading, the abi, marks, load, auxv, includes: stated word for word, for each word of them matters and nothing
-  /// else tells it.
+  /// The heading, the abi, marks, load, auxv, includes, unions, and what only some releases or machines have: stated
+  /// word for word, for each word of them matters and nothing else tells it.
   mutating func checkDeclarations() {
     let tokens = Lexer(source, symbols: Symbols.language).tokens
-    let literal: Set<String> = ["personality", "abi", "elf", "format", "load", "auxv", "include", "calls"]
+    let literal: Set<String> = ["personality", "abi", "elf", "format", "load", "auxv", "include", "calls", "union"]
+    let conditions: Set<String> = ["since", "until", "on"]
     var (at, depth) = (0, 0)
     var isStart = true
     while at < tokens.count, Int(tokens[at].start) < ownEnd {
@@ -202,7 +203,7 @@ extension FactCheck {
       }
       if isStart, depth == 0, token.kind == .number {
         let end = self.end(tokens, at)
-        if tokens[at..<end].contains(where: { $0.kind == .word && ["since", "until"].contains(text($0)) }) {
+        if tokens[at..<end].contains(where: { $0.kind == .word && conditions.contains(text($0)) }) {
           if let number = Int(text(token)) { dated.insert(number) }
           for word in tokens[at..<end] { datedPlaces.insert(word.start) }
           compare(Array(tokens[at..<end]))
@@ -210,7 +211,7 @@ extension FactCheck {
         at = end
         continue
       }
-      if depth > 0, token.kind == .word, ["since", "until"].contains(text(token)) { compareLine(tokens, at) }
+      if token.kind == .word, conditions.contains(text(token)) { compareLine(tokens, at) }
       switch token.kind {
       case .braceOpen: depth += 1
       case .braceClose: depth = max(0, depth - 1)
@@ -257,7 +258,7 @@ extension FactCheck {
     let words = plain.map(text)
     // What has a name of its own is one of several: an abi, an include.
     let isRow = plain[0].kind == .number
-    let isNamed = isRow || ["personality", "abi", "include"].contains(words[0])
+    let isNamed = isRow || ["personality", "abi", "include", "union"].contains(words[0])
     let key = isRow ? "dated \(words[0])" : words[0] + " " + (isNamed ? words[1] : "all")
     let rest = Array(words[(isNamed && !isRow ? 2 : 1)...])
     let mine = rest.joined(separator: " ")

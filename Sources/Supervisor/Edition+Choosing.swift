@@ -3,8 +3,8 @@ import PersonalityTables
 
 extension Edition {
   /// Which of the systems that a personality describes a program is to be run with: the release that the user
-  /// claims, or else the one that the program's note names if the folder serves several; and the abi of the
-  /// program's machine.
+  /// claims, or else the heading's own, as a kernel runs the programs of older ones; a program whose note names
+  /// a newer release gets that one if the folder serves it. And the abi of the program's machine.
   ///
   /// - Parameter heading: the personality's, read for no edition.
   init(
@@ -13,7 +13,9 @@ extension Edition {
     self.init()
     if let claimed = choice?.name == heading.name ? choice?.release : nil {
       release = try heading.number(of: claimed)
-    } else if heading.serves != nil, let built = recognizer.release(of: image, heading.marks) {
+    } else if heading.serves != nil, let built = recognizer.release(of: image, heading.marks),
+      built > heading.headingRelease
+    {
       release = heading.served(built)
     }
     guard case .elf(_, let machine) = image.format else { return }

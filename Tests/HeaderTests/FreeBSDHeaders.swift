@@ -91,7 +91,7 @@ enum FreeBSDHeaders {
   private static let kernel = "only the kernel's own part of the header has it"
   private static let unnamed = "the header has no name for it"
   private static let missing: [String: String] = [
-    "sigevent._sigev_un": "the header's has its spare room inside, the table's behind it",
+    "sigevent.sigev_notify_thread_id": "the header's has its spare room inside, the table's behind it",
     "struct nstat": kernel, "struct ostat": kernel, "MSG_MORETOCOME": kernel, "SIGFASTBLOCK_SETPTR": kernel,
     "SIGFASTBLOCK_UNBLOCK": kernel, "SIGFASTBLOCK_UNSETPTR": kernel,
     "O_UNUSED1000": unnamed, "O_UNUSED2000": unnamed, "O_UNUSED4000": unnamed, "MAP_NEITHER": unnamed,
