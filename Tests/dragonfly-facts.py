@@ -62,7 +62,11 @@ def blocks(text):
         while depth:
             depth += {"{": 1, "}": -1}.get(text[end], 0)
             end += 1
-        found[match.group(2) or match.group(1)] = (text[match.end():end - 1], text[end:end + 24])
+        if " on i386 " in match.group(0):
+            continue
+        # What only the other machine has goes; what only this one has is as any other.
+        body = re.sub(r"\w+ [\w:]+(?:\[\d+\])? +on i386\b", "", text[match.end():end - 1])
+        found[match.group(2) or match.group(1)] = (re.sub(r" +on amd64\b", "", body), text[end:end + 24])
     return found
 
 
@@ -75,7 +79,8 @@ def constants(found):
 
 
 SIZES = {"u8": 1, "i8": 1, "char": 1, "bytes": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4, "uid": 4, "gid": 4,
-         "pid": 4, "u64": 8, "i64": 8, "pointer": 8, "size": 8, "address": 8, "mode": 4}
+         "pid": 4, "u64": 8, "i64": 8, "pointer": 8, "size": 8, "address": 8, "mode": 4,
+         "long": 8, "ulong": 8, "ssize": 8, "time": 8, "int": 4, "uint": 4, "signals": 1, "bits": 1}
 
 
 def layout(name, found):
