@@ -50,11 +50,12 @@ extension FactCheck {
   mutating func checkNumbers() {
     for number in facts.calls.keys.sorted() where personality.call(number) == nil && !dated.contains(number) {
       let own = personality.calls.filter { isOwn($0.position) }
-      let before = own.filter { $0.last < number && $0.last > $0.number }.max { $0.last < $1.last }
+      let name = facts.calls[number]!.name
+      let before = own.filter { $0.last < number && ($0.last > $0.number || $0.name == name) }.max { $0.last < $1.last }
       let next = own.filter { $0.number > number }.min { $0.number < $1.number } ?? own.last
       for row in [before, next] {
         guard let row else { continue }
-        report("call \(number), '\(facts.calls[number]!.name)', has no row", row.position, state: "call …")
+        report("call \(number), '\(name)', has no row", row.position, state: "call …")
       }
     }
   }
@@ -113,8 +114,8 @@ extension FactCheck {
     let isPointer = fact.contains("*")
     switch type {
     case .scalar(.address), .scalar(.pointer): return isPointer || bits(fact, promoted: true) == 64
-    case .scalar(let scalar): return max(32, scalar.width(word: 8) * 8) == bits(fact, promoted: true)
-    case .map(_, let width): return max(32, width * 8) == bits(fact, promoted: true)
+    case .scalar(let scalar): return !isPointer && max(32, scalar.width(word: 8) * 8) == bits(fact, promoted: true)
+    case .map(_, let width): return !isPointer && max(32, width * 8) == bits(fact, promoted: true)
     case .path, .string: return fact.hasSuffix("*char") || fact.hasSuffix("*void")
     case .strings: return fact.hasSuffix("*pointer")
     // A word, or a pointer, as the other argument says.

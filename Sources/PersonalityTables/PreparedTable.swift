@@ -24,7 +24,14 @@ public struct PreparedTable: Sendable {
     _ name: String, from directories: [String], edition: Edition = Edition()
   ) -> PreparedTable? {
     guard let folder = try? PersonalityLoader.folder(name, in: directories) else { return nil }
-    let descriptor = open(file(folder), O_RDONLY | O_CLOEXEC)
+    return load(file(folder), folder, directories, edition)
+      ?? cacheFile(folder, edition).flatMap { isOwn($0) ? load($0, folder, directories, edition) : nil }
+  }
+
+  private static func load(
+    _ path: String, _ folder: String, _ directories: [String], _ edition: Edition
+  ) -> PreparedTable? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     guard let head = read(descriptor, 0, headBytes), word(head, 0) == magic,
@@ -73,12 +80,16 @@ public struct PreparedTable: Sendable {
   static func store(
     _ tables: [EditionTable], _ folder: String, _ source: SourceText, _ linux: SourceText
   ) -> Int32? {
+    write(tables, file(folder), stamp(source, linux))
+  }
+
+  static func write(_ tables: [EditionTable], _ path: String, _ stamp: UInt64) -> Int32? {
     var contents: [UInt8] = []
     func append(_ value: UInt64) {
       withUnsafeBytes(of: value.littleEndian) { contents.append(contentsOf: $0) }
     }
     var offset = headBytes + tables.count * itemBytes
-    for value in [magic, stamp(source, linux), UInt64(tables.count)] { append(value) }
+    for value in [magic, stamp, UInt64(tables.count)] { append(value) }
     for table in tables {
       append(hash(table.abi))
       for value in [table.band.lowerBound, table.band.upperBound, table.release] { append(UInt64(value)) }
@@ -87,14 +98,13 @@ public struct PreparedTable: Sendable {
       offset += table.block.count
     }
     for table in tables { contents += table.block }
-    let path = file(folder)
     let draft = path + ".\(getpid())"
     let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { return errno }
     var written = 0
     while written < contents.count {
       let count = contents.withUnsafeBytes {
-        write(descriptor, $0.baseAddress! + written, contents.count - written)
+        Glibc.write(descriptor, $0.baseAddress! + written, contents.count - written)
       }
       if count < 0, errno == EINTR { continue }
       guard count > 0 else {
@@ -145,7 +155,7 @@ public struct PreparedTable: Sendable {
 }
 
 /// A 64-bit hash that is the same in every process.
-private struct Fingerprint {
+struct Fingerprint {
   private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
 
   mutating func add(_ word: UInt64) {

@@ -23,13 +23,16 @@ public final class CompiledPersonality {
     if let prepared = PreparedTable.load(name, from: directories, edition: edition) {
       (personality, block, described) = (prepared.heading, prepared.block, nil)
     } else {
-      let linux = try CompiledPersonality.load("linux", directories).personality
+      let native = try CompiledPersonality.load("linux", directories)
+      let linux = native.personality
       var foreign = try CompiledPersonality.load(name, directories, edition)
       let (compiled, diagnostics) = TableCompiler.compile(foreign.personality, linux: linux)
       guard let compiled else {
         foreign.diagnostics = diagnostics
         throw CompiledPersonality.broken(name, foreign)
       }
+      PreparedTable.remember(
+        compiled, foreign, linux: native, folder: name, in: directories, edition: edition)
       (personality, block, described) = (foreign.personality, compiled, (foreign.personality, linux))
     }
     let file = block.withUnsafeBytes { persona_memory_file("persona-table", $0.baseAddress!, $0.count) }
