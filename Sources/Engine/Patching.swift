@@ -21,9 +21,11 @@ private let slotCount = 4096 / slotBytes
 /// A site that has trapped.
 private struct Site {
   var address: UInt64 = 0
-  /// `settled`: it jumps already, or never will as long as its bytes are these.
   var traps: UInt32 = 0
+  /// It has been asked about: it jumps, or is asked about again now and then, since other code may come to lie there.
   var settled: UInt32 = 0
+  /// Where its jump stands; 0 without one.
+  var jump: UInt64 = 0
 }
 
 /// One stub: `length` bytes of instructions moved from `start`, then the way to the engine.
@@ -89,7 +91,8 @@ func noteTrap(_ thread: UnsafeMutablePointer<persona_thread>, at address: UInt64
     patches.pointee.isOff == 0, persona_try_lock(&patches.pointee.lock) != 0
   else { return }
   site.pointee.settled = 1
-  patch(patches, thread, address)
+  // A call that needs all registers traps at a jumping site, too.
+  if !jumps(at: site.pointee.jump) { site.pointee.jump = patch(patches, thread, address) }
   persona_unlock(&patches.pointee.lock)
 }
 
@@ -107,11 +110,17 @@ private func find(_ patches: UnsafeMutablePointer<Patches>, _ address: UInt64) -
   return nil
 }
 
+private func jumps(at address: UInt64) -> Bool {
+  var byte: UInt8 = 0
+  return address != 0 && persona_copy_in(&byte, address, 1) == 0 && byte == 0xe9
+}
+
 // MARK: - Making a jump
 
+/// Where the site's jump stands now; 0 if it has to go on trapping.
 private func patch(
   _ patches: UnsafeMutablePointer<Patches>, _ thread: UnsafeMutablePointer<persona_thread>, _ address: UInt64
-) {
+) -> UInt64 {
   var request = persona_site()
   request.address = address
   request.is_known = isKnown(patches, thread.pointee.process, address) ? 1 : 0
@@ -119,20 +128,20 @@ private func patch(
     hypercall(PERSONA_HC_SITE, UInt64(UInt(bitPattern: $0)))
   }
   let length = Int(request.length)
-  guard answer == 0, length >= Int(PERSONA_JUMP_BYTES), length <= Int(PERSONA_SITE_LIMIT) else { return }
+  guard answer == 0, length >= Int(PERSONA_JUMP_BYTES), length <= Int(PERSONA_SITE_LIMIT) else { return 0 }
   let start = address - UInt64(length)
   var moved = InlineArray<24, UInt8>(repeating: 0)
   guard persona_copy_in(&moved, start, length) == 0,
     let slot = takeSlot(patches, near: start, fresh: request.stub_page),
     writeStub(slot, moved, length, returningTo: address + 2)
-  else { return }
+  else { return 0 }
   let stubs = patches.pointee.stubPages[Int(patches.pointee.pages)].stubs
   stubs[Int(patches.pointee.used)] = Stub(start: start, length: UInt64(length))
   persona_store_count(&patches.pointee.used, patches.pointee.used + 1)
   var jump = InlineArray<5, UInt8>(repeating: 0xe9)
   let distance = UInt32(truncatingIfNeeded: slot &- (start + UInt64(PERSONA_JUMP_BYTES)))
   for index in 0..<4 { jump[index + 1] = UInt8(truncatingIfNeeded: distance >> UInt32(8 * index)) }
-  _ = replace(start, &jump, Int(PERSONA_JUMP_BYTES))
+  return replace(start, &jump, Int(PERSONA_JUMP_BYTES)) ? start : 0
 }
 
 /// Whether the page that holds `address` is text that Persona itself put there: the program's as its plan says, or a

@@ -81,6 +81,21 @@ typedef struct {
     uint64_t value, reason[5];
 } siginfo;
 
+/// sys/thr.h
+typedef struct {
+    void (*start)(void *);
+    void *argument;
+    char *stack;
+    size_t stack_size;
+    char *tls;
+    size_t tls_size;
+    long *child, *parent;
+    int32_t flags;
+    void *priority;
+    void *spare[3];
+} thr_param;
+_Static_assert(sizeof(thr_param) == 104, "sys/thr.h");
+
 /// sys/stat.h
 typedef struct {
     uint64_t dev, ino, nlink;

@@ -31,10 +31,13 @@ __asm__(".text\n"
         "clock_site: movl $232, %eax\n"
         "        syscall\n"
         "        ret\n"
+        "mask_site: movabsq $340, %rax\n"
+        "        syscall\n"
+        "        ret\n"
         "fork_site: movl $2, %eax\n"
         "        syscall\n"
         "        ret\n");
-long ppid_site(void), close_site(long), read_site(long, void *, long), race_site(void), step_site(void), fork_site(void), clock_site(long, void *);
+long ppid_site(void), close_site(long), read_site(long, void *, long), race_site(void), step_site(void), fork_site(void), clock_site(long, void *), mask_site(long, void *, void *);
 extern char ppid_inner[];
 
 uint64_t kept[16];
@@ -113,18 +116,6 @@ static void every(long microseconds) {
 }
 
 enum { THREADS = 4 };
-typedef struct {
-    void (*start)(void *);
-    void *argument;
-    char *stack;
-    size_t stack_size;
-    char *tls;
-    size_t tls_size;
-    long *child, *parent;
-    int32_t flags;
-    void *priority;
-    void *spare[3];
-} thr_param;
 static char stacks[THREADS][16384] __attribute__((aligned(16)));
 static volatile long gate, finished, disagreed;
 
@@ -197,6 +188,11 @@ static void sample(long argc, char **argv, char **environment) {
     }
     expect("forks that failed", bad, 0);
 
+    bad = 0;
+    sigset set = {{0}};
+    for (int turn = 0; turn < 2 * OFTEN; turn++) bad += mask_site(SIG_BLOCK, 0, &set) != 0;
+    expect("masks that failed", bad, 0);
+
     for (int index = 0; index < THREADS; index++) {
         thr_param start = {racer, 0, stacks[index], sizeof stacks[index], 0, 0, 0, 0, 0, 0, {0}};
         SYS(thr_new, &start, sizeof start);
@@ -220,6 +216,7 @@ static void sample(long argc, char **argv, char **environment) {
     expect("a site with a longer constant jumps", jumps(step_site), 1);
     expect("a site that threads ran into jumps", jumps(race_site), 1);
     expect("a site whose call needs all registers jumps", jumps(fork_site), 1);
+    expect("and does so however often it traps", jumps(mask_site), 1);
 
     uint64_t base = (uint64_t)vectors, found = 1;
     SYS(sysarch, GET_GSBASE, &found);

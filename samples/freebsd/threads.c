@@ -5,20 +5,6 @@ enum { WAIT = 2, WAKE = 3, MUTEX_TRYLOCK = 4, MUTEX_LOCK = 5, MUTEX_UNLOCK = 6, 
        CV_BROADCAST = 10, WAIT_UINT = 11, RW_RDLOCK = 12, RW_WRLOCK = 13, RW_UNLOCK = 14, WAIT_UINT_PRIVATE = 15,
        WAKE_PRIVATE = 16, NWAKE_PRIVATE = 21, SEM2_WAIT = 23, SEM2_WAKE = 24 };
 
-typedef struct {
-    void (*start)(void *);
-    void *argument;
-    char *stack;
-    size_t stack_size;
-    char *tls;
-    size_t tls_size;
-    long *child, *parent;
-    int32_t flags;
-    void *priority;
-    void *spare[3];
-} thr_param;
-_Static_assert(sizeof(thr_param) == 104, "sys/thr.h");
-
 typedef struct { volatile uint32_t owner, flags; uint32_t ceilings[2]; uint64_t link; uint32_t spare[2]; } umutex;
 typedef struct { volatile uint32_t waiters, flags, clock, spare; } ucond;
 typedef struct { volatile uint32_t state, flags, blocked_readers, blocked_writers, spare[4]; } urwlock;
