@@ -19,11 +19,7 @@ struct HeaderTests {
   static func freeBSD(abi: String = "amd64") throws -> HeaderCheck {
     let personality = try Tables.load("freebsd", Edition(release: FreeBSDHeaders.release, abi: abi))
     var check = HeaderCheck(prelude: FreeBSDHeaders.prelude, names: FreeBSDHeaders.names)
-    check.numbers(personality.errnos)
-    check.numbers(personality.signals)
-    check.maps(of: personality)
-    check.structures(of: personality)
-    check.requests(of: personality)
+    check.declarations(of: personality)
     for entry in personality.auxv { check.constant(entry.name, UInt64(entry.type)) }
     for control in personality.sysctls { check.sysctl(control) }
     return check
@@ -77,11 +73,7 @@ struct HeaderTests {
   @Test func openBSDTablesAgreeWithItsHeaders() throws {
     let personality = try Tables.load("openbsd")
     var check = HeaderCheck(prelude: OpenBSDHeaders.prelude, names: OpenBSDHeaders.names)
-    check.numbers(personality.errnos)
-    check.numbers(personality.signals)
-    check.maps(of: personality)
-    check.structures(of: personality)
-    check.requests(of: personality)
+    check.declarations(of: personality)
     for control in personality.sysctls { check.openBSDSysctl(control) }
     let errors = try check.errors(compiler: try HeaderTests.openBSDCompiler())
     #expect(errors.isEmpty, "\(errors.count) errors:\n\(errors.joined(separator: "\n"))")
@@ -104,11 +96,7 @@ struct HeaderTests {
   @Test func netBSDTablesAgreeWithItsHeaders() throws {
     let personality = try Tables.load("netbsd")
     var check = HeaderCheck(prelude: NetBSDHeaders.prelude, names: NetBSDHeaders.names)
-    check.numbers(personality.errnos)
-    check.numbers(personality.signals)
-    check.maps(of: personality)
-    check.structures(of: personality)
-    check.requests(of: personality)
+    check.declarations(of: personality)
     for entry in personality.auxv { check.constant(entry.name, UInt64(entry.type)) }
     for control in personality.sysctls { check.netBSDSysctl(control) }
     let errors = try check.errors(compiler: try HeaderTests.netBSDCompiler())

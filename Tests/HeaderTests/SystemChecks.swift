@@ -28,13 +28,18 @@ extension HeaderCheck {
     }
   }
 
-  /// Everything of Linux's tables. Its call numbers are __NR_name.
-  mutating func linux(_ personality: Personality) {
+  /// What every system declares.
+  mutating func declarations(of personality: Personality) {
     numbers(personality.errnos)
     numbers(personality.signals)
     maps(of: personality)
     structures(of: personality)
     requests(of: personality)
+  }
+
+  /// Everything of Linux's tables. Its call numbers are __NR_name.
+  mutating func linux(_ personality: Personality) {
+    declarations(of: personality)
     for row in personality.calls { constant("__NR_" + row.name, UInt64(row.number)) }
   }
 }

@@ -11,7 +11,7 @@ private func processNamed(_ argument: MIB, _ call: Call) -> Int {
 }
 
 /// "/proc/PID/name", NUL-terminated.
-private func processFile(_ call: Call, _ pid: Int, _ name: StaticString) -> UnsafeRawPointer? {
+func processFile(_ call: Call, _ pid: Int, _ name: StaticString) -> UnsafeRawPointer? {
   guard var path = ByteWriter(call, limit: 64) else { return nil }
   path.append("/proc/")
   path.append(decimal: pid)
@@ -31,7 +31,13 @@ func executablePath(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
     if !putResolved(path, &request) { request.put(string: path.assumingMemoryBound(to: CChar.self)) }
     return 0
   }
-  guard let link = processFile(call, pid, "exe"), let target = call.scratch(4097) else {
+  return putLink("exe", of: pid, &request)
+}
+
+/// Adds what the link /proc/PID/name leads to; ESRCH without the process.
+func putLink(_ name: StaticString, of pid: Int, _ request: inout SysctlRequest) -> Int {
+  let call = request.call
+  guard let link = processFile(call, pid, name), let target = call.scratch(4097) else {
     return call.error(ENOMEM)
   }
   let length = quietly(__NR_readlinkat, -100, Int(bitPattern: link), target.word, 4096)

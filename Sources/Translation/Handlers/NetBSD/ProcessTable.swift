@@ -258,26 +258,18 @@ func processStrings(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   let pid = Int32(bitPattern: argument[0]) == -1 ? Int(call.process.pointee.pid) : Int(Int32(bitPattern: argument[0]))
   switch argument[1] {
   case 1: return processArguments(process, &request)
-  case 2: return count(call, pid, "/cmdline", &request)
-  case 3: return copy(call, pid, "/environ", &request)
-  case 4: return count(call, pid, "/environ", &request)
+  case 2: return count(call, pid, "cmdline", &request)
+  case 3: return copy(call, pid, "environ", &request)
+  case 4: return count(call, pid, "environ", &request)
   case 5: return executablePath(process, &request)
-  case 6: return workingDirectory(call, pid, &request)
+  case 6: return putLink("cwd", of: pid, &request)
   default: return call.error(EINVAL)
   }
 }
 
-private func file(_ call: Call, _ pid: Int, _ name: StaticString) -> UnsafeMutableRawPointer? {
-  guard let path = call.scratch(64) else { return nil }
-  var end = append(path, 0, "/proc/")
-  end = appendDecimal(path, end, pid)
-  _ = append(path, end, name)
-  return path
-}
-
 /// How many strings with a NUL a file holds, as an int.
 private func count(_ call: Call, _ pid: Int, _ name: StaticString, _ request: inout SysctlRequest) -> Int {
-  guard let path = file(call, pid, name) else { return call.error(ENOMEM) }
+  guard let path = processFile(call, pid, name) else { return call.error(ENOMEM) }
   var source = HostFile(call, path)
   guard source.isOpen else { return call.error(ESRCH) }
   var number: Int32 = 0
@@ -287,7 +279,7 @@ private func count(_ call: Call, _ pid: Int, _ name: StaticString, _ request: in
 }
 
 private func copy(_ call: Call, _ pid: Int, _ name: StaticString, _ request: inout SysctlRequest) -> Int {
-  guard let path = file(call, pid, name), let piece = call.scratch(1024) else { return call.error(ENOMEM) }
+  guard let path = processFile(call, pid, name), let piece = call.scratch(1024) else { return call.error(ENOMEM) }
   var source = HostFile(call, path)
   guard source.isOpen else { return call.error(ESRCH) }
   while true {
@@ -295,13 +287,4 @@ private func copy(_ call: Call, _ pid: Int, _ name: StaticString, _ request: ino
     if count == 0 { return 0 }
     request.put(piece, count)
   }
-}
-
-private func workingDirectory(_ call: Call, _ pid: Int, _ request: inout SysctlRequest) -> Int {
-  guard let path = file(call, pid, "/cwd"), let target = call.scratch(4097) else { return call.error(ENOMEM) }
-  let length = quietly(__NR_readlinkat, -100, path.word, target.word, 4096)
-  if length < 0 { return length == call.error(ENOENT) ? call.error(ESRCH) : length }
-  target.put(UInt8(0), at: length)
-  request.put(target, length + 1)
-  return 0
 }

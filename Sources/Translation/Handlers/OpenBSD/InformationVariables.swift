@@ -83,7 +83,7 @@ private func unsigned(_ value: Int?) -> UInt64 { UInt64(bitPattern: Int64(value 
 /// Reads a process's /proc/PID/stat and status; false when it is gone.
 private func fill(_ call: Call, _ entry: Record, _ pid: Int, _ boot: Int) -> Bool {
     clear(entry.memory, entry.table.size(.kinfo_proc))
-  guard let path = procPath(call, pid, "stat") else { return false }
+  guard let path = processFile(call, pid, "stat") else { return false }
   var file = HostFile(call, path)
   guard file.isOpen, file.decimal() != nil else { return false }
   entry[.kinfo_proc__p_pid] = UInt64(pid)
@@ -156,7 +156,7 @@ private func status(_ state: UInt8) -> UInt64 {
 }
 
 private func owners(_ call: Call, _ entry: Record, _ pid: Int) -> Bool {
-    guard let path = procPath(call, pid, "status") else { return false }
+    guard let path = processFile(call, pid, "status") else { return false }
   var file = HostFile(call, path)
   guard file.find("Uid:") else { return false }
   entry[.kinfo_proc__p_ruid] = unsigned(file.decimal())
@@ -178,24 +178,13 @@ private func owners(_ call: Call, _ entry: Record, _ pid: Int) -> Bool {
   return true
 }
 
-/// "/proc/PID/name", NUL-terminated.
-private func procPath(_ call: Call, _ pid: Int, _ name: StaticString) -> UnsafeRawPointer? {
-  guard var path = ByteWriter(call, limit: 64) else { return nil }
-  path.append("/proc/")
-  path.append(decimal: pid)
-  path.append("/")
-  path.append(name)
-  path.append(0)
-  return UnsafeRawPointer(path.start)
-}
-
 /// KERN_PROC_ARGV and its kin: kern.procargs.PID.OP (sysctl_proc_args).
 func processVectors(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   let call = request.call
   guard argument.count == 2, 1...4 ~= argument[1] else { return call.error(EINVAL) }
   let isArguments = argument[1] <= 2
   let limit = 32 * 1024
-  guard let path = procPath(call, Int(argument[0]), isArguments ? "cmdline" : "environ"),
+  guard let path = processFile(call, Int(argument[0]), isArguments ? "cmdline" : "environ"),
     let text = call.scratch(limit)
   else { return call.error(ENOMEM) }
   var file = HostFile(call, path)
@@ -225,15 +214,7 @@ func processVectors(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
 func workingDirectory(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   let call = request.call
   guard argument.count == 1 else { return call.error(EINVAL) }
-  guard let link = procPath(call, Int(argument[0]), "cwd"), let path = call.scratch(4097) else {
-    return call.error(ENOMEM)
-  }
-  let length = quietly(__NR_readlinkat, -100, Int(bitPattern: link), path.word, 4096)
-  if length == call.error(ENOENT) { return call.error(ESRCH) }
-  if length < 0 { return length }
-  path.put(UInt8(0), at: length)
-  request.put(path, length + 1)
-  return 0
+  return putLink("cwd", of: Int(argument[0]), &request)
 }
 
 /// kern.cp_time, and kern.cp_time2.N of one processor: user, nice, system, spinning, interrupts, idle (sys/sched.h).
