@@ -28,13 +28,13 @@ let package = Package(
     .target(name: "PersonalityTables", dependencies: ["CHost", "CWire", "Wire"], swiftSettings: strict),
     .target(
       name: "BinaryImage", dependencies: ["CElf"], swiftSettings: strict + [.strictMemorySafety()]),
-    .target(name: "CallAnalysis", dependencies: ["BinaryImage", "CCapstone"], swiftSettings: strict),
+    .target(name: "CallAnalysis", dependencies: ["BinaryImage", "CCapstone", "CWire"], swiftSettings: strict),
     .target(
       name: "CallLog", dependencies: ["CWire", "Wire", "PersonalityTables"], swiftSettings: strict),
     .target(
       name: "Supervisor",
       dependencies: [
-        "CWire", "Wire", "CHost", "CCapstone", "CSeccomp", "BinaryImage", "CallAnalysis", "PersonalityTables", "CallLog",
+        "CWire", "Wire", "CHost", "CSeccomp", "BinaryImage", "CallAnalysis", "PersonalityTables", "CallLog",
       ],
       swiftSettings: strict),
     .executableTarget(

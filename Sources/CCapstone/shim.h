@@ -1,11 +1,15 @@
 #include <capstone/capstone.h>
 
-/// Whether an instruction names memory by its distance from itself.
-static inline bool persona_names_rip(const cs_insn *instruction) {
+/// Whether an instruction means the same at another address: it neither branches nor calls nor names memory by its
+/// distance from itself.
+static inline bool persona_is_movable(csh handle, const cs_insn *instruction) {
+    static const cs_group_type bound[] = {CS_GRP_JUMP, CS_GRP_CALL, CS_GRP_RET, CS_GRP_INT, CS_GRP_IRET, CS_GRP_PRIVILEGE};
+    for (size_t i = 0; i < sizeof bound / sizeof bound[0]; i++)
+        if (cs_insn_group(handle, instruction, bound[i])) return false;
     const cs_x86 *x86 = &instruction->detail->x86;
     for (int i = 0; i < x86->op_count; i++)
-        if (x86->operands[i].type == X86_OP_MEM && x86->operands[i].mem.base == X86_REG_RIP) return true;
-    return false;
+        if (x86->operands[i].type == X86_OP_MEM && x86->operands[i].mem.base == X86_REG_RIP) return false;
+    return !cs_reg_read(handle, instruction, X86_REG_RIP);
 }
 
 /// What of an operand tells where values go.
@@ -25,6 +29,7 @@ struct persona_x86_instruction {
     uint16_t identifier;  ///< x86_insn
     uint8_t length;
     uint8_t operand_count;
+    bool is_movable;      ///< it means the same at another address
     uint32_t written;     ///< general registers that it changes, one bit each
     struct persona_x86_operand operands[3];
 };
@@ -63,6 +68,7 @@ static inline bool persona_decode(
     out->identifier = (uint16_t)instruction->id;
     out->length = (uint8_t)instruction->size;
     out->operand_count = x86->op_count > 3 ? 3 : x86->op_count;
+    out->is_movable = persona_is_movable(handle, instruction);
     out->written = 0;
     cs_regs read, written;
     uint8_t read_count = 0, written_count = 0;

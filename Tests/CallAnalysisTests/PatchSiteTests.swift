@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Supervisor
+import CallAnalysis
 
 /// What may be moved from before a `syscall`, judged by its bytes.
 struct PatchSiteTests {
