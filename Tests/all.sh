@@ -32,6 +32,7 @@ step "tutorial" python3 Tests/tutorial.py
 step "DragonFly against Go's facts" python3 Tests/dragonfly-facts.py
 step "samples" sh Tests/samples.sh
 step "dynamic" sh Tests/dynamic.sh
+step "roots" sh Tests/roots.sh
 step "plan9" python3 Tests/plan9.py
 step "terminals" python3 Tests/terminal.py
 step "coverage" python3 Tests/coverage.py

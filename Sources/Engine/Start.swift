@@ -73,6 +73,10 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   mapLog(process)
   let plan = UnsafeRawPointer(process.pointee.plan!)
   nameThread(plan)
+  // A system whose processes have name spaces finds its tree by itself.
+  if process.pointee.table.pointee.abi.entry_form != UInt8(PERSONA_ENTRY_TOS.rawValue), !enterRoot(process) {
+    fatal("persona: no memory for the root's name")
+  }
   if process.pointee.plan.pointee.state_bytes > 0 {
     let state = plan + Int(process.pointee.plan.pointee.state)
     guard takeUp(process, state, Int(process.pointee.plan.pointee.state_bytes)) else {

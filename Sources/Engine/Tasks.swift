@@ -261,6 +261,10 @@ public func execute(
   request.pointee.pid = thread.pointee.process.pointee.pid
   request.pointee.file = file
   request.pointee.path = path
+  if let root = rootOf(thread.pointee.process) {
+    request.pointee.root = UInt64(UInt(bitPattern: root.path))
+    request.pointee.is_confined = root.confines ? 1 : 0
+  }
   let state = handedOn(thread.pointee.process)
   defer { if let state { persona_release(state.memory) } }
   if let state {

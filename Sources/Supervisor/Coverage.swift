@@ -43,7 +43,7 @@ public struct Coverage: Sendable {
   static let fates = ["missing", "unsupported", "obsolete", "answer", "handler", "translated"]
 
   /// Looks at the program at `path`.
-  public init(_ path: String, choice: PersonalityChoice?, root: String?, recognizer: Recognizer)
+  public init(_ path: String, choice: PersonalityChoice?, root: FileRoot?, recognizer: Recognizer)
     throws(LaunchError)
   {
     let file = try ProgramFile.open(path, root: root)

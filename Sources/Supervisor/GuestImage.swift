@@ -14,7 +14,7 @@ struct GuestImage: ~Copyable {
   /// - Parameter state: what the program before handed on.
   init(
     _ launch: borrowing Launch, _ personality: CompiledPersonality, log: Bool, configuration: RunConfiguration,
-    state: [UInt8] = []
+    root: FileRoot?, state: [UInt8] = []
   ) throws(LaunchError) {
     let options = LoadOptions(
       path: launch.program.path, release: personality.personality.release,
@@ -24,7 +24,8 @@ struct GuestImage: ~Copyable {
     loadPlan.patchesSites = configuration.patchesSites
     loadPlan.isLenient = configuration.promises == .log
     loadPlan.state = state
-    loadPlan.root = configuration.root.map(absolutePath) ?? ""
+    loadPlan.root = root?.path ?? ""
+    loadPlan.isConfined = root?.isConfining ?? false
     let bytes = loadPlan.serialized()
     let file = bytes.withUnsafeBytes { persona_memory_file("persona-plan", $0.baseAddress!, $0.count) }
     guard file >= 0 else {
@@ -44,11 +45,4 @@ struct GuestImage: ~Copyable {
     close(plan)
     for file in files { close(file) }
   }
-}
-
-/// A folder's path from `/`, without symbolic links.
-private func absolutePath(_ path: String) -> String {
-  guard let resolved = realpath(path, nil) else { return path }
-  defer { free(resolved) }
-  return String(cString: resolved)
 }

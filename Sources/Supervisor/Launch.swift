@@ -31,7 +31,7 @@ public struct Launch: ~Copyable {
   ///
   /// - Parameter acceptsUnmarked: whether a program that nothing marks is taken for a Linux one.
   public init(
-    _ file: consuming ProgramFile, arguments: [String], choice: PersonalityChoice?, root: String?,
+    _ file: consuming ProgramFile, arguments: [String], choice: PersonalityChoice?, root: FileRoot?,
     recognizer: Recognizer, acceptsUnmarked: Bool = true
   ) throws(LaunchError) {
     var arguments = arguments
@@ -82,7 +82,7 @@ public struct Launch: ~Copyable {
     return edition
   }
 
-  private static func interpreter(_ path: String, of script: String, root: String?) throws(LaunchError)
+  private static func interpreter(_ path: String, of script: String, root: FileRoot?) throws(LaunchError)
     -> ProgramFile
   {
     do {
@@ -98,7 +98,7 @@ public struct Launch: ~Copyable {
   }
 
   /// Opens the run-time linker, after checking that the program itself can be loaded at all.
-  private static func linker(of file: borrowing ProgramFile, root: String?) throws(LaunchError)
+  private static func linker(of file: borrowing ProgramFile, root: FileRoot?) throws(LaunchError)
     -> ProgramFile?
   {
     do {

@@ -13,7 +13,7 @@ struct Libraries {
   private(set) var found: [Found] = []
   private(set) var missing: [String] = []
 
-  private let root: String?
+  private let root: FileRoot?
   private let standard: [String]
   private let environment: [String]
 
@@ -21,7 +21,7 @@ struct Libraries {
   ///   - path: the program.
   ///   - standard: where the system's run-time linker looks after all else.
   ///   - environment: LD_LIBRARY_PATH.
-  init(of image: Image, path: String, root: String?, standard: [String], environment: String?) throws(LaunchError) {
+  init(of image: Image, path: String, root: FileRoot?, standard: [String], environment: String?) throws(LaunchError) {
     self.root = root
     self.standard = standard
     self.environment = environment?.split(separator: ":").map(String.init) ?? []

@@ -73,8 +73,10 @@ public struct LoadPlan: Sendable, Equatable {
   public var brk: UInt64 = 0
   /// The program's absolute path.
   public var path = ""
-  /// The absolute path of the tree that `--root` names; empty without one.
+  /// The absolute path of the tree that paths are looked up in first; empty without one.
   public var root = ""
+  /// There is nothing but what `root` holds.
+  public var isConfined = false
   public var isLogged = false
   /// Call instructions that are used again and again become jumps.
   public var patchesSites = true
@@ -113,7 +115,7 @@ public struct LoadPlan: Sendable, Equatable {
     head.size = UInt32(size)
     head.flags =
       (isLogged ? PERSONA_PLAN_LOG.rawValue : 0) | (patchesSites ? PERSONA_PLAN_PATCH.rawValue : 0)
-      | (isLenient ? PERSONA_PLAN_LENIENT.rawValue : 0)
+      | (isLenient ? PERSONA_PLAN_LENIENT.rawValue : 0) | (isConfined ? PERSONA_PLAN_CONFINED.rawValue : 0)
     head.image_count = imageCount
     head.segment_count = UInt32(segments.count)
     head.segments = UInt32(segmentsOffset)

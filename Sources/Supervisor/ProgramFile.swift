@@ -87,7 +87,7 @@ public struct ProgramFile: ~Copyable {
 extension ProgramFile {
   /// Finds a program as execvp(3) does: a name with a slash is a path, any other is searched in `searchPath`.
   /// Absolute paths are looked up under `root` first.
-  public static func find(_ name: String, searchPath: String?, root: String?) throws(LaunchError)
+  public static func find(_ name: String, searchPath: String?, root: FileRoot?) throws(LaunchError)
     -> ProgramFile
   {
     guard !name.isEmpty else {
@@ -115,15 +115,18 @@ extension ProgramFile {
   }
 
   /// Opens a path, under `root` first when it is absolute.
-  public static func open(_ path: String, root: String?) throws(LaunchError) -> ProgramFile {
+  public static func open(_ path: String, root: FileRoot?) throws(LaunchError) -> ProgramFile {
     var status = stat()
     let host = hostPaths(of: path, root: root).first { stat($0, &status) == 0 }
+    guard host != nil || root?.isConfining != true || !path.hasPrefix("/") else {
+      throw failure(path, ENOENT)
+    }
     return try ProgramFile(hostPath: host ?? path, path: path)
   }
 
   /// Where a guest's path may lie on the host, in the order of the search.
-  static func hostPaths(of path: String, root: String?) -> [String] {
+  static func hostPaths(of path: String, root: FileRoot?) -> [String] {
     guard let root, path.hasPrefix("/") else { return [path] }
-    return [RootedPath.resolve(path, root: root), path].compactMap { $0 }
+    return [root.resolve(path), root.isConfining ? nil : path].compactMap { $0 }
   }
 }

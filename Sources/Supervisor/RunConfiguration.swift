@@ -21,8 +21,8 @@ public struct RunConfiguration: Sendable, Equatable {
   public var patchesSites = true
   /// The personality that the user insists on, in place of what the file says.
   public var personality: PersonalityChoice?
-  /// The shadow root: absolute paths are looked up there first.
-  public var root: String?
+  /// Where the foreign system's own files are.
+  public var root: FileRoot?
   /// Folders of personalities, searched before the installed ones.
   public var personalityDirectories: [String]
   /// What becomes of a call that breaks what the program promised.
@@ -30,7 +30,7 @@ public struct RunConfiguration: Sendable, Equatable {
 
   public init(
     program: String, arguments: [String] = [], trace: TraceDestination? = nil,
-    personality: PersonalityChoice? = nil, root: String? = nil, personalityDirectories: [String] = []
+    personality: PersonalityChoice? = nil, root: FileRoot? = nil, personalityDirectories: [String] = []
   ) {
     self.program = program
     self.arguments = arguments

@@ -113,14 +113,15 @@ extension Session {
     let link = "/proc/\(request.pid)/fd/\(exec.file)"
     guard let path = readLink(link) else { return refuse(&exec, EACCES) }
     let file: ProgramFile
+    let root = root(exec, pid_t(request.pid))
     do {
-      file = try ProgramFile(hostPath: link, path: path)
+      file = try ProgramFile(hostPath: link, path: root?.guestPath(of: path) ?? path)
     } catch {
       // Linux knows more kinds of programs than Persona does, and its errors are the guest's.
       return
     }
     do {
-      try prepare(&exec, file, guestPath(exec, pid_t(request.pid)) ?? path, request)
+      try prepare(&exec, file, guestPath(exec, pid_t(request.pid)) ?? path, root, request)
     } catch {
       printError(error.description)
       refuse(&exec, error.status == .notFound ? ENOENT : ENOEXEC)
@@ -133,27 +134,32 @@ extension Session {
   }
 
   private func prepare(
-    _ exec: inout persona_exec, _ file: consuming ProgramFile, _ guestPath: String, _ request: seccomp_notif
+    _ exec: inout persona_exec, _ file: consuming ProgramFile, _ guestPath: String, _ root: FileRoot?,
+    _ request: seccomp_notif
   ) throws(LaunchError) {
+    let isConfined = root?.isConfining ?? false
     if case .unknown = file.image.format { return }
     let isScript = if case .script = file.image.format { true } else { false }
     let isUnknown = !isScript && recognizer.origin(of: file.image).system == nil
-    if isUnknown, configuration.personality == nil { return }
+    if isUnknown, configuration.personality == nil { return isConfined ? refuse(&exec, ENOEXEC) : () }
     let choice = isUnknown ? configuration.personality : nil
     let launch: Launch
     do {
       launch = try Launch(
-        file, arguments: [guestPath], choice: choice, root: configuration.root,
+        file, arguments: [guestPath], choice: choice, root: root,
         recognizer: recognizer)
     } catch {
       // A script whose interpreter is missing: Linux says the same, in its own words.
-      if isScript { return }
+      if isScript { return isConfined ? refuse(&exec, ENOENT) : () }
       throw error
     }
-    guard case .foreign(let name) = launch.recognition else { return }
+    guard case .foreign(let name) = launch.recognition else {
+      // Nothing would hold a Linux program to the root.
+      return isConfined ? refuse(&exec, ENOEXEC) : ()
+    }
     let image = try GuestImage(
       launch, personality(name, launch.edition), log: log != nil, configuration: configuration,
-      state: state(exec, pid_t(request.pid)))
+      root: root, state: state(exec, pid_t(request.pid)))
     let engine = persona_hand_over(filter.listener, request.id, self.engine, 0)
     guard engine >= 0 else { return refuse(&exec, -engine) }
     forgetDeadStarts()
@@ -178,9 +184,19 @@ extension Session {
 
   /// The path as the guest wrote it: a script's argv names it so.
   private func guestPath(_ exec: persona_exec, _ pid: pid_t) -> String? {
-    guard exec.path != 0 else { return nil }
+    exec.path == 0 ? nil : text(pid, exec.path)
+  }
+
+  /// Where the program's own paths are looked up.
+  private func root(_ exec: persona_exec, _ pid: pid_t) -> FileRoot? {
+    guard exec.root != 0 else { return configuration.root }
+    return text(pid, exec.root).map { FileRoot(path: $0, isConfining: exec.is_confined != 0) }
+  }
+
+  /// NUL-terminated text of a guest.
+  private func text(_ pid: pid_t, _ address: UInt64) -> String? {
     var bytes: [UInt8] = []
-    var address = exec.path
+    var address = address
     while bytes.count < Int(PATH_MAX) {
       // Up to the end of the page, so that the next one need not exist.
       let count = Int(4096 - address % 4096)

@@ -10,6 +10,7 @@ public enum Supervisor {
   /// guests which outlive the first one keep theirs.
   public static func run(_ configuration: RunConfiguration) throws(LaunchError) -> Int32 {
     let installation = try Installation.current()
+    try configuration.root?.enter()
     let recognizer = Recognizer(directories: installation.directories(configuration.personalityDirectories))
     let launch = try Launch(
       configuration, searchPath: getenv("PATH").map { String(cString: $0) }, recognizer: recognizer)

@@ -49,6 +49,7 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .ioctlTerminalPair: return ioctlTerminalPair(&call)
   case .ioctlTerminalNames: return ioctlTerminalNames(&call)
   case .changeRootTo: return changeRootTo(&call)
+  case .changeRoot: return changeRoot(&call)
   case .remapMemory: return remapMemory(&call)
   case .queueSignal: return queueSignal(&call)
   case .sigactionWithTrampoline: return sigactionWithTrampoline(&call)

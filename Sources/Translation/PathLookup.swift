@@ -5,15 +5,20 @@ import CWire
 // it: operands of type `path` before Linux or a handler sees them (`Call.perform`), and what handlers find
 // elsewhere, such as the paths of local sockets. A process whose paths are Linux's own pays one comparison.
 //
-// To add a way of looking up: a case of `PathView`, a function `(Call, PathOperand) -> NativePath` in its own
-// file under Handlers, a line in `Call.lookUp`, and one in `copyPathView` if it keeps memory of the process's own.
+// To add a way of looking up: a member of `PathView`, a function `(Call, PathOperand) -> NativePath` in its own
+// file, a line in `Call.lookUp`, and one in `copyPathView` if it keeps memory of the process's own.
 
-/// How a process's paths are looked up, as `persona_process.path_view`.
-public enum PathView: UInt32 {
-  /// As Linux does it.
-  case native = 0
+/// How a process's paths are looked up, as `persona_process.path_view`: empty is Linux's own way.
+public struct PathView: OptionSet, Sendable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+
   /// Only what the process has unveiled is there.
-  case unveiled = 1
+  public static let unveiled = PathView(rawValue: 1)
+  /// There is a tree in which absolute paths are looked up first.
+  public static let rooted = PathView(rawValue: 2)
+  /// With `rooted`: nothing else is there.
+  public static let confined = PathView(rawValue: 4)
 }
 
 /// A path of a call in flight.
@@ -24,6 +29,8 @@ public struct PathOperand {
   public var directory: Int
   /// Which of the call's paths it is, from 0. `Call.number` and `Call.operands` tell what the call wants of it.
   public var position: Int
+  /// Whether the call's path before this one lies in the process's root.
+  var isSourceRooted = false
 
   public init(address: UInt64, directory: Int = Int(AT_FDCWD), position: Int = 0) {
     self.address = address
@@ -45,9 +52,17 @@ public enum NativePath {
 extension Call {
   /// Looks a path up as the process does.
   public func lookUp(_ path: PathOperand) -> NativePath {
-    switch PathView(rawValue: process.pointee.path_view) {
-    case .unveiled: return unveiledPath(self, path)
-    case .native, nil: return .same
+    let view = PathView(rawValue: process.pointee.path_view)
+    let rooted = view.contains(.rooted) ? rootedPath(self, path) : .same
+    guard view.contains(.unveiled) else { return rooted }
+    switch rooted {
+    case .same: return unveiledPath(self, path)
+    case .other(let text):
+      var path = path
+      path.address = UInt64(UInt(bitPattern: text))
+      if case .refused(let answer) = unveiledPath(self, path) { return .refused(answer) }
+      return rooted
+    case .refused: return rooted
     }
   }
 
@@ -56,15 +71,19 @@ extension Call {
   /// A path starts from the directory whose descriptor is the operand before it, as in all of Linux's calls.
   mutating func enterPaths() -> Int? {
     var position = 0
+    var isRooted = false
     for index in 0..<Int(row.pointee.operand_count) where isPath(index) {
       let hasDirectory = index > 0 && isDirectory(index - 1)
-      let path = PathOperand(
+      var path = PathOperand(
         address: address(index), directory: hasDirectory ? Int(int32(index - 1)) : Int(AT_FDCWD),
         position: position)
+      path.isSourceRooted = isRooted
       position += 1
       switch lookUp(path) {
-      case .same: continue
-      case .other(let text): operands[index] = text.word
+      case .same: isRooted = false
+      case .other(let text):
+        isRooted = true
+        operands[index] = text.word
       case .refused(let answer): return answer
       }
     }
@@ -92,16 +111,12 @@ extension Call {
 /// Gives a process that was copied from another in the same memory what its path view keeps for itself; false
 /// without memory.
 public func copyPathView(_ process: UnsafeMutablePointer<persona_process>) -> Bool {
-  switch PathView(rawValue: process.pointee.path_view) {
-  case .unveiled: return copyUnveiled(process)
-  case .native, nil: return true
-  }
+  PathView(rawValue: process.pointee.path_view).contains(.unveiled) ? copyUnveiled(process) : true
 }
 
 /// Frees what `copyPathView` made.
 public func releasePathView(_ process: UnsafeMutablePointer<persona_process>) {
-  switch PathView(rawValue: process.pointee.path_view) {
-  case .unveiled: persona_release(process.pointee.paths)
-  case .native, nil: return
+  if PathView(rawValue: process.pointee.path_view).contains(.unveiled) {
+    persona_release(process.pointee.paths)
   }
 }

@@ -12,7 +12,8 @@ public enum HandlerName: UInt16, CaseIterable {
     ioctlSetTerminalFlush, ioctlControllingTerminal, ioctlIsMaster, ioctlDeviceName, openTerminalMaster,
     makeFifo, changeMode, setTimes, setTimesOfLink, realPath, closeRange, specialDescriptor, punchHole,
     unlinkSame, makeDirectory, renameFile, ioctlFlush, ioctlDrain, ioctlStartOutput, ioctlStopOutput,
-    openDevice, ioctlSeekData, ioctlSeekHole, ioctlTerminalPair, ioctlTerminalNames, changeRootTo
+    openDevice, ioctlSeekData, ioctlSeekHole, ioctlTerminalPair, ioctlTerminalNames, changeRootTo,
+    changeRoot
   // memory
   case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore, remapMemory
   // processes

@@ -38,7 +38,8 @@ struct CoverageCommand: ParsableCommand {
 
   func run() throws {
     let coverage = try Coverage(
-      program, choice: personality.flatMap { PersonalityChoice($0) }, root: root,
+      program, choice: personality.flatMap { PersonalityChoice($0) },
+      root: root.map { FileRoot(folder: $0) },
       recognizer: Recognizer(directories: try search.directories()))
     print(json ? coverage.json : coverage.text(), terminator: "")
     fflush(nil)

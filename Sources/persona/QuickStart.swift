@@ -33,7 +33,7 @@ enum QuickStart {
         result.personality = choice
       case "--root":
         guard RunArguments.isDirectory(value) else { return nil }
-        result.root = value
+        result.root = FileRoot(folder: value)
       case "--personalities":
         guard RunArguments.isDirectory(value) else { return nil }
         result.personalityDirectories.append(value)

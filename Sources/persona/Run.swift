@@ -17,6 +17,11 @@ struct RunArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Let the program see no files but those under this folder, and the host's devices as its /dev.", valueName: "dir"))
+  var chroot: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Use the personalities in this folder before the installed ones. May be repeated.", valueName: "dir"))
   var personalities: [String] = []
 
@@ -43,7 +48,7 @@ struct RunArguments: ParsableArguments {
   var command: [String] = []
 
   /// The options that take their value from the next argument.
-  private static let valued: Set<String> = ["--as", "--root", "--personalities", "--trace-format", "--promises"]
+  private static let valued: Set<String> = ["--as", "--root", "--chroot", "--personalities", "--trace-format", "--promises"]
 
   /// Rewrites `--trace=FILE` before the program's name as `--trace-output=FILE`, since an option whose value
   /// may be left out must not take the program for it.
@@ -76,7 +81,10 @@ struct RunArguments: ParsableArguments {
     if let promises, PromisePolicy(rawValue: promises) == nil {
       throw ValidationError("'\(promises)' is not what can become of broken promises: enforce or log")
     }
-    for folder in [root].compactMap({ $0 }) + personalities {
+    guard root == nil || chroot == nil else {
+      throw ValidationError("--root and --chroot contradict each other: name one of them")
+    }
+    for folder in [root, chroot].compactMap({ $0 }) + personalities {
       guard RunArguments.isDirectory(folder) else {
         throw ValidationError("'\(folder)' is not a directory")
       }
@@ -91,6 +99,7 @@ struct RunArguments: ParsableArguments {
   private var words: ArraySlice<String> { command.first == "--" ? command.dropFirst() : command[...] }
 
   func configuration(trace: RunConfiguration.TraceDestination?) -> RunConfiguration {
+    let root = chroot.map { FileRoot(folder: $0, isConfining: true) } ?? root.map { FileRoot(folder: $0) }
     var result = RunConfiguration(
       program: words.first ?? "", arguments: Array(words.dropFirst()), trace: trace,
       personality: personality.flatMap { PersonalityChoice($0) }, root: root,
@@ -110,7 +119,7 @@ struct Run: ParsableCommand {
     abstract: "Run a program.",
     usage: """
       persona run [--trace[=<file>]] [--trace-format <format>] [--as <name[:release]>] \
-      [--root <dir>] [--personalities <dir>] [--no-patch] [--promises enforce|log] [--] <program> [<argument> ...]
+      [--root <dir> | --chroot <dir>] [--personalities <dir>] [--no-patch] [--promises enforce|log] [--] <program> [<argument> ...]
       """)
 
   @Flag(help: "Log every call to standard error; --trace=FILE logs to a file.")
@@ -133,7 +142,7 @@ struct Trace: ParsableCommand {
     abstract: "Run a program and log its calls: the same as run --trace.",
     usage: """
       persona trace [--output <file>] [--trace-format <format>] [--as <name[:release]>] \
-      [--root <dir>] [--personalities <dir>] [--no-patch] [--promises enforce|log] [--] <program> [<argument> ...]
+      [--root <dir> | --chroot <dir>] [--personalities <dir>] [--no-patch] [--promises enforce|log] [--] <program> [<argument> ...]
       """)
 
   @Option(

@@ -74,6 +74,7 @@ struct persona_process {
     uint64_t signals_watched[3];  ///< bit n is foreign signal n: caught even where the guest ignores it
     uint32_t path_view;           ///< PathView: how paths are looked up; 0 is Linux's own way
     uint32_t reserved4;
+    void *root;                   ///< PathRoot: the tree in which paths are looked up first
     void *paths;                  ///< what that way of looking up keeps of the process
     void *names;                  ///< Handlers/Plan9/NamesState: where it is, and its name space
     void *membership;             ///< Handlers/Plan9/ProcessGroups: what the process is in its session

@@ -63,6 +63,8 @@ struct persona_exec {
     uint32_t prefix_count;   ///< out: strings in `prefix` that replace argv[0] (a script's interpreter)
     uint64_t state;          ///< address of what the program hands on to the next one, or 0
     uint64_t state_bytes;
+    uint64_t root;           ///< address of the path of the tree that paths are looked up in, or 0
+    uint64_t is_confined;    ///< 1: there is nothing but what it holds
     char prefix[4096];       ///< out: NUL-terminated strings, one after the other
 };
 
@@ -78,12 +80,13 @@ enum persona_exec_verdict {
 // MARK: - Load plan
 
 #define PERSONA_PLAN_MAGIC 0x6e616c70 /* "plan" */
-#define PERSONA_PLAN_VERSION 2
+#define PERSONA_PLAN_VERSION 3
 
 enum persona_plan_flags {
     PERSONA_PLAN_LOG = 1 << 0,    ///< record every call
     PERSONA_PLAN_PATCH = 1 << 1,  ///< replace call instructions that are used again and again by jumps
     PERSONA_PLAN_LENIENT = 1 << 2, ///< calls that break the program's promises are told of and carried out
+    PERSONA_PLAN_CONFINED = 1 << 3, ///< there is nothing but what `root` holds
 };
 
 struct persona_segment {
@@ -148,7 +151,8 @@ struct persona_plan {
     uint32_t state_bytes;
     uint32_t header_count;
     uint32_t headers;          ///< byte offset of persona_program_header[]; only for systems that ask for them
-    uint32_t root;             ///< byte offset of the absolute path of `--root`, NUL-terminated; 0 for none
+    uint32_t root;             ///< byte offset of the absolute path of the tree that paths are looked up in first,
+                               ///< NUL-terminated; 0 for none
     uint64_t entry;            ///< first instruction pointer: interpreter's or program's
     uint64_t brk;              ///< end of the data segment, where break(2) starts
     uint64_t table_size;       ///< bytes of the compiled table

@@ -212,6 +212,8 @@ private func descriptorInformation(_ call: inout Call) -> Int {
   // Pipes, sockets and the like have no path.
   if information.load(fromByteOffset: KernelFile.path, as: UInt8.self) == UInt8(ascii: "/") {
     information.storeBytes(of: KernelFile.typeVnode, toByteOffset: KernelFile.type, as: Int32.self)
+    let end = call.renameForeign(information + KernelFile.path, length)
+    if end < length { clear(information + KernelFile.path + end, length - end) }
   } else {
     for offset in 0..<length {
       information.storeBytes(of: 0, toByteOffset: KernelFile.path + offset, as: UInt8.self)

@@ -138,6 +138,8 @@ func currentDirectory(_ call: inout Call) -> Int {
   if length < 0 { return length == call.error(ERANGE) ? call.error(ENOMEM) : length }
   // Linux tells a directory outside the root as "(unreachable)…".
   if path.load(as: UInt8.self) != UInt8(ascii: "/") { return call.error(ENOENT) }
-  if length > Int(room) { return call.error(ENOMEM) }
-  return call.copyOut(call.address(0), path, length) ? 0 : call.error(EFAULT)
+  guard let name = call.foreignName(path, length - 1) else { return call.error(ENOENT) }
+  if name.count + 1 > Int(room) { return call.error(ENOMEM) }
+  name.text.storeBytes(of: 0, toByteOffset: name.count, as: UInt8.self)
+  return call.copyOut(call.address(0), name.text, name.count + 1) ? 0 : call.error(EFAULT)
 }

@@ -8,7 +8,6 @@ import Wire
 /// MAXSYMLINKS of sys/param.h.
 private let mostLinks = 32
 private let longestPath = 4096
-private let slash = UInt8(ascii: "/")
 
 /// unlinkFile(dirfd, path, flag): unlink(2), unlinkat(2) and rmdir(2). A directory is EPERM for unlink(2) there.
 func unlinkFile(_ call: inout Call) -> Int { unlink(call, call[2]) }

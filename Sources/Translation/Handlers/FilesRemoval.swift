@@ -37,9 +37,10 @@ private func path(_ call: Call, of descriptor: Int, to address: UInt64, room: UI
   writeDescriptorPath(descriptor, to: link)
   let length = call.hostNow(__NR_readlinkat, Int(AT_FDCWD), link.word, path.word, 4096)
   if length < 0 { return length }
-  path.storeBytes(of: 0, toByteOffset: length, as: UInt8.self)
-  if UInt64(length) + 1 > room { return call.error(ENOMEM) }
-  return call.copyOut(address, path, length + 1) ? 0 : call.error(EFAULT)
+  guard let name = call.foreignName(path, length) else { return call.error(ENOENT) }
+  name.text.storeBytes(of: 0, toByteOffset: name.count, as: UInt8.self)
+  if UInt64(name.count) + 1 > room { return call.error(ENOMEM) }
+  return call.copyOut(address, name.text, name.count + 1) ? 0 : call.error(EFAULT)
 }
 
 /// SPECIALFD_EVENTFD and SPECIALFD_INOTIFY of sys/specialfd.h.

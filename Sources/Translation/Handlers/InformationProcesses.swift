@@ -43,15 +43,29 @@ func putLink(_ name: StaticString, of pid: Int, _ request: inout SysctlRequest) 
   let length = quietly(__NR_readlinkat, -100, Int(bitPattern: link), target.word, 4096)
   if length == call.error(ENOENT) { return call.error(ESRCH) }
   if length < 0 { return length }
-  target.put(UInt8(0), at: length)
-  request.put(target, length + 1)
+  put(target, length, &request)
   return 0
+}
+
+/// Adds what the guest calls a host's path.
+private func put(_ path: UnsafeMutableRawPointer, _ length: Int, _ request: inout SysctlRequest) {
+  let length = request.call.renameForeign(path, length)
+  path.put(UInt8(0), at: length)
+  request.put(path, length + 1)
 }
 
 /// Adds the path without symbolic links and dots; false when it names nothing.
 private func putResolved(_ path: UnsafeRawPointer, _ request: inout SysctlRequest) -> Bool {
   guard let target = request.call.scratch(4097), var link = ByteWriter(request.call, limit: 64) else {
     return false
+  }
+  var path = path
+  if request.call.process.pointee.path_view != 0 {
+    switch rootedPath(request.call, PathOperand(address: UInt64(UInt(bitPattern: path))), PathIntent()) {
+    case .other(let text): path = UnsafeRawPointer(text)
+    case .same: break
+    case .refused: return false
+    }
   }
   let descriptor = quietly(__NR_openat, -100, Int(bitPattern: path), Int(O_PATH | O_CLOEXEC))
   guard descriptor >= 0 else { return false }
@@ -61,8 +75,7 @@ private func putResolved(_ path: UnsafeRawPointer, _ request: inout SysctlReques
   link.append(0)
   let length = quietly(__NR_readlinkat, -100, link.start.word, target.word, 4096)
   guard length > 0, target.get(at: 0, as: UInt8.self) == UInt8(ascii: "/") else { return false }
-  target.put(UInt8(0), at: length)
-  request.put(target, length + 1)
+  put(target, length, &request)
   return true
 }
 

@@ -177,8 +177,15 @@ extension Call {
     _ native: NativeAddress, _ count: Int, into foreign: UnsafeMutableRawPointer
   ) -> Int {
     var path = 0
-    while path < min(count - 2, ForeignAddress.pathBytes) {
-      let byte = native.pointer.load(fromByteOffset: 2 + path, as: UInt8.self)
+    var name = native.pointer + 2
+    var room = count - 2
+    if process.pointee.path_view != 0 {
+      var length = 0
+      while length < room, name.load(fromByteOffset: length, as: UInt8.self) != 0 { length += 1 }
+      if length > 0, let known = foreignName(name, length) { (name, room) = known }
+    }
+    while path < min(room, ForeignAddress.pathBytes) {
+      let byte = name.load(fromByteOffset: path, as: UInt8.self)
       if byte == 0 { break }
       foreign.storeBytes(of: byte, toByteOffset: ForeignAddress.pathOffset + path, as: UInt8.self)
       path += 1

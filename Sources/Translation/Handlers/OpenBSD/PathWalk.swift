@@ -40,7 +40,6 @@ private enum StatusOfFile {
   static let mask = 0x1 | 0x100 | 0x800
 }
 
-private let slash = UInt8(ascii: "/")
 private let dot = UInt8(ascii: ".")
 private let directoryType: UInt32 = 0o040000
 

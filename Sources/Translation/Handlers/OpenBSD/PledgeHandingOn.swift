@@ -15,7 +15,7 @@ public func handedOn(
   _ process: UnsafeMutablePointer<persona_process>
 ) -> (memory: UnsafeMutableRawPointer, count: Int)? {
   guard process.pointee.promised & PromiseState.nextHolds != 0 else { return nil }
-  let hasList = process.pointee.path_view == PathView.unveiled.rawValue && process.pointee.paths != nil
+  let hasList = process.pointee.path_view & PathView.unveiled.rawValue != 0 && process.pointee.paths != nil
   let count = HandedOn.head + (hasList ? UnveilList.bytes : 0)
   guard let memory = persona_allocate(count) else { return nil }
   memory.storeBytes(of: process.pointee.next_promises, as: UInt64.self)
@@ -39,7 +39,7 @@ public func takeUp(
   guard let list = persona_allocate(UnveilList.bytes) else { return false }
   list.copyMemory(from: state + HandedOn.head, byteCount: UnveilList.bytes)
   process.pointee.paths = list
-  process.pointee.path_view = PathView.unveiled.rawValue
+  process.pointee.path_view |= PathView.unveiled.rawValue
   return true
 }
 

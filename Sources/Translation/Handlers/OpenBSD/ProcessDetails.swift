@@ -94,8 +94,10 @@ func currentDirectoryLength(_ call: inout Call) -> Int {
   if length < 0 { return length }
   // Linux tells a directory outside the root as "(unreachable)…".
   if path.load(as: UInt8.self) != UInt8(ascii: "/") { return call.error(ENOENT) }
-  if length > Int(min(call.unsigned(1), 4096)) { return call.error(ERANGE) }
-  return call.copyOut(call.address(0), path, length) ? length : call.error(EFAULT)
+  guard let name = call.foreignName(path, length - 1) else { return call.error(ENOENT) }
+  if name.count + 1 > Int(min(call.unsigned(1), 4096)) { return call.error(ERANGE) }
+  name.text.storeBytes(of: 0, toByteOffset: name.count, as: UInt8.self)
+  return call.copyOut(call.address(0), name.text, name.count + 1) ? name.count + 1 : call.error(EFAULT)
 }
 
 /// __tmpfd(flags): a file in /tmp without a name; only close-on-exec is looked at.

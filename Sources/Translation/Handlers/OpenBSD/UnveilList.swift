@@ -102,7 +102,7 @@ struct UnveilList {
 extension Call {
   /// What the process has unveiled; nil when it never has, and all paths are there.
   var unveiled: UnveilList? {
-    guard process.pointee.path_view == PathView.unveiled.rawValue else { return nil }
+    guard process.pointee.path_view & PathView.unveiled.rawValue != 0 else { return nil }
     return process.pointee.paths.map { UnveilList($0) }
   }
 
@@ -111,14 +111,14 @@ extension Call {
     if let unveiled { return unveiled }
     guard let memory = persona_allocate(UnveilList.bytes) else { return nil }
     process.pointee.paths = memory
-    process.pointee.path_view = PathView.unveiled.rawValue
+    process.pointee.path_view |= PathView.unveiled.rawValue
     return UnveilList(memory)
   }
 
   /// unveil_destroy: all paths are there again.
   func forgetUnveiled() {
     guard let list = unveiled else { return }
-    process.pointee.path_view = PathView.native.rawValue
+    process.pointee.path_view &= ~PathView.unveiled.rawValue
     process.pointee.paths = nil
     persona_release(list.memory)
   }

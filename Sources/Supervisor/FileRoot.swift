@@ -1,0 +1,52 @@
+import CHost
+import Glibc
+
+/// A tree of a foreign system's files, in which its programs' absolute paths are looked up.
+public struct FileRoot: Sendable, Equatable {
+  /// Its path from `/`, without symbolic links.
+  public let path: String
+  /// Nothing else is there: paths that it does not hold do not exist.
+  public let isConfining: Bool
+
+  public init(path: String, isConfining: Bool = false) {
+    self.path = path
+    self.isConfining = isConfining
+  }
+
+  /// The folder that a user names.
+  public init(folder: String, isConfining: Bool = false) {
+    guard let resolved = realpath(folder, nil) else {
+      self.init(path: folder, isConfining: isConfining)
+      return
+    }
+    defer { free(resolved) }
+    self.init(path: String(cString: resolved), isConfining: isConfining)
+  }
+
+  /// The host's path of `path` in the root, or nil when it does not exist there. Symbolic links lead nowhere else.
+  func resolve(_ path: String) -> String? {
+    let found = persona_open_in_root(self.path, path)
+    guard found >= 0 else { return nil }
+    defer { close(found) }
+    return readLink("/proc/self/fd/\(found)")
+  }
+
+  /// A confining root holds the current folder, too.
+  func enter() throws(LaunchError) {
+    guard isConfining, let current = getcwd(nil, 0) else { return }
+    defer { free(current) }
+    let folder = String(cString: current)
+    guard folder != path, !folder.hasPrefix(path + "/") else { return }
+    guard chdir(path) == 0 else {
+      throw LaunchError(
+        .cannotRun, file: path, "cannot be entered: \(describe(errno))",
+        remedy: "check the folder's permissions")
+    }
+  }
+
+  /// What a guest calls a host's path.
+  func guestPath(of host: String) -> String {
+    if host.hasPrefix(path + "/") { return String(host.dropFirst(path.utf8.count)) }
+    return host
+  }
+}

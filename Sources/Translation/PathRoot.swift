@@ -1,0 +1,168 @@
+import CEngine
+import CWire
+
+// Paths of a process that has a root: a tree of its own system's files. As an *overlay* (NetBSD's /emul, FreeBSD's
+// kern_alternate_path of kern/vfs_lookup.c) an absolute path is looked up there first, then on the host; a process
+// that is *confined* to the root (chroot(2)) sees nothing else.
+
+/// The tree: `persona_process.root` points to its length and its absolute path, which has no slash at its end.
+struct PathRoot {
+  private static let head = 8
+  private let memory: UnsafeRawPointer
+  let isConfining: Bool
+
+  init?(_ process: UnsafeMutablePointer<persona_process>) {
+    let view = PathView(rawValue: process.pointee.path_view)
+    guard view.contains(.rooted), let memory = process.pointee.root else { return nil }
+    self.memory = UnsafeRawPointer(memory)
+    isConfining = view.contains(.confined)
+  }
+
+  /// Bytes of the path; 0 for the host's own root.
+  var length: Int { Int(memory.load(as: UInt64.self)) }
+  /// The path, NUL-terminated.
+  var text: UnsafeRawPointer { memory + Self.head }
+
+  /// Whether `path` begins with the root, and what follows is something in it.
+  func holds(_ path: UnsafeRawPointer, _ count: Int) -> Bool {
+    guard count > length, path.load(fromByteOffset: length, as: UInt8.self) == slash else {
+      return false
+    }
+    return begins(path, count)
+  }
+
+  func isRoot(_ path: UnsafeRawPointer, _ count: Int) -> Bool {
+    count == length && begins(path, count)
+  }
+
+  private func begins(_ path: UnsafeRawPointer, _ count: Int) -> Bool {
+    guard count >= length else { return false }
+    for index in 0..<length
+    where path.load(fromByteOffset: index, as: UInt8.self)
+      != text.load(fromByteOffset: index, as: UInt8.self)
+    {
+      return false
+    }
+    return true
+  }
+
+  /// Gives a process this root; false without memory. What was there before stays, since threads may look at it.
+  static func set(
+    _ process: UnsafeMutablePointer<persona_process>, _ path: UnsafeRawPointer, _ count: Int,
+    confines: Bool
+  ) -> Bool {
+    var count = count
+    while count > 0, path.load(fromByteOffset: count - 1, as: UInt8.self) == slash { count -= 1 }
+    guard let memory = persona_allocate(head + count + 1) else { return false }
+    memory.storeBytes(of: UInt64(count), as: UInt64.self)
+    (memory + head).copyMemory(from: path, byteCount: count)
+    process.pointee.root = memory
+    var view = PathView(rawValue: process.pointee.path_view).union(.rooted)
+    if confines { view.insert(.confined) }
+    process.pointee.path_view = view.rawValue
+    return true
+  }
+}
+
+let slash = UInt8(ascii: "/")
+
+/// Takes up the root that the load plan names; false without memory.
+public func enterRoot(_ process: UnsafeMutablePointer<persona_process>) -> Bool {
+  guard let plan = process.pointee.plan, plan.pointee.root != 0 else { return true }
+  let text = UnsafeRawPointer(plan) + Int(plan.pointee.root)
+  var count = 0
+  while text.load(fromByteOffset: count, as: UInt8.self) != 0 { count += 1 }
+  return PathRoot.set(
+    process, text, count, confines: plan.pointee.flags & PERSONA_PLAN_CONFINED.rawValue != 0)
+}
+
+/// The path of a process's root, NUL-terminated, for its next program; nil without one.
+public func rootOf(
+  _ process: UnsafeMutablePointer<persona_process>
+) -> (path: UnsafeRawPointer, confines: Bool)? {
+  PathRoot(process).flatMap { $0.length > 0 ? ($0.text, $0.isConfining) : nil }
+}
+
+// MARK: - From the guest's names to the host's
+
+/// A path of a process that has a root.
+func rootedPath(_ call: Call, _ path: PathOperand, _ intent: PathIntent? = nil) -> NativePath {
+  guard let root = PathRoot(call.process) else { return .same }
+  var first: UInt8 = 0
+  guard call.read(&first, at: path.address), first != 0 else { return .same }
+  let isAbsolute = first == slash
+  guard isAbsolute || root.isConfining else { return .same }
+  let intent = intent ?? call.intent(of: path)
+  guard var walk = RootWalk(call, root, from: path.directory, follows: intent.follows) else {
+    return .refused(call.error(ENOMEM))
+  }
+  let outcome = walk.walk(path.address)
+  guard !root.isConfining else {
+    if case .refused(let answer) = outcome { return .refused(answer) }
+    return .other(walk.text)
+  }
+  switch outcome {
+  // The root itself is the host's: a way up to it would else never find it (kern_alternate_path).
+  case .found: return walk.isAtRoot ? .same : .other(walk.text)
+  case .refused: return .same
+  case .missing:
+    switch intent.purpose {
+    case .use: return .same
+    case .make: return exists(path.address) ? .same : .other(walk.text)
+    case .destination:
+      return path.isSourceRooted || !parentExists(call, path.address) ? .other(walk.text) : .same
+    }
+  }
+}
+
+/// Whether the host has something of that name, which may be a symbolic link.
+private func exists(_ path: UInt64) -> Bool {
+  var byte: UInt8 = 0
+  let result = quietly(
+    __NR_readlink, Int(truncatingIfNeeded: path),
+    withUnsafeMutableBytes(of: &byte) { Int(bitPattern: $0.baseAddress!) }, 1)
+  return result >= 0 || result == -Int(EINVAL)
+}
+
+/// Whether the host has the directory that holds the path's last name.
+private func parentExists(_ call: Call, _ path: UInt64) -> Bool {
+  guard let text = call.scratch(4096 + 16) else { return false }
+  var end = Int(persona_copy_string(text.assumingMemoryBound(to: CChar.self), path, 4096))
+  guard end > 0, end < 4096 else { return false }
+  while end > 1, text.load(fromByteOffset: end - 1, as: UInt8.self) == slash { end -= 1 }
+  while end > 1, text.load(fromByteOffset: end - 1, as: UInt8.self) != slash { end -= 1 }
+  text.storeBytes(of: UInt8(ascii: "."), toByteOffset: end, as: UInt8.self)
+  text.storeBytes(of: 0, toByteOffset: end + 1, as: UInt8.self)
+  return exists(UInt64(UInt(bitPattern: text)))
+}
+
+// MARK: - From the host's names to the guest's
+
+extension Call {
+  /// What the guest calls a host's path of `count` bytes, as a part of that text; nil for what lies outside the root
+  /// that confines it.
+  func foreignName(_ path: UnsafeMutableRawPointer, _ count: Int) -> (
+    text: UnsafeMutableRawPointer, count: Int
+  )? {
+    guard process.pointee.path_view != 0, let root = PathRoot(process) else { return (path, count) }
+    if root.holds(path, count) { return (path + root.length, count - root.length) }
+    guard root.isConfining else { return (path, count) }
+    guard root.isRoot(path, count) else { return nil }
+    if count == 0 { return (path, 0) }
+    path.storeBytes(of: slash, toByteOffset: count - 1, as: UInt8.self)
+    return (path + count - 1, 1)
+  }
+
+  /// The same in place: the text moves to its beginning and stays NUL-terminated; its new length.
+  func renameForeign(_ path: UnsafeMutableRawPointer, _ count: Int) -> Int {
+    guard process.pointee.path_view != 0, let name = foreignName(path, count), name.text != path
+    else { return count }
+    for index in 0..<name.count {
+      path.storeBytes(
+        of: name.text.load(fromByteOffset: index, as: UInt8.self), toByteOffset: index,
+        as: UInt8.self)
+    }
+    path.storeBytes(of: 0, toByteOffset: name.count, as: UInt8.self)
+    return name.count
+  }
+}

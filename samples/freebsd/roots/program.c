@@ -1,0 +1,177 @@
+/// What a program sees of its root. Its argument is "overlay" or "confined", and a folder of the host outside the root.
+/// Tests/roots.sh lays out the tree.
+#include "../freebsd.h"
+
+enum { SYS_chroot = 61 };
+
+typedef struct { uint8_t length, family; char path[104]; } local_address;
+
+static const char *host;
+static int confined;
+
+/// The first line of a file, or the error as "E2".
+static const char *content(const char *path) {
+    static char text[64];
+    long file = SYS(open, path, O_RDONLY), count = file < 0 ? file : SYS(read, file, text, 60);
+    if (file >= 0) SYS(close, file);
+    if (count < 0) {
+        text[0] = 'E';
+        count = 1;
+        long error = file < 0 ? -file : 0;
+        if (error >= 10) text[count++] = (char)('0' + error / 10);
+        text[count++] = (char)('0' + error % 10);
+    }
+    text[count] = 0;
+    while (count && text[count - 1] == '\n') text[--count] = 0;
+    return text;
+}
+
+static void show(const char *path) { say("%s: %s\n", path, content(path)); }
+
+static const char *outside(const char *name) {
+    static char path[1024];
+    size_t count = length(host);
+    memcpy(path, host, count);
+    memcpy(path + count, name, length(name) + 1);
+    return path;
+}
+
+static void working_directory(const char *what) {
+    char path[1024];
+    long result = SYS(__getcwd, path, sizeof path);
+    say("%s: %s\n", what, result < 0 ? "none" : path);
+}
+
+static long make(const char *path) {
+    long file = SYS(open, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (file < 0) return file;
+    SYS(write, file, "made\n", 5);
+    return SYS(close, file);
+}
+
+static void lookups(void) {
+    static const char *paths[] = {
+        "/etc/name", "/etc/absolute", "/etc/relative", "/etc/upwards", "//etc/./name", "/etc/../etc/name",
+        "/../../etc/name", "/folder/name", "/etc/dangling", "/etc/loop", "/etc/name/", "/etc/name/..", "/etc/nothing",
+    };
+    for (size_t index = 0; index < sizeof paths / sizeof *paths; index++) show(paths[index]);
+    say("the host's: %s\n", content(outside("/name")));
+    say("the host's by a link of the tree: %s\n", content("/etc/outward"));
+    char link[64];
+    long count = SYS(readlink, "/etc/absolute", link, 60);
+    link[count > 0 ? count : 0] = 0;
+    say("readlink: %s\n", link);
+    stat status;
+    expect("lstat of a link", SYS(fstatat, AT_FDCWD, "/etc/absolute", &status, AT_SYMLINK_NOFOLLOW), 0);
+    expect("its type", status.mode & 0170000, 0120000);
+    expect("lstat of a dangling link", SYS(fstatat, AT_FDCWD, "/etc/dangling", &status, AT_SYMLINK_NOFOLLOW), 0);
+    expect("write to a device", make("/dev/null"), 0);
+}
+
+static void directories(void) {
+    expect("chdir", SYS(chdir, "/etc"), 0);
+    working_directory("in");
+    show("name");
+    show("../etc/name");
+    expect("chdir by a link", SYS(chdir, "/folder"), 0);
+    working_directory("in");
+    long folder = SYS(open, "/etc", O_RDONLY | O_DIRECTORY);
+    holds("open of a directory", folder >= 0);
+    expect("relative to it", SYS(faccessat, folder, "name", 0, 0), 0);
+    expect("absolute all the same", SYS(faccessat, folder, "/etc/name", 0, 0), 0);
+    expect("from it up", SYS(faccessat, folder, "../inner/name", 0, 0), 0);
+    if (confined) {
+        expect("from it up and up", SYS(faccessat, folder, "../../../etc/name", 0, 0), 0);
+        expect("relative by an absolute link", SYS(faccessat, folder, "absolute", 0, 0), 0);
+        expect("relative by a link that leads out", SYS(faccessat, folder, "outward", 0, 0), -ENOENT);
+        expect("chdir", SYS(chdir, "/"), 0);
+        working_directory("in");
+        expect("chdir", SYS(chdir, ".."), 0);
+        working_directory("in");
+        expect("chdir", SYS(chdir, "etc/../.."), 0);
+        working_directory("in");
+        show("etc/name");
+    }
+    SYS(close, folder);
+}
+
+static void changes(void) {
+    expect("a file in the tree", make("/etc/new"), 0);
+    expect("its new name", SYS(rename, "/etc/new", "/etc/renamed"), 0);
+    show("/etc/renamed");
+    expect("a second name", SYS(link, "/etc/renamed", "/etc/linked"), 0);
+    expect("a directory", SYS(mkdir, "/etc/directory", 0755), 0);
+    expect("a link", SYS(symlink, "/etc/name", "/etc/directory/link"), 0);
+    show("/etc/directory/link");
+    expect("link removed", SYS(unlink, "/etc/directory/link"), 0);
+    expect("directory removed", SYS(rmdir, "/etc/directory"), 0);
+    expect("a file that is there", SYS(open, "/etc/name", O_WRONLY | O_CREAT | O_EXCL, 0644), -EEXIST);
+    expect("removed", SYS(unlink, "/etc/linked"), 0);
+    long made = make(outside("/made"));
+    expect("a file of the host", made, confined ? -ENOENT : 0);
+    expect("a name in no folder", make("/nowhere/new"), -ENOENT);
+}
+
+static void sockets(void) {
+    local_address address = {.length = 20, .family = 1, .path = "/etc/socket"}, name;
+    uint32_t size = sizeof name;
+    long server = SYS(socket, 1, 1, 0), client = SYS(socket, 1, 1, 0);
+    expect("bind", SYS(bind, server, &address, 106), 0);
+    expect("listen", SYS(listen, server, 1), 0);
+    expect("connect", SYS(connect, client, &address, 106), 0);
+    memset(&name, 0, sizeof name);
+    expect("getpeername", SYS(getpeername, client, &name, &size), 0);
+    say("its path: %s\n", name.path);
+    expect("socket removed", SYS(unlink, "/etc/socket"), 0);
+}
+
+static void roots(void) {
+    long result = SYS(chroot, "/folder");
+    if (result == -EPERM) {
+        holds("chroot", 1);
+        return;
+    }
+    holds("chroot", result == 0 && SYS(chdir, "/") == 0 && SYS(access, "/etc/name", 0) == -ENOENT &&
+                        SYS(access, "/name", 0) == 0 && SYS(access, "/../../name", 0) == 0);
+}
+
+static void again(void) {
+    char path[1024];
+    size_t size = sizeof path;
+    int name[] = {1, 14, 12, -1};
+    expect("kern.proc.pathname", SYS(__sysctl, name, 4, path, &size, 0, 0), 0);
+    say("executed as %s\n", path);
+    working_directory("in");
+}
+
+static void sample(long argc, char **argv, char **environment) {
+    if (argc < 3) {
+        again();
+        return;
+    }
+    confined = argv[1][0] == 'c';
+    host = argv[2];
+    lookups();
+    directories();
+    changes();
+    sockets();
+    char *words[] = {"/bin/again", 0};
+    long child = SYS0(fork);
+    if (child == 0) {
+        if (SYS(chdir, "/folder")) leave(1);
+        SYS(execve, "/folder/../bin/again", words, environment);
+        leave(127);
+    }
+    int status = -1;
+    SYS(wait4, child, &status, 0, 0);
+    expect("an executed program's status", status, 0);
+    child = SYS0(fork);
+    if (child == 0) {
+        char *arguments[] = {"script", 0};
+        SYS(execve, "/bin/script", arguments, environment);
+        leave(127);
+    }
+    SYS(wait4, child, &status, 0, 0);
+    expect("a script's status", status, 0);
+    roots();
+}
