@@ -87,6 +87,9 @@ persona_clone:
         call    *%rax
         hlt
 
+// Register `number` of the ucontext at rsp.
+#define CONTEXT(number) (CONTEXT_REGISTERS + 8 * number)(%rsp)
+
 // Where every signal handler of the engine returns to; rsp points at the interrupted ucontext.
         .globl  persona_return, persona_return_end
 persona_return:
@@ -102,11 +105,41 @@ persona_return_end:
         movq    %rsp, %rbx
         andq    $-16, %rsp
         subq    $128, %rsp
-        call    engine_deliver_pending  // (thread, ucontext): 1 looks again, 0 returns now
+        call    engine_deliver_pending  // (thread, ucontext): 0 returns now, 1 looks again, 2 goes on in the engine
         movq    %rbx, %rsp
-        testl   %eax, %eax
-        jnz     persona_return
-        jmp     2b
+        cmpl    $1, %eax
+        je      persona_return
+        jb      2b
+// The engine goes on where the signal found it, at once: all signals stay blocked, as they are in a handler.
+        movq    CONTEXT_STATE(%rsp), %rcx
+        movl    472(%rcx), %eax         // fx_sw_bytes.xfeatures
+        movl    476(%rcx), %edx
+        xrstor64 (%rcx)
+        movq    CONTEXT(15), %rax
+        movq    CONTEXT(16), %rdx
+        movq    %rdx, -136(%rax)        // below the red zone, which Linux's functions use
+        movq    CONTEXT(17), %rdx
+        movq    %rdx, -144(%rax)
+        subq    $144, %rax
+        movq    %rax, CONTEXT(15)
+        movq    CONTEXT(0), %r8
+        movq    CONTEXT(1), %r9
+        movq    CONTEXT(2), %r10
+        movq    CONTEXT(3), %r11
+        movq    CONTEXT(4), %r12
+        movq    CONTEXT(5), %r13
+        movq    CONTEXT(6), %r14
+        movq    CONTEXT(7), %r15
+        movq    CONTEXT(8), %rdi
+        movq    CONTEXT(9), %rsi
+        movq    CONTEXT(10), %rbp
+        movq    CONTEXT(11), %rbx
+        movq    CONTEXT(12), %rdx
+        movq    CONTEXT(13), %rax
+        movq    CONTEXT(14), %rcx
+        movq    CONTEXT(15), %rsp
+        popfq
+        ret     $128
 
 // void persona_resume(void *ucontext)
         .globl  persona_resume
@@ -134,7 +167,7 @@ persona_resume:
         .endm
 
         .globl  persona_patched_entry, persona_patched_saved, persona_patched_exit, persona_patched_exit_end
-        .globl  persona_patched_halt
+        .globl  persona_whole_exit, persona_whole_exit_end
 persona_patched_entry:
         movq    %r8, REGISTER(0)
         movq    %r9, REGISTER(1)
@@ -147,6 +180,7 @@ persona_patched_entry:
         movq    %rax, REGISTER(13)
         movq    %rsp, REGISTER(15)
         movq    %rcx, REGISTER(16)
+        movl    $0, %gs:THREAD_WHOLE
 persona_patched_saved:
         movq    %gs:THREAD_STACK, %rsp
         pushfq
@@ -158,8 +192,8 @@ persona_patched_saved:
 persona_patched_exit:
         movq    %gs:THREAD_STACK, %rsp
         movq    REGISTER(17), %rax
-        cmpl    $0, %gs:THREAD_PENDING
-        jne     2f
+        cmpq    $0, %gs:THREAD_PENDING  // nothing pending, nothing whole
+        jne     persona_patched_whole
         testl   $0x40400, %eax          // direction, alignment check
         jnz     3f
         btl     $11, %eax               // overflow, then the other status flags
@@ -173,10 +207,55 @@ persona_patched_exit:
         popfq
         jmp     1b
 persona_patched_exit_end:
-// Only a ucontext can bring the signal mask back: the fault's own becomes the guest's.
-2:      RESTORE
-persona_patched_halt:
-        hlt
+
+// A call that needs all registers and the mask, or a handler to be entered. The engine has kept what it did not save.
+persona_patched_whole:
+        cmpl    $2, %gs:THREAD_WHOLE
+        je      1f
+        movq    %r12, REGISTER(4)
+        movq    %r13, REGISTER(5)
+        movq    %r14, REGISTER(6)
+        movq    %r15, REGISTER(7)
+        movq    REGISTER(16), %rcx      // as the instruction itself leaves them
+        movq    %rcx, REGISTER(14)
+        movq    REGISTER(17), %rcx
+        movq    %rcx, REGISTER(3)
+1:      movq    %gs:0, %rdi
+        call    engine_on_whole
+
+persona_whole_exit:
+        cmpl    $0, %gs:THREAD_PENDING
+        jne     persona_patched_whole
+        pushq   REGISTER(17)
+        popfq
+        movq    REGISTER(3), %r11
+        movq    REGISTER(4), %r12
+        movq    REGISTER(5), %r13
+        movq    REGISTER(6), %r14
+        movq    REGISTER(7), %r15
+        movq    REGISTER(10), %rbp
+        movq    REGISTER(11), %rbx
+        RESTORE
+        movq    REGISTER(14), %rcx
+        jmpq    *REGISTER(16)
+persona_whole_exit_end:
+
+// void persona_save_state(void *area, uint64_t features)
+        .globl  persona_save_state, persona_load_state
+persona_save_state:
+        movl    %esi, %eax
+        movq    %rsi, %rdx
+        shrq    $32, %rdx
+        xsave64 (%rdi)
+        ret
+
+// void persona_load_state(const void *area, uint64_t features)
+persona_load_state:
+        movl    %esi, %eax
+        movq    %rsi, %rdx
+        shrq    $32, %rdx
+        xrstor64 (%rdi)
+        ret
 
 // struct persona_thread *persona_current(void)
         .globl  persona_current

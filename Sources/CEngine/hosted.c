@@ -1,4 +1,5 @@
 // The engine's doors for an ordinary process: unit tests call translation code with them.
+#include <asm/prctl.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -22,6 +23,12 @@ int64_t persona_interruptible(struct persona_thread *thread, int64_t number, uin
 int64_t persona_syscall(int64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
                         uint64_t f) {
     return answer(syscall(number, a, b, c, d, e, f));
+}
+
+uint64_t persona_fs_base(void) {
+    uint64_t base = 0;
+    syscall(SYS_arch_prctl, ARCH_GET_FS, &base);
+    return base;
 }
 
 int64_t persona_clock(int32_t clock, uint64_t time[2]) { return answer(syscall(SYS_clock_gettime, clock, time)); }

@@ -4,16 +4,19 @@
 #include "layout.h"
 #include "session.h"
 #include <asm/mman.h>
+#include <asm/prctl.h>
 #include <asm/unistd_64.h>
 #include <linux/futex.h>
 #include <linux/mman.h>
 
 _Static_assert(offsetof(struct persona_thread, pending) == THREAD_PENDING, "entry.S");
+_Static_assert(offsetof(struct persona_thread, whole) == THREAD_WHOLE, "entry.S");
 _Static_assert(offsetof(struct persona_thread, stack) == THREAD_STACK, "entry.S");
 _Static_assert(offsetof(struct persona_thread, patched) + 40 == THREAD_REGISTERS, "entry.S");
 _Static_assert(PERSONA_THREAD_BYTES == THREAD_BYTES, "entry.S");
-_Static_assert(sizeof(struct persona_thread) + PERSONA_SCRATCH_BYTES <= PERSONA_STACK_OFFSET - 4096,
-               "a thread block holds state, scratch, guard page and stack");
+_Static_assert(sizeof(struct persona_thread) + PERSONA_SCRATCH_BYTES <= PERSONA_STATE_OFFSET
+                   && PERSONA_STATE_OFFSET + PERSONA_STATE_BYTES <= PERSONA_STACK_OFFSET - 4096,
+               "a thread block holds state, scratch, floating-point state, guard page and stack");
 
 // MARK: - Labels
 
@@ -22,7 +25,7 @@ extern char persona_interruptible_begin[], persona_interruptible_end[], persona_
 extern char persona_copy_begin[], persona_copy_end[], persona_copy_fault[];
 extern char persona_return[], persona_return_end[];
 extern char persona_patched_entry[], persona_patched_saved[], persona_patched_exit[], persona_patched_exit_end[];
-extern char persona_patched_halt[];
+extern char persona_whole_exit[], persona_whole_exit_end[];
 
 uint64_t persona_label(enum persona_label label) {
     switch (label) {
@@ -40,7 +43,8 @@ uint64_t persona_label(enum persona_label label) {
     case PERSONA_PATCHED_SAVED: return (uint64_t)persona_patched_saved;
     case PERSONA_PATCHED_EXIT: return (uint64_t)persona_patched_exit;
     case PERSONA_PATCHED_EXIT_END: return (uint64_t)persona_patched_exit_end;
-    case PERSONA_PATCHED_HALT: return (uint64_t)persona_patched_halt;
+    case PERSONA_WHOLE_EXIT: return (uint64_t)persona_whole_exit;
+    case PERSONA_WHOLE_EXIT_END: return (uint64_t)persona_whole_exit_end;
     case PERSONA_ON_SIGNAL: return (uint64_t)engine_on_signal;
     case PERSONA_ON_TRAP: return (uint64_t)engine_on_trap;
     }
@@ -74,6 +78,19 @@ int memcmp(const void *a, const void *b, size_t count) {
     for (; count > 0; count--, x++, y++)
         if (*x != *y) return *x - *y;
     return 0;
+}
+
+// MARK: - fs
+
+static int reads_fs_base;
+
+void persona_use_fs_base(void) { reads_fs_base = 1; }
+
+uint64_t persona_fs_base(void) {
+    uint64_t base = 0;
+    if (reads_fs_base) __asm__ volatile("rdfsbase %0" : "=r"(base));
+    else persona_syscall(__NR_arch_prctl, ARCH_GET_FS, (uint64_t)&base, 0, 0, 0, 0);
+    return base;
 }
 
 // MARK: - Locks

@@ -156,6 +156,7 @@ private func isKnown(
     let segment = segments[index]
     if address &- segment.address < segment.length, segment.protection & UInt32(PROT_WRITE) == 0 { return true }
   }
+  if process.pointee.trampoline >> 12 == address >> 12 { return true }
   for page in 0...Int(patches.pointee.pages) where patches.pointee.stubPages[page].address != 0 {
     let stubs = patches.pointee.stubPages[page].stubs
     for slot in 0..<slotCount where stubs[slot].length != 0 {
@@ -326,15 +327,6 @@ private func stub(_ process: UnsafeMutablePointer<persona_process>, _ rip: UInt6
   return nil
 }
 
-/// At the end of a patched call with a signal pending, the guest's registers are in the fault's context but for where
-/// it goes on, its flags and its signal mask.
-func leavePatchedCall(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) {
-  let registers = TrapContext(persona_patched_registers(thread)!)
-  context[PERSONA_RIP] = registers[PERSONA_RIP]
-  context[PERSONA_FLAGS] = registers[PERSONA_FLAGS]
-  if thread.pointee.pending != 0 { context.mask = thread.pointee.pending_mask }
-}
-
 /// A call through a jump: all registers that it may need are in `thread.patched`, those that it answers go there.
 @c(engine_on_patched)
 public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?) {
@@ -348,6 +340,10 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?) {
     context[PERSONA_RIP] -= 2
     return
   }
+  if row.pointee.passage == UInt16(PERSONA_PASSAGE_WHOLE.rawValue) {
+    thread.pointee.whole = PERSONA_WHOLE_WANTED.rawValue
+    return
+  }
   thread.pointee.restart = 0
   let process = thread.pointee.process!
   if row.pointee.passage == UInt16(PERSONA_PASSAGE_DIRECT.rawValue), process.pointee.logging == 0,
@@ -358,7 +354,11 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?) {
   }
   thread.pointee.context = registers
   thread.pointee.trap_length = 2
-  answer(thread, context)
+  if row.pointee.passage == UInt16(PERSONA_PASSAGE_MASK.rawValue) {
+    answerWithMask(thread, context)
+  } else {
+    answer(thread, context)
+  }
 }
 
 /// Makes the one Linux call that a row of plain registers is.

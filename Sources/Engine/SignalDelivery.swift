@@ -19,10 +19,6 @@ public func onSignal(
     dieWithSupervisor()
     return
   }
-  if signal == 11, context[PERSONA_RIP] == label(PERSONA_PATCHED_HALT) {
-    leavePatchedCall(thread, context)
-    return
-  }
   let report = SignalInfo(info!)
   if report.signal == 5, report.code == 2 /* TRAP_TRACE */, isStubStart(thread.pointee.process, context) {
     // The step over the jump; the one over what it replaces comes next.
@@ -39,6 +35,7 @@ public func onSignal(
     if inEngine { engineFault(signal, context, report) }
     thread.pointee.restart = 0
     deliver(report, thread, context)
+    noteMask(thread, context)
     return
   }
   let process = thread.pointee.process!
@@ -46,6 +43,7 @@ public func onSignal(
   guard inEngine else {
     thread.pointee.restart = 0
     deliver(report, thread, context)
+    noteMask(thread, context)
     return
   }
   keep(info!, thread, context, rip)
@@ -61,10 +59,13 @@ private func keep(
   _ info: UnsafeMutableRawPointer, _ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext,
   _ rip: UInt64
 ) {
+  // One that is never blocked goes before the one that waits, which Linux keeps until the mask allows it.
+  if thread.pointee.pending != 0 { sendBack(thread) }
   withUnsafeMutableBytes(of: &thread.pointee.pending_info) {
     $0.baseAddress!.copyMemory(from: info, byteCount: 128)
   }
-  if thread.pointee.pending == 0 { thread.pointee.pending_mask = context.mask }
+  thread.pointee.pending_mask = context.mask
+  keepMask(thread, context)
   thread.pointee.pending = 1
   context.mask = UInt64.max
   if rip &- label(PERSONA_INTERRUPTIBLE_BEGIN)
@@ -73,23 +74,64 @@ private func keep(
     context[PERSONA_RIP] = label(PERSONA_INTERRUPTIBLE_GIVE_UP)
   } else if rip &- label(PERSONA_RETURN) < label(PERSONA_RETURN_END) - label(PERSONA_RETURN) {
     context[PERSONA_RIP] = label(PERSONA_RETURN)
-  } else if rip &- label(PERSONA_PATCHED_EXIT) < label(PERSONA_PATCHED_EXIT_END) - label(PERSONA_PATCHED_EXIT) {
+  } else if rip &- label(PERSONA_PATCHED_EXIT) < label(PERSONA_PATCHED_EXIT_END) - label(PERSONA_PATCHED_EXIT)
+    || rip &- label(PERSONA_WHOLE_EXIT) < label(PERSONA_WHOLE_EXIT_END) - label(PERSONA_WHOLE_EXIT)
+  {
+    // It begins anew, on the engine's stack and without the flags that the guest may have set by now.
     context[PERSONA_RIP] = label(PERSONA_PATCHED_EXIT)
+    context[PERSONA_RSP] = thread.pointee.stack
+    context[PERSONA_FLAGS] &= ~0x40500  // trap, direction, alignment check
   }
 }
 
-/// Called by persona_return with a signal pending; 1: look again, 0: return to the context now.
+/// Gives a kept signal back to Linux, where it waits until it is no longer blocked.
+private func sendBack(_ thread: UnsafeMutablePointer<persona_thread>) {
+  withUnsafeMutablePointer(to: &thread.pointee.pending_info) {
+    let info = UInt64(UInt(bitPattern: $0))
+    let report = SignalInfo($0)
+    let (process, number) = (UInt64(thread.pointee.process.pointee.pid), UInt64(report.signal))
+    let toThread: Int32 = -6  // SI_TKILL
+    // Only the first thread may tell the process of another sender.
+    if report.code == toThread || persona_syscall(Int64(__NR_rt_sigqueueinfo), process, number, info, 0, 0, 0) != 0 {
+      _ = persona_syscall(
+        Int64(__NR_rt_tgsigqueueinfo), process, UInt64(thread.pointee.tid), number, info, 0, 0)
+    }
+  }
+}
+
+/// Called by persona_return with a signal pending; 0: return to the context now, 1: look again, 2: go on in the engine,
+/// all signals blocked.
 @c(engine_deliver_pending)
 public func deliverPending(
   _ thread: UnsafeMutablePointer<persona_thread>?, _ context: UnsafeMutableRawPointer?
 ) -> Int32 {
   let context = TrapContext(context!)
-  let rip = context[PERSONA_RIP]
-  if isEngine(rip) { return 0 }
-  let report = withUnsafeBytes(of: &thread!.pointee.pending_info) { SignalInfo($0.baseAddress!) }
-  thread!.pointee.pending = 0
-  deliver(report, thread!, context)
+  let thread = thread!
+  if isEngine(context[PERSONA_RIP]) { return canGoOn(thread, context) ? 2 : 0 }
+  deliverKept(thread, context)
+  noteMask(thread, context)
   return 1
+}
+
+/// Whether the engine may go on without Linux's help: the handler's mask then is that of the interrupted context.
+private func canGoOn(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) -> Bool {
+  let signal = withUnsafeBytes(of: &thread.pointee.pending_info) { $0.load(as: Int32.self) }
+  let trapFlag: UInt64 = 0x100
+  return TrapContext.unblockable >> UInt64(signal - 1) & 1 == 0 && context[PERSONA_FLAGS] & trapFlag == 0
+    && knowsState(context)
+}
+
+/// Delivers the signal that waits, unless the call that it came in has blocked it: then Linux keeps it. One that was
+/// blocked already came under the mask of a call that waits with another one, as sigsuspend's.
+func deliverKept(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) {
+  let report = withUnsafeBytes(of: &thread.pointee.pending_info) { SignalInfo($0.baseAddress!) }
+  thread.pointee.pending = 0
+  let isBlocked = (context.mask & ~thread.pointee.pending_mask) >> UInt64(report.signal - 1) & 1 != 0
+  if isBlocked, thread.pointee.has_saved_mask == 0 {
+    sendBack(thread)
+  } else {
+    deliver(report, thread, context)
+  }
 }
 
 /// Makes the guest run its handler when it resumes, or does what the signal does without one.
@@ -133,7 +175,7 @@ private func deliver(
   thread.pointee.has_saved_mask = 0
   let request = FrameRequest(
     info: report, signal: foreign, action: action, mask: table.foreignSet(before),
-    fsBase: segmentBase(ARCH_GET_FS), gsBase: thread.pointee.guest_gs)
+    fsBase: persona_fs_base(), gsBase: thread.pointee.guest_gs)
   guard let code = SignalFrames.build(table, request, thread, context) else {
     restoreDefault(signal: 4, context)
     sendToSelf(signal: 4, thread)
@@ -190,15 +232,6 @@ private func sendToSelf(signal: Int, _ thread: UnsafeMutablePointer<persona_thre
   _ = persona_syscall(
     Int64(__NR_tgkill), UInt64(thread.pointee.process.pointee.pid), UInt64(thread.pointee.tid),
     UInt64(signal), 0, 0, 0)
-}
-
-private func segmentBase(_ request: Int32) -> UInt64 {
-  var value: UInt64 = 0
-  _ = withUnsafeMutablePointer(to: &value) {
-    persona_syscall(
-      Int64(__NR_arch_prctl), UInt64(request), UInt64(UInt(bitPattern: $0)), 0, 0, 0, 0)
-  }
-  return value
 }
 
 @inline(__always)

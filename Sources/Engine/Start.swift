@@ -94,6 +94,8 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   mapTrampoline(process)
   preparePatching(process)
   findClock(linux.auxiliary(33 /* AT_SYSINFO_EHDR */))
+  // HWCAP2_FSGSBASE (asm/hwcap2.h)
+  if (linux.auxiliary(26 /* AT_HWCAP2 */) ?? 0) & 2 != 0 { persona_use_fs_base() }
   if process.pointee.table.pointee.abi.entry_form == UInt8(PERSONA_ENTRY_TOS.rawValue) {
     join(thread, tos: strings, environment: UInt64(UInt(bitPattern: linux.envv)))
   }
@@ -357,12 +359,15 @@ private func mapTrampoline(_ process: UnsafeMutablePointer<persona_process>) {
   }
   let table = Table(UnsafeRawPointer(process.pointee.table))
   let address = UInt64(UInt(bitPattern: page))
-  guard SignalFrames.writeTrampoline(table, page, sigreturn: sigreturnNumber(table)) > 0 else {
+  // The instructions before it let it be decoded, so that its call becomes a jump (PatchSite).
+  let before = 128
+  page.initializeMemory(as: UInt8.self, repeating: 0x90, count: before)  // nop
+  guard SignalFrames.writeTrampoline(table, page + before, sigreturn: sigreturnNumber(table)) > 0 else {
     _ = persona_syscall(Int64(__NR_munmap), address, 4096, 0, 0, 0, 0)
     return
   }
   _ = persona_syscall(Int64(__NR_mprotect), address, 4096, UInt64(PROT_READ | PROT_EXEC), 0, 0, 0)
-  process.pointee.trampoline = address
+  process.pointee.trampoline = address + UInt64(before)
 }
 
 /// The highest number whose row is the sigreturn handler: older ones take older frames. 0 without any.

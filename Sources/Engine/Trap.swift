@@ -17,8 +17,9 @@ public func onTrap(
   let thread = persona_current()!
   thread.pointee.context = context
   thread.pointee.trap_length = 2
-  noteTrap(thread, at: TrapContext(context!)[PERSONA_RIP] - 2)
+  if knowsState(TrapContext(context!)) { noteTrap(thread, at: TrapContext(context!)[PERSONA_RIP] - 2) }
   answer(thread, TrapContext(context!))
+  noteMask(thread, TrapContext(context!))
 }
 
 /// Carries out the call that the registers describe and puts its result into them.

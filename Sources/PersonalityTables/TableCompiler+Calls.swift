@@ -47,9 +47,7 @@ extension TableCompiler {
     case .handler(let name, let operands):
       wire.kind = UInt8(PERSONA_CALL_HANDLER.rawValue)
       wire.target = handler(name, row.actionPosition)
-      if HandlerName(rawValue: wire.target)?.isPlain != true {
-        wire.passage = UInt16(PERSONA_PASSAGE_TRAP.rawValue)
-      }
+      wire.passage = UInt16((HandlerName(rawValue: wire.target)?.passage ?? PERSONA_PASSAGE_TRAP).rawValue)
       append(operands, row, &wire)
       checkResult(row)
     case .translate(let name, let operands):

@@ -18,6 +18,8 @@ public struct TrapContext {
   static let faultWord = registers + 22
   static let floatingPointWord = registers + 23
   static let maskWord = 37
+  /// Where the mask lies, for who hands its address to Linux.
+  public static var maskPosition: Int { maskWord }
 
   public init(_ context: UnsafeMutableRawPointer) {
     words = context.assumingMemoryBound(to: UInt64.self)

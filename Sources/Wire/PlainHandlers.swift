@@ -1,8 +1,13 @@
+import CWire
+
 extension HandlerName {
-  /// Whether the handler needs nothing of the guest's registers but arguments and result: neither its signal mask nor
-  /// its stack, flags or instruction pointer. A call at a patched site does not have them; all others trap.
-  public var isPlain: Bool {
+  /// What the handler needs of the guest, which decides how a patched site may call it. A plain one has the registers of
+  /// arguments and result, the stack pointer and the instruction pointer; one that is not named here has not been
+  /// looked at, and traps.
+  public var passage: persona_passage {
     switch self {
+    case .sigprocmask, .changeSignalMask, .sigsuspend, .suspendWithMask: PERSONA_PASSAGE_MASK
+    case .sigreturn, .setcontext, .getcontext, .swapcontext: PERSONA_PASSAGE_WHOLE
     case .fcntl, .ioctl, .getdirentries, .getdirentriesWithBase, .currentDirectory, .pathconf, .fpathconf, .statfs,
       .fstatfs, .pipePair, .unlinkFile, .changeMode, .renameFile, .makeDirectory, .lockingOpen, .directoryEntries,
       .mmap, .munmap, .mprotect, .madvise, .msync, .mincore, .mapMemory, .unmapMemory, .protectMemory,
@@ -12,9 +17,10 @@ extension HandlerName {
       .clockGettime, .clockGetres, .gettimeofday, .nanosleep, .clockNanosleep,
       .threadSelf, .userMutex, .threadWake, .threadIdentity, .threadSleep, .threadWakeup, .futexOperation,
       .lwpSelf, .lwpPark, .lwpUnpark, .lwpUnparkAll, .umtxSleep, .umtxWakeup,
-      .sysctl, .sysctlByName, .getpriority, .extendedTransfer:
-      true
-    default: false
+      .sysctl, .sysctlByName, .getpriority, .extendedTransfer,
+      .sigaction, .sigactionWithTrampoline, .sigpending, .pendingSignalMask, .sigaltstack:
+      PERSONA_PASSAGE_PLAIN
+    default: PERSONA_PASSAGE_TRAP
     }
   }
 }

@@ -81,6 +81,20 @@ struct persona_process {
     void *patches;                ///< Engine/Patching: call sites that jump; NULL when none does
 };
 
+/// What `patched` holds while a patched call is on its way.
+enum persona_whole {
+    PERSONA_WHOLE_NOT = 0,        ///< the registers that a call may change
+    PERSONA_WHOLE_WANTED = 1,     ///< the same; the call is not carried out yet, since it needs all
+    PERSONA_WHOLE = 2,            ///< all registers: the guest goes on with them
+};
+
+/// What is known of the guest's signal mask in `patched`.
+enum persona_mask_known {
+    PERSONA_MASK_UNKNOWN = 0,
+    PERSONA_MASK_HELD = 1,        ///< it is the guest's, and Linux has it
+    PERSONA_MASK_DIFFERS = 2,     ///< it is the guest's; Linux may have another one
+};
+
 #define PERSONA_THREAD_BYTES (256 * 1024)   /* a thread block: state, scratch, guard page, stack */
 #define PERSONA_SCRATCH_BYTES (96 * 1024)
 
@@ -92,10 +106,12 @@ struct persona_thread {
     int32_t tid;
     uint32_t alive;               ///< set while the thread lives; Linux clears it (CLONE_CHILD_CLEARTID)
     volatile uint32_t pending;    ///< 1: `pending_info` waits for delivery, all signals are blocked
-    uint32_t recording;           ///< 1: host calls are noted in `natives`
+    uint32_t whole;               ///< enum persona_whole: what `patched` holds of the guest
     uint64_t stack;               ///< where a patched call's stack begins: the end of the block
     uint64_t guest_gs;            ///< the guest's gs base; the register itself holds `self`
-    uint64_t pending_mask;        ///< what was blocked before `pending` blocked all
+    uint64_t pending_mask;        ///< what was blocked when `pending` came
+    uint32_t recording;           ///< 1: host calls are noted in `natives`
+    uint32_t mask_known;          ///< enum persona_mask_known: what the mask in `patched` is
     uint64_t patched[40];         ///< a patched call's registers, laid out as the start of Linux's ucontext
     uint8_t pending_info[128];    ///< Linux siginfo_t
     void *context;                ///< the trap's Linux ucontext
@@ -133,6 +149,9 @@ static inline struct persona_action *persona_actions(struct persona_process *pro
 /// has had an effect, otherwise Linux's answer.
 int64_t persona_interruptible(struct persona_thread *thread, int64_t number, uint64_t a, uint64_t b,
                               uint64_t c, uint64_t d, uint64_t e, uint64_t f);
+
+/// The thread's fs base, without a kernel entry where the processor offers that.
+uint64_t persona_fs_base(void);
 
 /// A Linux call that does not wait, or must not be given up half-way.
 int64_t persona_syscall(int64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,

@@ -5,15 +5,19 @@
 
 #include "engine.h"
 
-/// Bytes from a thread block's start to its signal stack; the page before is the guard.
-#define PERSONA_STACK_OFFSET (104 * 1024)
+/// Bytes from a thread block's start to the room for its floating-point state, and to its signal stack; the page before
+/// that is the guard.
+#define PERSONA_STATE_OFFSET (100 * 1024)
+#define PERSONA_STATE_BYTES (16 * 1024)
+#define PERSONA_STACK_OFFSET (120 * 1024)
 
 enum persona_label {
     PERSONA_TEXT_START, PERSONA_TEXT_END,
     PERSONA_INTERRUPTIBLE_BEGIN, PERSONA_INTERRUPTIBLE_END, PERSONA_INTERRUPTIBLE_GIVE_UP,
     PERSONA_COPY_BEGIN, PERSONA_COPY_END, PERSONA_COPY_FAULT,
     PERSONA_RETURN, PERSONA_RETURN_END,
-    PERSONA_PATCHED_ENTRY, PERSONA_PATCHED_SAVED, PERSONA_PATCHED_EXIT, PERSONA_PATCHED_EXIT_END, PERSONA_PATCHED_HALT,
+    PERSONA_PATCHED_ENTRY, PERSONA_PATCHED_SAVED, PERSONA_PATCHED_EXIT, PERSONA_PATCHED_EXIT_END,
+    PERSONA_WHOLE_EXIT, PERSONA_WHOLE_EXIT_END,
     PERSONA_ON_SIGNAL, PERSONA_ON_TRAP,
 };
 
@@ -45,6 +49,14 @@ void engine_on_trap(int signal, void *info, void *context);
 void engine_on_signal(int signal, void *info, void *context);
 int engine_deliver_pending(struct persona_thread *thread, void *context);
 void engine_on_patched(struct persona_thread *thread);
+void engine_on_whole(struct persona_thread *thread);
+
+/// The processor's state in the components of `features` (XSAVE, XRSTOR), to and from 64-byte aligned memory.
+void persona_save_state(void *area, uint64_t features);
+void persona_load_state(const void *area, uint64_t features);
+
+/// Tells that user space may read fs's base itself.
+void persona_use_fs_base(void);
 
 /// 1 when it got the lock.
 static inline int persona_try_lock(uint32_t *lock) {

@@ -162,7 +162,7 @@ struct persona_plan {
 // MARK: - Compiled personality table
 
 #define PERSONA_TABLE_MAGIC 0x6c626174 /* "tabl" */
-#define PERSONA_TABLE_VERSION 3
+#define PERSONA_TABLE_VERSION 4
 #define PERSONA_MAX_ARGUMENTS 8
 
 /// The value of a constant that the personality does not have.
@@ -272,6 +272,8 @@ enum persona_passage {
     PERSONA_PASSAGE_TRAP = 0,    ///< all registers and the signal mask: it traps even there
     PERSONA_PASSAGE_PLAIN = 1,   ///< the ABI's argument and result registers
     PERSONA_PASSAGE_DIRECT = 2,  ///< one Linux call with the guest's own argument registers, made 64 bits wide
+    PERSONA_PASSAGE_MASK = 3,    ///< argument and result registers, and the signal mask
+    PERSONA_PASSAGE_WHOLE = 4,   ///< all registers, the floating-point state and the signal mask
 };
 
 struct persona_call {

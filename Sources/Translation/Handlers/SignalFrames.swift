@@ -182,12 +182,7 @@ func writeCallingTrampoline(
 extension Call {
   /// The thread's fs or gs base: `ARCH_GET_FS`, `ARCH_GET_GS`.
   func segmentBase(_ request: Int32) -> UInt64 {
-    if request == ARCH_GET_GS { return thread.pointee.guest_gs }
-    guard let value = scratch(8) else { return 0 }
-    value.storeBytes(of: 0, as: UInt64.self)
-    _ = persona_syscall(
-      Int64(__NR_arch_prctl), UInt64(request), UInt64(UInt(bitPattern: value)), 0, 0, 0, 0)
-    return value.load(as: UInt64.self)
+    request == ARCH_GET_GS ? thread.pointee.guest_gs : persona_fs_base()
   }
 
   /// Sets one of them: `ARCH_SET_FS`, `ARCH_SET_GS`.
