@@ -2,6 +2,7 @@
 # make demo       set the machine up, build, run FreeBSD programs under Persona
 # make test       set the machine up, build, run every test
 # make bench      starts and single calls against native Linux; bench-large adds large Go programs and peers
+# make bench-instructions  the engine's instructions in single calls, against their budget
 # make fuzz       200,000 mutated program headers through the reader and the planner
 # make install    PREFIX=/usr/local
 
@@ -99,7 +100,7 @@ clean:
 
 PYTHON ?= python3
 
-.PHONY: deps tools samples go-programs go-std go-std-short faults demo bench bench-large test ready
+.PHONY: deps tools samples go-programs go-std go-std-short faults demo bench bench-large bench-instructions test ready
 
 # The missing Debian packages.
 deps:
@@ -141,6 +142,10 @@ bench: ready
 
 bench-large: ready tools
 	$(PYTHON) bench/run.py --large --peers
+
+# Fails when a call takes more of the engine's instructions than its budget.
+bench-instructions: ready
+	sh Tests/stepping.sh count
 
 test: deps
 	@sh Tests/all.sh
