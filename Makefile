@@ -100,7 +100,7 @@ clean:
 
 PYTHON ?= python3
 
-.PHONY: deps tools samples go-programs go-std go-std-short faults demo bench bench-large bench-instructions test ready
+.PHONY: deps tools samples go-programs go-std go-std-short faults test-root demo bench bench-large bench-instructions test ready
 
 # The missing Debian packages.
 deps:
@@ -132,6 +132,11 @@ go-std-short: ready tools
 # Killed supervisors, killed guests, broken programs and tables.
 faults: ready tools
 	sh Tests/faults.sh
+
+# The programs of a FreeBSD base tree: make test-root ROOT=/srv/freebsd [PROGRAMS='tar sort'].
+test-root: ready
+	@test -d "$(ROOT)" || { echo "name the tree: make test-root ROOT=/srv/freebsd" >&2; exit 2; }
+	$(PYTHON) Tests/root.py "$(ROOT)" $(PROGRAMS)
 
 demo: ready tools
 	@sh Tests/demo.sh
