@@ -1,14 +1,56 @@
 #!/bin/sh
-# Runs samples/openbsd/dynamic: a program with a run-time linker of its own under --root; output and status.
+# Runs dynamic programs with run-time linkers of their own under --root; output and status: samples/openbsd/dynamic, and
+# samples/freebsd/dynamic, whose program zig links for FreeBSD, as of several releases, position-independent and not.
 set -u
 cd "$(dirname "$0")/.."
 persona=${PERSONA:-$PWD/build/bin/persona}
+failed=0
+
+# run SYSTEM OPTIONS… PROGRAM ARGUMENTS…: WANTED is its status, EXPECTED its output.
+run() {
+  timeout -k 5 30 "$persona" run "$@" >"$folder/out" 2>&1 </dev/null
+  status=$?
+  if [ $status = $wanted ] && diff -u "$expected" "$folder/out"; then
+    echo "ok   $title"
+  else
+    echo "FAIL $title: status $status"
+    failed=1
+  fi
+}
+
 sh samples/openbsd/build.sh || exit 1
-folder=build/samples/openbsd/dynamic
-timeout -k 5 30 "$persona" run --root $folder/root -- $folder/program >$folder/out 2>&1
-status=$?
-if [ $status != 0 ] || ! diff -u samples/openbsd/dynamic/program.out $folder/out; then
-  echo "FAIL openbsd/dynamic: status $status"
+folder=build/samples/openbsd/dynamic wanted=0 expected=samples/openbsd/dynamic/program.out title=openbsd/dynamic
+run --root $folder/root -- $folder/program
+
+# The tools' Zig, or what PERSONA_ZIG names, with the system's headers beside it.
+zig=${PERSONA_ZIG:-$PWD/build/tools/site/ziglang/zig}
+if [ ! -x "$zig" ]; then
+  echo "FAIL freebsd/dynamic: no $zig; 'make tools' brings it"
   exit 1
 fi
-echo "ok   openbsd/dynamic"
+headers=$(dirname "$zig")/lib/libc/include
+export ZIG_GLOBAL_CACHE_DIR="$PWD/build/zig-cache" ZIG_LOCAL_CACHE_DIR="$PWD/build/zig-cache"
+source=samples/freebsd/dynamic folder=build/samples/freebsd/dynamic
+tree=$folder/root
+if [ ! -e $folder/built ] || [ -n "$(find $source Tests/dynamic.sh -newer $folder/built)" ]; then
+  rm -rf $folder
+  mkdir -p $tree/libexec $tree/lib $tree/usr/lib $tree/bin
+  sh samples/freestanding.sh --compiler --target=x86_64-unknown-freebsd14 -isystem "$headers/x86_64-freebsd-none" \
+    -isystem "$headers/generic-freebsd" -fuse-ld=lld -nostdlib -ffreestanding -std=c17 -O1 -fPIE -pie \
+    -fvisibility=hidden -fno-stack-protector -Wall -Wextra -Werror -Wno-gnu-zero-variadic-macro-arguments \
+    -Wl,--no-dynamic-linker -Wl,-z,norelro -o $tree/libexec/ld-elf.so.1 $source/linker.c || exit 1
+  compile() { "$zig" cc -target x86_64-freebsd -O1 -fno-builtin -fno-stack-protector -fno-sanitize=all -Wl,--hash-style=both "$@" || exit 1; }
+  compile -nostdlib -shared -fPIC -Wl,-soname,libc.so.7 -o $tree/lib/libc.so.7 $source/library.c
+  compile -nostdlib -shared -fPIC -Wl,-soname,plugin.so -o $tree/usr/lib/plugin.so $source/plugin.c
+  set -- -Wl,--export-dynamic '-Wl,-rpath,$ORIGIN/../usr/lib' $source/program.c $tree/lib/libc.so.7
+  compile -fPIE -pie -o $tree/bin/program "$@"
+  compile -fno-PIE -no-pie -o $tree/bin/fixed "$@"
+  touch $folder/built
+fi
+for release in 10.1 12.0 13.1 14.0; do
+  for program in program fixed; do
+    wanted=3 expected=$source/$release.out title="freebsd/dynamic as of $release, $program"
+    run --as freebsd:$release --root $tree -- /bin/$program x
+  done
+done
+[ $failed = 0 ]

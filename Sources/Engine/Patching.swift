@@ -347,7 +347,7 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?) {
   thread.pointee.restart = 0
   let process = thread.pointee.process!
   if row.pointee.passage == UInt16(PERSONA_PASSAGE_DIRECT.rawValue), process.pointee.logging == 0,
-    process.pointee.promised & PromiseState.watched == 0, process.pointee.path_view == 0
+    process.pointee.promised & PromiseState.watched == 0
   {
     passThrough(thread, table, row, context)
     return

@@ -21,6 +21,12 @@ private struct LinuxStack {
     auxv = envv + count + 1
   }
 
+  /// Where the stack ends: behind the name of what was executed, its last string (create_elf_tables of fs/binfmt_elf.c).
+  var top: UInt64 {
+    let last = auxiliary(31 /* AT_EXECFN */) ?? UInt64(UInt(bitPattern: auxv))
+    return (last + 4096) & ~4095
+  }
+
   func auxiliary(_ type: UInt64) -> UInt64? {
     var entry = auxv
     while entry[0] != 0 {
@@ -86,7 +92,7 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   loadSegments(plan, process)
   process.pointee.brk_start = process.pointee.plan.pointee.brk
   process.pointee.brk_end = process.pointee.plan.pointee.brk
-  process.pointee.stack_top = UInt64(UInt(bitPattern: linux.auxv))
+  process.pointee.stack_top = linux.top
   var strings: UInt64 = 0
   let initial = buildStack(linux, plan, process, &strings)
   process.pointee.program_strings = strings
@@ -264,7 +270,7 @@ private func buildStack(
     case PERSONA_AUXV_ENVC.rawValue: value = UInt64(linux.envc)
     case PERSONA_AUXV_ENVV.rawValue: value = UInt64(UInt(bitPattern: envv))
     case PERSONA_AUXV_PS_STRINGS.rawValue: value = UInt64(UInt(bitPattern: strings))
-    case PERSONA_AUXV_STACK_BASE.rawValue: value = process.pointee.stack_top - stackLimit()
+    case PERSONA_AUXV_STACK_BASE.rawValue: value = process.pointee.stack_top
     case PERSONA_AUXV_STACK_LIMIT.rawValue: value = stackLimit()
     case PERSONA_AUXV_NCPUS.rawValue: value = onlineCPUs()
     default: value = addresses[index]

@@ -104,7 +104,7 @@ func rootedPath(_ call: Call, _ path: PathOperand, _ intent: PathIntent? = nil) 
   switch outcome {
   // The root itself is the host's: a way up to it would else never find it (kern_alternate_path).
   case .found: return walk.isAtRoot ? .same : .other(walk.text)
-  case .refused: return .same
+  case .refused: return ownProcess(call, path) ?? .same
   case .missing:
     switch intent.purpose {
     case .use: return .same
@@ -113,6 +113,32 @@ func rootedPath(_ call: Call, _ path: PathOperand, _ intent: PathIntent? = nil) 
       return path.isSourceRooted || !parentExists(call, path.address) ? .other(walk.text) : .same
     }
   }
+}
+
+/// "/proc/curproc" of procfs(5): Linux's name of it, and behind "file" the program itself, which Linux does not execute.
+private func ownProcess(_ call: Call, _ path: PathOperand) -> NativePath? {
+  let name: StaticString = "/proc/curproc", native: StaticString = "/proc/self", program: StaticString = "/file"
+  let count = name.utf8CodeUnitCount
+  guard let text = call.scratch(256) else { return nil }
+  let length = Int(persona_copy_string(text.assumingMemoryBound(to: CChar.self), path.address, 256))
+  guard length >= count, length < 256, begins(text, with: name) else { return nil }
+  let rest = text + count
+  guard length == count || rest.load(as: UInt8.self) == slash else { return nil }
+  if begins(rest, with: program), length == count + program.utf8CodeUnitCount, let plan = call.process.pointee.plan {
+    let own = UnsafeRawPointer(plan) + Int(plan.pointee.path)
+    let found = rootedPath(call, PathOperand(address: UInt64(UInt(bitPattern: own))), PathIntent())
+    if case .same = found { return .other(UnsafeMutableRawPointer(mutating: own)) }
+    return found
+  }
+  let start = rest - native.utf8CodeUnitCount
+  start.copyMemory(from: native.utf8Start, byteCount: native.utf8CodeUnitCount)
+  return .other(start)
+}
+
+private func begins(_ text: UnsafeRawPointer, with name: StaticString) -> Bool {
+  for index in 0..<name.utf8CodeUnitCount
+  where text.load(fromByteOffset: index, as: UInt8.self) != name.utf8Start[index] { return false }
+  return true
 }
 
 /// Whether the host has something of that name, which may be a symbolic link.

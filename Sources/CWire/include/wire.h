@@ -123,7 +123,7 @@ enum persona_auxv_source {
     PERSONA_AUXV_ENVC = 7,
     PERSONA_AUXV_ENVV = 8,
     PERSONA_AUXV_PS_STRINGS = 9,
-    PERSONA_AUXV_STACK_BASE = 10,  ///< lowest address the stack may grow to
+    PERSONA_AUXV_STACK_BASE = 10,  ///< where the stack ends, from which it grows down
     PERSONA_AUXV_STACK_LIMIT = 11, ///< the soft limit of the stack's size
     PERSONA_AUXV_NCPUS = 12,
 };

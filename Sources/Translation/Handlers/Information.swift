@@ -51,10 +51,10 @@ func hostValue(
   case .processorStates: return processorStates(MIB(), &request)
   case .programStrings: request.put(call.process.pointee.program_strings)
   case .pageSizes:
-    // MAXPAGESIZES of sys/param.h is 3 on amd64; Linux maps single pages unless asked otherwise.
+    // MAXPAGESIZES of sys/param.h is 3 on amd64; Linux maps pages of 1 GiB only if asked to.
     request.put(pageSize)
     request.put(UInt64(2 << 20))
-    request.put(UInt64(1 << 30))
+    request.put(UInt64(0))
   case .processorTimes: return eachProcessorTimes(&request)
   case .memoryStatistics: return memoryStatistics(&request)
   case .randomBytes:
