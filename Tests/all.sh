@@ -40,6 +40,7 @@ step "coverage" python3 Tests/coverage.py
 step "programs" python3 Tests/programs.py
 step "faults" sh Tests/faults.sh
 step "Go's own tests" python3 Tests/gostd.py --subset
+step "Go's own tests on Plan 9" python3 Tests/gostd.py --os plan9 --subset --skip '^TestRoot|^TestProcessWithHandleUnsupported' strings sort os
 
 printf '\n%d s in all\n' $(($(date +%s) - begin))
 if [ -n "$failures" ]; then

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Packs samples/plan9/hello.s as a Plan 9 a.out for amd64 and runs it: output and status must be exact."""
+"""Packs samples/plan9/hello.s as a Plan 9 a.out for amd64 and runs it, and Go's hello for Plan 9, the latter also as a
+script's interpreter that the tree's commands hold: output and status must be exact."""
 import os
 import shutil
 import struct
@@ -30,6 +31,18 @@ def pack(folder, bss=4096):
     return program, code
 
 
+def go_hello(folder):
+    """samples/go/hello, built for Plan 9."""
+    go = os.environ.get("GOROOT") or os.path.join(root, "build/tools/site/go")
+    program = os.path.join(folder, "gohello")
+    values = dict(os.environ, GOROOT=go, GOOS="plan9", GOARCH="amd64", CGO_ENABLED="0", GOTOOLCHAIN="local",
+                  GOCACHE=os.path.join(root, "build/go-cache"), GOPATH=os.path.join(root, "build/go-path"),
+                  GOPROXY="off", GOTELEMETRY="off", GOFLAGS="-p=2", GO111MODULE="off")
+    subprocess.run([os.path.join(go, "bin/go"), "build", "-o", program, "main.go"],
+                   cwd=os.path.join(root, "samples/go/hello"), env=values, check=True)
+    return program
+
+
 def main():
     failures = []
 
@@ -43,6 +56,26 @@ def main():
         check("output", done.stdout, b"hello, Plan 9\n'/no' file does not")
         check("status", done.returncode, 1)
         check("errors", done.stderr, b"")
+        hello = go_hello(folder)
+        done = subprocess.run([persona, "run", hello, "one", "fail"], capture_output=True, timeout=60)
+        check("Go's hello", (done.stdout, done.stderr), (b"Hello from Go\n0 one\n1 fail\n", b"failing as told\n"))
+        check("its failure", done.returncode, 1)
+        # /bin holds the tree's /amd64/bin (/lib/namespace), for the first program and for a script's interpreter too.
+        tree = os.path.join(folder, "tree")
+        os.makedirs(os.path.join(tree, "amd64/bin"))
+        shutil.copy(hello, os.path.join(tree, "amd64/bin/gohello"))
+        script = os.path.join(folder, "script")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write("#!/bin/gohello\n")
+        os.chmod(script, 0o755)
+        done = subprocess.run([persona, "run", "--root", tree, "/bin/gohello", "one"], capture_output=True, timeout=60)
+        check("by its bound name", (done.stdout, done.stderr), (b"Hello from Go\n0 one\n", b""))
+        done = subprocess.run([persona, "run", "--root", tree, script, "one"], capture_output=True, timeout=60)
+        check("as an interpreter", (done.stdout, done.stderr),
+              (f"Hello from Go\n0 {script}\n1 one\n".encode(), b""))
+        done = subprocess.run([persona, "run", script], capture_output=True, timeout=60)
+        check("a script without a tree", (done.returncode, b"its interpreter /bin/gohello does not exist" in done.stderr),
+              (126, True))
         old = os.path.join(folder, "old")
         with open(old, "wb") as file:
             file.write(struct.pack(">8I", 0x1EB, len(code), 0, 0, 0, 0x1020, 0, 0) + code)

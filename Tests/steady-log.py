@@ -15,8 +15,11 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Where a call's line names a process or thread.
 PROCESS = re.compile(
     r"(\[(?:\d+/)?(?=\d+\])|\[(?=\d+/)|si_pid=|ident=(?=\d+, EVFILT_PROC)|P_PID, |(?:fork|clone)\([^)]*\) = |\bkill\(|sigqueue\(|wait4\("
-    r"|pidfd_open\(|kcmp\(|tgkill\(|thr_kill2?\(|getthrid\(\) = |setpgid\(|rt_sigqueueinfo\(|get(?:p|s|pgr|pg)i?[dp]\([^)]*\) = |setsid\(\) = "
+    r"|setpriority\(PRIO_PROCESS, |sched_setaffinity\(|pidfd_open\(|kcmp\(|tgkill\(|thr_kill2?\(|getthrid\(\) = |setpgid\(|rt_sigqueueinfo\(|get(?:p|s|pgr|pg)i?[dp]\([^)]*\) = |setsid\(\) = "
     r"|\) = (?=\d+  <= waitid))(\d+)")
+# What Plan 9 tells of files (inode, times), and of a child's end.
+RECORDS = re.compile(r'"(?:\\\d{1,3}|\\?[^"\\])\\0[Mcedps/]\\0(?:[^"\\]|\\.)*"(?:\.\.\.)?')
+END = re.compile(r"\] await\(|\"\d+ \d+ \d+ \d+ '")
 PAIR = re.compile(r"((?:kcmp|tgkill)\(P\d+, )(\d+)")
 
 
@@ -45,9 +48,13 @@ def main():
         line = re.sub(r"\b(tv_u?n?sec|st_ino|st_dev|f_\w+|d_fileno|ru_\w+)=-?\d+", r"\1=N", line)
         line = re.sub(r"\{(wru_self=\{)?ru_utime=.*\}", "{RUSAGE}", line)
         line = PROCESS.sub(lambda match: match[1] + names.get(match[2], match[2]), line)
-        if "] await(" in line:
+        line = re.sub(r'"(/proc/|#p/)(\d+)', lambda match: '"' + match[1] + names.get(match[2], match[2]), line)
+        line = line.replace("; nanosleep([engine], NULL) = 0", "")
+        line = re.sub(r'" +(\d+) "', lambda match: f'"{names.get(match[1], match[1])} "', line)
+        line = RECORDS.sub("RECORDS", line)
+        if END.search(line):
             # Times, and whether the child had ended before anybody waited for it, differ from run to run.
-            line = re.sub(r'await\("(\d+) \d+ \d+ \d+ ', r'await("\1 N N N ', line)
+            line = re.sub(r'"(\d+) \d+ \d+ \d+ ', r'"\1 N N N ', line)
             # How much of a long text the log shows depends on the width of the process's number.
             line = re.sub(r'( pc=)[^"]*"\.\.\.', r'\1"...', line)
             line = re.sub(r"\b\d+\b", lambda match: names.get(match[0], match[0]), line)

@@ -10,8 +10,23 @@ public struct LoadRules: Sendable, Equatable {
   public var stackProtection: UInt64 = 3
   /// Whether the system's own handlers are given the program headers: `program_headers`.
   public var passesHeaders = false
+  /// What the system's name space has where: `bound "/amd64/bin" "/bin"`.
+  public var bound: [BoundFolder] = []
 
   public init() {}
+}
+
+/// A folder that also has another's files, before any program runs that could say so.
+public struct BoundFolder: Sendable, Equatable {
+  /// Whose files they are.
+  public var folder: String
+  /// Under which name they are found too.
+  public var name: String
+
+  /// Where a path below the name lies in the folder; nil for any other path.
+  public func path(of path: String) -> String? {
+    path.hasPrefix(name + "/") ? folder + path.dropFirst(name.utf8.count) : nil
+  }
 }
 
 extension Parser {
@@ -21,7 +36,7 @@ extension Parser {
     var rules = personality.load
     defer { personality.load = rules }
     try block { (parser) throws(BadEntry) in
-      let words = ["base", "data_room", "page_sizes", "stack_protection", "program_headers"]
+      let words = ["base", "data_room", "page_sizes", "stack_protection", "program_headers", "bound"]
       guard parser.isWord else { throw parser.fail("expected a rule of loading\(parser.found)", words: words) }
       let token = parser.current
       parser.at += 1
@@ -37,10 +52,22 @@ extension Parser {
       case "page_sizes": rules.pageSizes = UInt64(try parser.small("the number of page sizes", below: 4))
       case "stack_protection": rules.stackProtection = UInt64(try parser.small("the stack's protection", below: 8))
       case "program_headers": rules.passesHeaders = true
+      case "bound":
+        let folder = try parser.boundPath("the folder whose files they are")
+        rules.bound.append(BoundFolder(folder: folder, name: try parser.boundPath("where they are found too")))
       default:
         throw parser.fail(
           "expected a rule of loading, found '\(parser.text(token))'", at: token, words: words)
       }
     }
+  }
+
+  private mutating func boundPath(_ what: String) throws(BadEntry) -> String {
+    let token = current
+    let path = try quoted(what)
+    guard path.hasPrefix("/"), !path.hasSuffix("/") else {
+      throw fail("\(what): a path from '/' without a '/' at its end", at: token)
+    }
+    return path
   }
 }

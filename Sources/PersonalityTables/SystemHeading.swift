@@ -8,6 +8,7 @@ public struct SystemHeading: Sendable, Equatable {
   public var marks: SystemMarks
   /// How its release numbers are made.
   public var release: ReleaseEncoding?
+  public var bound: [BoundFolder] = []
 
   /// The systems that `directories` describe, an earlier one's before a later one's of the same name:
   /// the personalities among `names`, of which abi.table alone is read, then what each systems.table lists.
@@ -23,7 +24,7 @@ public struct SystemHeading: Sendable, Equatable {
       found.append(
         SystemHeading(
           name: name, title: personality.title.isEmpty ? name : personality.title,
-          marks: personality.marks, release: personality.encoding))
+          marks: personality.marks, release: personality.encoding, bound: personality.load.bound))
     }
     for directory in directories {
       guard let (table, _) = PersonalityLoader.parse(directory + "/systems.table") else { continue }

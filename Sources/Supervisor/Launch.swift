@@ -1,4 +1,5 @@
 import BinaryImage
+import Glibc
 import PersonalityTables
 
 /// Everything that is known about a program before its personality is compiled.
@@ -19,8 +20,12 @@ public struct Launch: ~Copyable {
   public init(_ configuration: borrowing RunConfiguration, searchPath: String?, recognizer: Recognizer)
     throws(LaunchError)
   {
-    let file = try ProgramFile.find(
-      configuration.program, searchPath: searchPath, root: configuration.root)
+    let file =
+      if configuration.program.hasPrefix("/") {
+        try Launch.open(configuration.program, root: configuration.root, configuration.personality, recognizer)
+      } else {
+        try ProgramFile.find(configuration.program, searchPath: searchPath, root: configuration.root)
+      }
     try self.init(
       file, arguments: [configuration.program] + configuration.arguments, choice: configuration.personality,
       root: configuration.root,
@@ -58,7 +63,7 @@ public struct Launch: ~Copyable {
       arguments =
         [script.interpreter] + (script.argument.map { [$0] } ?? []) + [scriptPath]
         + arguments.dropFirst()
-      file = try Launch.interpreter(script.interpreter, of: file.path, root: root)
+      file = try Launch.interpreter(script.interpreter, of: file.path, root: root, choice, recognizer)
     }
     throw LaunchError(
       .cannotRun, file: file.path, "scripts that run scripts are nested too deeply",
@@ -82,11 +87,29 @@ public struct Launch: ~Copyable {
     return edition
   }
 
-  private static func interpreter(_ path: String, of script: String, root: FileRoot?) throws(LaunchError)
-    -> ProgramFile
-  {
-    do {
+  /// Opens an absolute path as ProgramFile does, or where a system finds it bound: there first for a system that the
+  /// user insists on.
+  private static func open(
+    _ path: String, root: FileRoot?, _ choice: PersonalityChoice?, _ recognizer: Recognizer
+  ) throws(LaunchError) -> ProgramFile {
+    var status = stat()
+    let hosts = ProgramFile.hostPaths(of: path, root: root)
+    if choice == nil, hosts.contains(where: { stat($0, &status) == 0 }) {
       return try ProgramFile.open(path, root: root)
+    }
+    for bound in recognizer.boundPaths(of: path, choice: choice) {
+      for host in ProgramFile.hostPaths(of: bound, root: root) where stat(host, &status) == 0 {
+        return try ProgramFile(hostPath: host, path: path)
+      }
+    }
+    return try ProgramFile.open(path, root: root)
+  }
+
+  private static func interpreter(
+    _ path: String, of script: String, root: FileRoot?, _ choice: PersonalityChoice?, _ recognizer: Recognizer
+  ) throws(LaunchError) -> ProgramFile {
+    do {
+      return try open(path, root: root, choice, recognizer)
     } catch {
       guard error.status == .notFound else { throw error }
       throw LaunchError(

@@ -23,6 +23,17 @@ public final class Recognizer {
     return found
   }
 
+  /// Where a path may lie by what systems find bound when their programs begin: by the chosen system, or by any.
+  func boundPaths(of path: String, choice: PersonalityChoice?) -> [String] {
+    let bound =
+      if let choice {
+        PersonalityLoader.heading(choice.name, from: directories)?.load.bound ?? []
+      } else {
+        systems.flatMap(\.bound)
+      }
+    return bound.compactMap { $0.path(of: path) }
+  }
+
   /// The name that a system's headers give a segment's type.
   public func segmentName(_ type: UInt32) -> String? {
     for system in systems {

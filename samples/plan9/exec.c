@@ -65,6 +65,21 @@ void start(long argc, char **argv) {
     run("/bin/false", (char *[]){"false", 0});
     run("/bin/echo", (char *[]){"echo", "the host's echo", 0});
 
+    // A program of the host's begins where the process is, a bound folder included, whatever was bound first.
+    call(CLOSE, call(CREATE, (long)"here", OREAD, 0x80000000ul | 0775, 0), 0, 0, 0);
+    call(CLOSE, call(CREATE, (long)"there", OREAD, 0x80000000ul | 0775, 0), 0, 0, 0);
+    put("there/file", "");
+    call(CHDIR, (long)"here", 0, 0, 0);
+    run("/bin/ls", (char *[]){"ls", 0});
+    call(BIND, (long)"../there", (long)"../here", 0, 0);
+    run("/bin/ls", (char *[]){"ls", 0});
+    call(CHDIR, (long)"..", 0, 0, 0);
+    call(CHDIR, (long)"here", 0, 0, 0);
+    run("/bin/ls", (char *[]){"ls", 0});
+    call(UNMOUNT, 0, (long)"../here", 0, 0);
+    run("/bin/ls", (char *[]){"ls", 0});
+    call(CHDIR, (long)"..", 0, 0, 0);
+
     // The process stays itself: its parent waits for it, and its children stay its own.
     long pid = rfork(RFPROC);
     if (pid == 0) {

@@ -15,15 +15,17 @@ void start(long argc, char **argv) {
         expect("the child gets", meet(1, 22), 11);
         done(0);
     }
-    expect("the parent gets", meet(1, 11), 22);
+    long got = meet(1, 11);
     await(line, sizeof line);
+    expect("the parent gets", got, 22);
     if (rfork(RFPROC) == 0) {
         expect("the child gets", meet(0x7fffffffffff, -1), -2);
         done(0);
     }
     sleep(50);
-    expect("the parent gets", meet(0x7fffffffffff, -2), -1);
+    got = meet(0x7fffffffffff, -2);
     await(line, sizeof line);
+    expect("the parent gets", got, -1);
 
     // Tags are one's group's.
     if (rfork(RFPROC | RFREND) == 0) {

@@ -20,7 +20,7 @@ private enum ProcessFile {
 }
 
 /// Permissions 0 stand for the process's own mode, 0640 (newproc of proc.c).
-private let files: InlineArray<11, (number: Int, file: DeviceFile)> = [
+private let files: InlineArray<12, (number: Int, file: DeviceFile)> = [
   (ProcessFile.args, DeviceFile(name: "args", length: 0, permissions: 0o660)),
   (ProcessFile.ctl, DeviceFile(name: "ctl", length: 0, permissions: 0o640)),
   (ProcessFile.fd, DeviceFile(name: "fd", length: 0, permissions: 0o444)),
@@ -32,6 +32,7 @@ private let files: InlineArray<11, (number: Int, file: DeviceFile)> = [
   (ProcessFile.segment, DeviceFile(name: "segment", length: 0, permissions: 0o444)),
   (ProcessFile.status, DeviceFile(name: "status", length: 176, permissions: 0o444)),
   (ProcessFile.text, DeviceFile(name: "text", length: 0, permissions: 0o640)),
+  (ProcessFile.wait, DeviceFile(name: "wait", length: 0, permissions: 0o400)),
 ]
 
 extension Call {
@@ -94,7 +95,21 @@ extension Call {
     record.path |= UInt64(files[index].number)
     record.mode = files[index].file.permissions
     record.length = files[index].file.length
+    if files[index].number == ProcessFile.wait { record.length = UInt64(endedChildren(part.pid)) }
     return true
+  }
+
+  /// How many children a process has not been told of yet.
+  private func endedChildren(_ pid: Int32) -> Int {
+    guard let session = persona_session() else { return 0 }
+    if pid == process.pointee.pid { reap(session) }
+    var count = 0
+    let members = persona_session_members(session)!
+    for index in 0..<Int(session.pointee.members_used)
+    where members[index].parent == pid && members[index].pid > 0 && members[index].ended != 0 {
+      count += 1
+    }
+    return count
   }
 
   /// Opens a file of #p (procopen).
@@ -117,19 +132,23 @@ extension Call {
         path.append(decimal: UInt64(part.pid))
         path.append("/mem")
       } else if !programPath(part.pid, &path) {
-        return fail(ESRCH, "process exited")
+        return error(EPERM)
       }
       return hostNow(__NR_openat, Int(AT_FDCWD), path.word, linuxFlags(mode))
     }
     return openSpecial(SpecialFile(device: UInt8(ascii: "p"), number: number), place, mode: mode)
   }
 
-  /// The path in Linux's tree of the program that a process runs.
+  /// The path in Linux's tree of the program that a process runs: the first one may have been named by a name space.
   private func programPath(_ pid: Int32, _ path: inout NameText) -> Bool {
     guard pid == process.pointee.pid else { return false }
     let plan = UnsafeRawPointer(process.pointee.plan!)
     let text = plan + Int(process.pointee.plan.pointee.path)
-    path.append(UnsafeMutablePointer(mutating: text.assumingMemoryBound(to: UInt8.self)).terminated)
+    let name = UnsafeMutablePointer(mutating: text.assumingMemoryBound(to: UInt8.self)).terminated
+    var failure = 0
+    guard let walk = walk(name, .access, &failure), walk.place.device == UInt8(ascii: "U") else { return false }
+    guard let host = linuxPath(walk.place.location.bytes) else { return false }
+    path.append(host.bytes)
     return true
   }
 }
@@ -145,6 +164,9 @@ func readProcessFile(
   switch number {
   case ProcessFile.args: call.arguments(pid, &text)
   case ProcessFile.fd: call.openFiles(pid, state, &text)
+  case ProcessFile.wait:
+    guard pid == call.process.pointee.pid else { return call.fail(EBUSY, "device or object already in use") }
+    return tellNextEnd(call, buffer, room)
   case ProcessFile.note: return call.takeNote(pid, buffer, room)
   case ProcessFile.noteid:
     text.append(decimal: UInt64(call.memberOf(pid)?.pointee.note_group ?? 0), width: 11)
@@ -384,8 +406,10 @@ extension Call {
       begin = index + 1
     }
     let real = max(clock(7 /* CLOCK_BOOTTIME */) / 1_000_000, numbers[19] * 10) - numbers[19] * 10
+    // Linux's priority is the 16th behind the name: 20 and the nice value. Plan 9's normal one is 10, a higher one comes first.
+    let priority = UInt64(max(0, min(19, 30 - Int(numbers[15]))))
     let values: InlineArray<9, UInt64> = [
-      numbers[11] * 10, numbers[12] * 10, real, numbers[13] * 10, numbers[14] * 10, 0, size >> 10, 10, 10,
+      numbers[11] * 10, numbers[12] * 10, real, numbers[13] * 10, numbers[14] * 10, 0, size >> 10, priority, priority,
     ]
     for index in 0..<9 {
       text.append(decimal: values[index], width: 11)
@@ -448,9 +472,12 @@ private func controlProcess(_ call: Call, _ pid: Int32, _ bytes: NameBytes) -> I
   var rest = split
   while rest < end, bytes[rest] <= UInt8(ascii: " ") { rest += 1 }
   let argument = bytes.slice(rest..<max(rest, end))
-  let takesArgument = word.equals("close") || word.equals("pri") || word.equals("fixedpri")
-  if takesArgument != (argument.count > 0) {
-    return takesArgument || isKnown(word) ? call.fail(EINVAL, "wrong #args in control message") : unknown(call, bytes, end)
+  let takesArgument =
+    word.equals("close") || word.equals("pri") || word.equals("fixedpri") || word.equals("wired")
+  if word.count == 0 { return call.fail(EINVAL, "empty control message") }
+  guard isKnown(word) || takesArgument else { return refuse(call, "unknown control message", bytes.slice(0..<end)) }
+  if !word.equals("trace"), takesArgument != (argument.count > 0) {
+    return refuse(call, "wrong #args in control message", bytes.slice(0..<end))
   }
   if word.equals("kill") { return killProcess(call, pid) }
   if word.equals("stop") { return stopProcess(call, pid) }
@@ -465,12 +492,14 @@ private func controlProcess(_ call: Call, _ pid: Int32, _ bytes: NameBytes) -> I
     _ = call.hostNow(__NR_close, argument.decimal ?? -1)
     return 0
   }
+  if word.equals("waitstop") { return awaitStop(call, pid) }
+  if word.equals("wired") { return wire(call, pid, argument) }
   if takesArgument {
     // Plan 9's normal priority is 10, higher ones come first; Linux's is 0, lower ones come first.
     let nice = max(-20, min(19, 10 - (argument.decimal ?? 10)))
     return call.hostNow(__NR_setpriority, 0, Int(pid), nice)
   }
-  return isKnown(word) ? badControl(call) : unknown(call, bytes, end)
+  return badControl(call)
 }
 
 /// Requests of devproc.c that are not carried out here.
@@ -485,10 +514,16 @@ private func isKnown(_ word: NameBytes) -> Bool {
 
 private func badControl(_ call: Call) -> Int { call.fail(EINVAL, "bad process or channel control request") }
 
-private func unknown(_ call: Call, _ bytes: NameBytes, _ end: Int) -> Int {
+/// cmderror of parse.c: what is wrong, and the message's words.
+private func refuse(_ call: Call, _ text: StaticString, _ message: NameBytes) -> Int {
   guard var words = call.newText(256) else { return call.error(ENOMEM) }
-  words.append("unknown control message \"")
-  words.append(bytes.slice(0..<end))
+  words.append(text)
+  words.append(" \"")
+  for index in 0..<message.count {
+    let isBlank = message[index] <= UInt8(ascii: " ")
+    if isBlank, message[index + 1] <= UInt8(ascii: " ") { continue }
+    words.append(isBlank ? UInt8(ascii: " ") : message[index])
+  }
   words.append("\"")
   return call.fail(EINVAL, words.bytes)
 }
@@ -498,9 +533,9 @@ private func killProcess(_ call: Call, _ pid: Int32) -> Int {
   let words: StaticString = "sys: killed"
   persona_session_lock(session)
   if let member = findMember(session, pid) {
-    let message = UnsafeMutableRawPointer(persona_member_message(member)!)
-    message.copyMemory(from: words.utf8Start, byteCount: words.utf8CodeUnitCount)
-    message.storeBytes(of: 0, toByteOffset: words.utf8CodeUnitCount, as: UInt8.self)
+    words.withUTF8Buffer { text in
+      text.withMemoryRebound(to: CChar.self) { tell(member, $0.baseAddress!) }
+    }
     member.pointee.flags |= PERSONA_MEMBER_KILLED.rawValue
   }
   persona_session_unlock(session)
@@ -511,13 +546,43 @@ private func killProcess(_ call: Call, _ pid: Int32) -> Int {
 private func stopProcess(_ call: Call, _ pid: Int32) -> Int {
   let sent = call.hostNow(__NR_kill, Int(pid), 19 /* SIGSTOP */)
   guard sent == 0, pid != call.process.pointee.pid else { return sent }
-  for _ in 0..<1000 {
-    guard let state = stateOf(call, pid) else { return call.fail(ESRCH, "process exited") }
+  return awaitStop(call, pid)
+}
+
+/// waitstop: until the process has stopped or ended.
+private func awaitStop(_ call: Call, _ pid: Int32) -> Int {
+  if pid == call.process.pointee.pid { return badControl(call) }
+  guard let time = call.scratch(16) else { return call.error(ENOMEM) }
+  time.put(0, at: 0)
+  time.put(1_000_000, at: 8)
+  while true {
+    guard let state = stateOf(call, pid), state != UInt8(ascii: "Z"), state != UInt8(ascii: "X") else {
+      return call.fail(ESRCH, "process exited")
+    }
     if state == UInt8(ascii: "T") { return 0 }
-    var time: InlineArray<2, Int64> = [0, 1_000_000]
-    withUnsafeMutablePointer(to: &time) { _ = quietly(__NR_nanosleep, Int(bitPattern: $0), 0) }
+    let slept = call.host(__NR_nanosleep, time.word, 0)
+    if slept < 0 { return slept }
   }
-  return call.fail(EIO, "process does not stop")
+}
+
+/// wired: the process runs on this processor alone (procwired of proc.c: counted round).
+private func wire(_ call: Call, _ pid: Int32, _ argument: NameBytes) -> Int {
+  guard let set = call.scratch(128) else { return call.error(ENOMEM) }
+  clear(set, 128)
+  let size = quietly(__NR_sched_getaffinity, Int(pid), 128, set.word)
+  guard size > 0 else { return call.fail(ESRCH, "process exited") }
+  var count = 0
+  for bit in 0..<8 * size where set.get(at: bit / 8, as: UInt8.self) >> UInt8(bit % 8) & 1 != 0 { count += 1 }
+  var wanted = (argument.decimal ?? 0) % max(count, 1)
+  for bit in 0..<8 * size where set.get(at: bit / 8, as: UInt8.self) >> UInt8(bit % 8) & 1 != 0 {
+    if wanted == 0 {
+      clear(set, 128)
+      set.storeBytes(of: UInt8(1) << UInt8(bit % 8), toByteOffset: bit / 8, as: UInt8.self)
+      return call.hostNow(__NR_sched_setaffinity, Int(pid), size, set.word)
+    }
+    wanted -= 1
+  }
+  return badControl(call)
 }
 
 /// Linux's letter for what a process does; nil when it has ended.

@@ -104,7 +104,7 @@ private func unreadable(_ call: Call, _ place: NamePlace) -> Int? {
     return nil
   }
   let result = quietly(__NR_faccessat, Int(AT_FDCWD), path.word, 4)
-  return result < 0 ? result : nil
+  return result < 0 ? result : call.isRefused(place.status, 4) ? call.error(EACCES) : nil
 }
 
 private func openLinux(_ call: Call, _ place: NamePlace, _ mode: Int) -> Int {
@@ -114,12 +114,25 @@ private func openLinux(_ call: Call, _ place: NamePlace, _ mode: Int) -> Int {
     let result = quietly(__NR_faccessat, Int(AT_FDCWD), path.word, 1)
     if result < 0 { return result }
   }
+  if call.isRefused(place.status, wantedBits(mode)) { return call.error(EACCES) }
   let isRegular = place.status.get(at: 28, as: UInt16.self) & 0o170000 == 0o100000
   let kept = isRegular ? call.keptMode(path) : 0
   if kept & DirectoryMode.append != 0 { flags = flags & ~Int(O_TRUNC) | Int(O_APPEND) }
   let opened = call.host(__NR_openat, Int(AT_FDCWD), path.word, flags | Int(O_NOCTTY))
   if opened >= 0, kept & DirectoryMode.exclusive != 0 { return lockAlone(call, opened) }
   return opened
+}
+
+/// Permissions that an open needs.
+private func wantedBits(_ mode: Int) -> UInt16 {
+  let access: UInt16 =
+    switch mode & 3 {
+    case 0: 4
+    case 1: 2
+    case 2: 6
+    default: 1
+    }
+  return mode & OpenMode.truncate != 0 ? access | 2 : access
 }
 
 /// DMEXCL: one open at a time.
@@ -157,6 +170,7 @@ private func createLinux(
   folder.cut(to: max(folder.bytes.lastSlash ?? 0, 1))
   let found = quietly(__NR_statx, Int(AT_FDCWD), folder.word, 0, 0x7ff, status.word)
   if found < 0 { return found }
+  if call.isRefused(status, 2) { return call.error(EACCES) }
   // open(5): a new file gets no permission that its directory lacks; Linux's mask has no part in it.
   let allowed = UInt32(status.get(at: 28, as: UInt16.self))
   guard permissions & DirectoryMode.directory == 0 else {
@@ -310,7 +324,7 @@ func changeDirectory(_ call: inout Call) -> Int {
   guard let name = call.name(0, &failure), let walk = call.walk(name, .enter, &failure) else { return failure }
   guard let state = call.names() else { return call.noNames }
   let place = walk.place
-  if place.device == UInt8(ascii: "U"), let path = call.linuxPath(place.location.bytes) {
+  if let path = call.linuxDirectory(place.location.bytes, state) {
     // Programs of Linux's that are executed begin there.
     let entered = call.hostNow(__NR_chdir, path.word)
     if entered < 0 { return walk.failOpened(Int32(truncatingIfNeeded: -entered), call.words(-entered)) }
@@ -319,10 +333,27 @@ func changeDirectory(_ call: inout Call) -> Int {
 }
 
 extension Call {
+  /// Where a program of Linux's begins whose working directory is `location`: the first of Linux's directories that are
+  /// mounted there, or else the directory itself; nil where Linux has none. `/` is Linux's, whatever is mounted before it.
+  func linuxDirectory(_ location: NameBytes, _ state: UnsafeMutablePointer<NamesState>) -> NameText? {
+    if location.equals("#/") { return linuxPath(NameBytes("#U")) }
+    var offset = 0
+    while let member = state.pointee.mounts.next(&offset, at: location) {
+      if member.to[1] == UInt8(ascii: "U") { return linuxPath(member.to) }
+    }
+    return location[1] == UInt8(ascii: "U") ? linuxPath(location) : nil
+  }
+
   func removeFile(_ state: UnsafeMutablePointer<NamesState>, _ place: NamePlace, isFolder: Bool) -> Int {
     switch place.device {
     case UInt8(ascii: "U"):
-      guard let path = linuxPath(place.location.bytes) else { return error(ENOMEM) }
+      guard let path = linuxPath(place.location.bytes), let status = scratch(256),
+        var folder = linuxPath(place.location.bytes)
+      else { return error(ENOMEM) }
+      folder.cut(to: max(folder.bytes.lastSlash ?? 0, 1))
+      let found = linuxStatus(folder, status)
+      if found < 0 { return found }
+      if isRefused(status, 2) { return error(EACCES) }
       return hostNow(__NR_unlinkat, Int(AT_FDCWD), path.word, isFolder ? Int(AT_REMOVEDIR) : 0)
     case UInt8(ascii: "e") where !isFolder:
       guard let path = environmentPath(state, place.path.from(1)) else { return error(ENOMEM) }

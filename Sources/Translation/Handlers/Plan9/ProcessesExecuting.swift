@@ -153,6 +153,10 @@ private func execute(_ call: Call, _ file: Int, _ arguments: UInt64) -> Int {
   empty.storeBytes(of: 0, as: UInt8.self)
   let allowed = call.hostNow(439 /* faccessat2 */, file, empty.word, 1, Int(0x200 | AT_EMPTY_PATH))
   if allowed < 0 { return allowed }
+  // What is mounted on the working directory may have changed since chdir; a program of Linux's begins there.
+  if let state = call.names(), let path = call.linuxDirectory(state.directoryLocation, state) {
+    _ = quietly(__NR_chdir, path.word)
+  }
   return Int(
     persona_execute(
       call.thread, Int32(truncatingIfNeeded: file), 0, 0, arguments, environmentPointers(call)))

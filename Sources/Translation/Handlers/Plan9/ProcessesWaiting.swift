@@ -15,6 +15,11 @@ private enum Wait {
 
 /// awaitChild(buffer, size): "PID USER SYSTEM REAL 'MESSAGE'", of the child that ended last.
 func awaitChild(_ call: inout Call) -> Int {
+  tellNextEnd(call, call.address(0), Int(call.int32(1)))
+}
+
+/// The same for a read of the process's own wait file.
+func tellNextEnd(_ call: Call, _ buffer: UInt64, _ room: Int) -> Int {
   guard let session = persona_session(), let membership = call.membership,
     let info = call.scratch(128)
   else { return call.error(ENOMEM) }
@@ -22,7 +27,7 @@ func awaitChild(_ call: inout Call) -> Int {
     call.reap(session)
     if let found = takeEnded(session, call.process.pointee.pid) {
       membership.pointee.children -= 1
-      return writeEnd(call, found)
+      return writeEnd(call, found, buffer, room)
     }
     if membership.pointee.children == 0 { return call.error(ECHILD) }
     let result = call.host(
@@ -49,9 +54,8 @@ private func takeEnded(
   return found
 }
 
-private func writeEnd(_ call: Call, _ end: persona_member) -> Int {
+private func writeEnd(_ call: Call, _ end: persona_member, _ buffer: UInt64, _ size: Int) -> Int {
   guard let line = call.scratch(512) else { return call.error(ENOMEM) }
-  let size = Int(call.int32(1))
   guard size > 0 else { return 0 }
   var end = end
   var text = WordWriter(line.assumingMemoryBound(to: CChar.self), min(size, 512))
@@ -64,7 +68,7 @@ private func writeEnd(_ call: Call, _ end: persona_member) -> Int {
   text.add(" ")
   text.add(quoted: persona_member_message(&end)!)
   text.end()
-  return call.copyOut(call.address(0), line, text.count + 1) ? text.count : call.error(EFAULT)
+  return call.copyOut(buffer, line, text.count + 1) ? text.count : call.error(EFAULT)
 }
 
 extension Call {

@@ -68,6 +68,13 @@ extension Call {
     return known(number, &state.pointee.groups, "/etc/group")
   }
 
+  /// Whether a file of one's own refuses its owner `wanted` (4 reads, 2 writes, 1 executes). Linux judges everyone
+  /// but its superuser, whom Plan 9 does not have: there a file's owner obeys its mode too.
+  func isRefused(_ status: UnsafeMutableRawPointer, _ wanted: UInt16) -> Bool {
+    guard status.get(at: 20, as: UInt32.self) == 0, quietly(__NR_geteuid) == 0 else { return false }
+    return status.get(at: 28, as: UInt16.self) >> 6 & wanted != wanted
+  }
+
   /// The user whose process this is: also the host's owner.
   var ownName: NameBytes { userName(UInt32(truncatingIfNeeded: quietly(__NR_getuid))) }
 
