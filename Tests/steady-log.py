@@ -15,7 +15,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Where a call's line names a process or thread.
 PROCESS = re.compile(
     r"(\[(?:\d+/)?(?=\d+\])|\[(?=\d+/)|si_pid=|ident=(?=\d+, EVFILT_PROC)|P_PID, |(?:fork|clone)\([^)]*\) = |\bkill\(|sigqueue\(|wait4\("
-    r"|setpriority\(PRIO_PROCESS, |sched_setaffinity\(|pidfd_open\(|kcmp\(|tgkill\(|thr_kill2?\(|getthrid\(\) = |setpgid\(|rt_sigqueueinfo\(|get(?:p|s|pgr|pg)i?[dp]\([^)]*\) = |setsid\(\) = "
+    r"|setpriority\(PRIO_PROCESS, |sched_setaffinity\(|pidfd_open\(|kcmp\(|tgkill\(|thr_kill2?\(|get(?:thrid|tid)\(\) = |setpgid\(|rt_sigqueueinfo\(|get(?:p|s|pgr|pg)i?[dp]\([^)]*\) = |setsid\(\) = "
     r"|\) = (?=\d+  <= waitid))(\d+)")
 # What Plan 9 tells of files (inode, times), and of a child's end.
 RECORDS = re.compile(r'"(?:\\\d{1,3}|\\?[^"\\])\\0[Mcedps/]\\0(?:[^"\\]|\\.)*"(?:\.\.\.)?')

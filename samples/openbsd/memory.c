@@ -15,8 +15,8 @@ static void sample(long argc, char **argv, char **environment) {
     expect("munmap of it", SYS(munmap, area + 4096, 4096), -EPERM);
     expect("mmap over it", SYS(mmap, area, 16384, PROT_READ, MAP_PRIVATE | MAP_ANON | MAP_FIXED, -1, 0), -EPERM);
     expect("it is as it was", area[4096], 7);
-    expect("it may lose its write permission", SYS(mprotect, area + 4096, 4096, PROT_READ), 0);
-    expect("but not get it back", SYS(mprotect, area + 4096, 4096, PROT_READ | PROT_WRITE), -EPERM);
+    expect("it does not lose its write permission", SYS(mprotect, area + 4096, 4096, PROT_READ), -EPERM);
+    expect("not even to keep it", SYS(mprotect, area + 4096, 4096, PROT_READ | PROT_WRITE), -EPERM);
     expect("mprotect beside it", SYS(mprotect, area, 4096, PROT_READ), 0);
     expect("munmap beside it", SYS(munmap, area + 8192, 8192), 0);
 }

@@ -1,7 +1,8 @@
 // pledge: promises are only given up, and a broken one ends the process.
 #include "openbsd.h"
 
-enum { forks, opens_to_read, opens_to_write, connects, gets_time, executes, kills_parent, maps_code, changes_mode };
+enum { forks, opens_to_read, opens_to_write, connects, gets_time, executes, kills_parent, maps_code, changes_mode,
+       asks_tape, asks_sound, asks_video, asks_master };
 
 static long act(int what) {
     switch (what) {
@@ -11,6 +12,14 @@ static long act(int what) {
     case connects: return SYS(socket, 2, 1, 0) < 0;
     case gets_time: return SYS(clock_gettime, 0, span(0, 0));
     case kills_parent: return SYS(kill, SYS0(getppid), 0);
+    // Devices: /dev/null is one, but none of sound or cameras; /dev/ptmx is terminals' master. Nothing answers there.
+    case asks_tape: return SYS(ioctl, 0, 0x40206d02, 0) == -ENOTTY ? 0 : 1;
+    case asks_sound: return SYS(ioctl, 0, 0x20004126, 0) == -ENOTTY ? 0 : 1;
+    case asks_video: return SYS(ioctl, 0, 0x40685600, 0) == -ENOTTY ? 0 : 1;
+    case asks_master: {
+        long master = SYS(open, "/dev/ptmx", O_RDWR, 0);
+        return SYS(ioctl, master, 0x40287401, 0) == -ENOTTY ? 0 : 1;
+    }
     case changes_mode: return SYS(ioctl, 0, 0x802c7414, 0);
     case maps_code:
         SYS(kbind, 0, 0, 0);
@@ -52,6 +61,12 @@ static void sample(long argc, char **argv, char **environment) {
     expect("stdio, kill the parent", fate("stdio", kills_parent), 256 + SIGABRT);
     expect("stdio, set a terminal", fate("stdio", changes_mode), 256 + SIGABRT);
     expect("stdio tty, set what is no terminal", fate("stdio tty", changes_mode), 256 + SIGABRT);
+    expect("stdio, a tape's state", fate("stdio", asks_tape), 256 + SIGABRT);
+    expect("stdio tape, a tape's state", fate("stdio tape", asks_tape), 0);
+    expect("stdio audio, sound from what has none", fate("stdio audio", asks_sound), 256 + SIGABRT);
+    expect("stdio video, a camera that is none", fate("stdio video", asks_video), 256 + SIGABRT);
+    expect("stdio rpath wpath, a terminal's pair", fate("stdio rpath wpath", asks_master), 256 + SIGABRT);
+    expect("stdio tty rpath wpath, a terminal's pair", fate("stdio tty rpath wpath", asks_master), 0);
     expect("stdio, executable memory", fate("stdio", maps_code), 256 + SIGABRT);
     expect("stdio prot_exec, executable memory", fate("stdio prot_exec", maps_code), 0);
     expect("stdio error, fork", fate("stdio error", forks), 0);

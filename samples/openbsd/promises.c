@@ -1,7 +1,7 @@
 // pledge's promises for the next program, what it finds unveiled, and descriptors that are passed.
 #include "openbsd.h"
 
-enum { SYS_connect = 98, SYS_fchmod = 124, SYS_recvmsg = 27, SYS_sendmsg = 28, SCM_RIGHTS = 1, SOL_SOCKET = 0xffff };
+enum { SYS___pledge_open = 125, SYS_ftruncate = 168, SYS_fchown = 123, SYS_connect = 98, SYS_fchmod = 124, SYS_recvmsg = 27, SYS_sendmsg = 28, SCM_RIGHTS = 1, SOL_SOCKET = 0xffff };
 typedef struct { void *base; size_t size; } vector;
 typedef struct {
     void *name;
@@ -71,6 +71,14 @@ static void asks(const char *promises, long flag, int port) {
     if (SYS(pledge, promises, 0)) leave(91);
     leave(SYS(connect, socket, &name, 16) == 0 ? 0 : 4);
 }
+static void asks_without(void) {
+    struct { uint8_t length, family; uint16_t port; uint32_t address; char zero[8]; } name = {16, 2, 80 << 8, 0x0100007f, {0}};
+    long socket = SYS(socket, 2, 2 | 0x1000, 0);
+    if (SYS(connect, socket, &name, 16) != -EINVAL) leave(1);
+    name.port = 53 << 8;
+    if (SYS(connect, socket, &name, 8) != -EINVAL) leave(2);
+    leave(SYS(connect, socket, &name, 16) == 0 ? 0 : 4);
+}
 static void asks_names(void) { asks("stdio dns", 0x1000, 53); }
 static void asks_other(void) { asks("stdio dns", 0x1000, 80); }
 static void asks_unmarked(void) { asks("stdio dns", 0, 53); }
@@ -117,6 +125,35 @@ static void sends_file(void) { send("stdio sendfd", "shown"); }
 static void sends_folder(void) { send("stdio sendfd", "."); }
 static void sends_without(void) { send("stdio", "shown"); }
 
+/// What libc opens for itself by __pledge_open may be read, and nothing else.
+static void library_files(void) {
+    char byte = 'x';
+    int pair[2];
+    long file = SYS(__pledge_open, "shown", O_RDWR, 0);
+    long null = SYS(__pledge_open, "/dev/null", O_RDWR, 0), reading = SYS(__pledge_open, "shown", O_RDONLY, 0);
+    expect("__pledge_open", file >= 0 && null >= 0 && reading >= 0, 1);
+    expect("read it", SYS(read, file, &byte, 1), 0);
+    expect("write it", SYS(write, file, &byte, 1), -EPERM);
+    expect("write it without having opened it to", SYS(write, reading, &byte, 1), -EBADF);
+    expect("write a device", SYS(write, null, &byte, 1), 1);
+    expect("truncate it", SYS(ftruncate, file, 0), -EPERM);
+    expect("its mode", SYS(fchmod, file, 0600), -EPERM);
+    expect("its owner", SYS(fchown, file, -1, -1), -EPERM);
+    long copy = SYS(dup, file);
+    expect("a duplicate", SYS(write, copy, &byte, 1), -EPERM);
+    SYS(socketpair, 1, 1, 0, pair);
+    rights right = {20, SOL_SOCKET, SCM_RIGHTS, 0, (int32_t)copy, 0};
+    vector data = {&byte, 1};
+    message out = {0, 0, 0, &data, 1, 0, &right, 24, 0};
+    expect("send it", SYS(sendmsg, pair[0], &out, 0), -EPERM);
+    SYS(close, copy);
+    long other = SYS(open, "shown", O_RDWR, 0);
+    expect("the number again", other, copy);
+    expect("write by another descriptor", SYS(write, other, &byte, 1), 1);
+    expect("over the first", SYS(dup2, other, file), file);
+    expect("write it", SYS(write, file, &byte, 1), 1);
+}
+
 /// What the program does when it is the next one.
 static void second(const char *what) {
     if (same(what, "fork", 4)) {
@@ -143,6 +180,7 @@ static void sample(long argc, char **argv, char **environment) {
     expect("with promises, and asks for more", fate(more_next), 0);
     expect("what is unveiled goes with promises", fate(hidden_next), 0);
     expect("and is forgotten without", fate(forgotten_next), 0);
+    expect("no promises, a socket for names", fate(asks_without), 0);
     expect("dns, a socket for names", fate(asks_names), 0);
     expect("dns, that socket elsewhere", fate(asks_other), 256 + SIGABRT);
     expect("dns, another socket", fate(asks_unmarked), 256 + SIGABRT);
@@ -155,6 +193,7 @@ static void sample(long argc, char **argv, char **environment) {
     expect("sendfd, a folder", fate(sends_folder), 256 + SIGABRT);
     expect("no sendfd", fate(sends_without), 256 + SIGABRT);
 
+    library_files();
     expect("promises for the next program", SYS(pledge, 0, "stdio rpath"), 0);
     expect("more of them", SYS(pledge, 0, "stdio rpath exec"), -EPERM);
     expect("fewer of them", SYS(pledge, 0, "stdio"), 0);

@@ -66,6 +66,40 @@ typedef struct {
 } statfs;
 _Static_assert(sizeof(kinfo_proc) == 648 && sizeof(statfs) == 568 && sizeof(message) == 56, "OpenBSD's sizes");
 
+/// The interfaces and their addresses, as getifaddrs(3) reads them: net.route.0.FAMILY.NET_RT_IFLIST.INTERFACE.
+static void interfaces(void) {
+    static unsigned char list[65536];
+    int32_t name[6] = {4, 17, 0, 0, 3, 0};
+    size_t room = sizeof list;
+    expect("net.route", SYS(sysctl, name, 6, list, &room, 0, 0), 0);
+    int loop = 0, up = 0, messages = 0, wrong = 0, own = 0, masked = 0;
+    for (size_t at = 0; at < room; messages++) {
+        unsigned char *message = list + at;
+        int length = message[0] | message[1] << 8, head = message[4] | message[5] << 8;
+        int flags = *(int32_t *)(message + 16), addresses = *(int32_t *)(message + 12);
+        unsigned char *address = message + head;
+        if (length < head || message[2] != 5) wrong++;
+        if (message[3] == 0xe) {  // RTM_IFINFO: a sockaddr_dl
+            if (head != 168 || addresses != 0x10 || address[1] != 18) wrong++;
+            loop = address[5] == 2 && same((char *)address + 8, "lo", 2);
+            if (loop) up = (flags & 9) == 9 && message[24] == 24;
+        } else if (message[3] == 0xc && loop && address[1] == 2) {  // RTM_NEWADDR: netmask, address
+            if (head != 24 || (addresses & 0x24) != 0x24) wrong++;
+            masked = address[4] == 255 && address[5] == 0;
+            own = address[16] == 16 && address[16 + 4] == 127 && address[16 + 7] == 1;
+        }
+        if (length == 0) break;
+        at += length;
+    }
+    holds("messages", messages >= 2 && wrong == 0);
+    holds("the loopback is up", up);
+    holds("its address and netmask", own && masked);
+    name[3] = 2;
+    expect("of the Internet", SYS(sysctl, name, 6, list, &room, 0, 0), 0);
+    name[4] = 77;
+    expect("another question", SYS(sysctl, name, 6, list, &room, 0, 0), -EINVAL);
+}
+
 static void sample(long argc, char **argv, char **environment) {
     expect("kern.ostype", get(64, 2, 1, 1, 0, 0, 0, 0), 0);
     say("%s, %d bytes\n", (char *)value, (long)size);
@@ -146,4 +180,5 @@ static void sample(long argc, char **argv, char **environment) {
     expect("recvmmsg", SYS(recvmmsg, pair[1], more, 2, 0, 0), 2);
     say("%s %s\n", in[0], in[1]);
     expect("recvmmsg that does not wait", SYS(recvmmsg, pair[1], more, 2, 0x80, 0), -EAGAIN);
+    interfaces();
 }

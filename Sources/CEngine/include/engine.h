@@ -68,6 +68,8 @@ struct persona_process {
     struct persona_pins pins[2];  ///< where system calls may be made: by the program or its run-time linker; libc
     uint64_t bind_place;          ///< where kbind(2) was first called; all ones when it is over
     uint64_t bind_cookie;
+    void *stacks;                 ///< Handlers/OpenBSD/StackMemory: ranges that may be stacks
+    void *marked;                 ///< Handlers/OpenBSD/PledgeMarks: descriptors of __pledge_open
     void *fixed_ranges;           ///< Handlers/OpenBSD/MemoryFixed: ranges that may not change
     void *joinable;               ///< Handlers/NetBSD/ThreadsJoining: its threads; `event_lock` guards it
     void *sleepers;               ///< Handlers/OpenBSD/Sleeping: threads that wait; `event_lock` guards it

@@ -31,20 +31,6 @@ extension Call {
     return false
   }
 
-  /// Whether mprotect(2) only takes writing away from memory that may be read and written, which is still allowed
-  /// once (uvm_map_protect).
-  fileprivate func onlyEndsWriting(_ address: UInt64, _ length: UInt64, _ protection: Int) -> Bool {
-    guard protection == Int(PROT_READ), let range = PageRange(address, length) else { return false }
-    var covered = range.start
-    var mappings = MemoryMap(self)
-    while let mapping = mappings.next(), covered < range.end {
-      guard let part = mapping.range.intersection(range), part.start == covered else { continue }
-      if mapping.protection != Int(PROT_READ | PROT_WRITE) { return false }
-      covered = part.end
-    }
-    return covered == range.end
-  }
-
   /// uvm_wxcheck: memory that can be written and executed is only for programs that say that they need it.
   fileprivate func breaksWriteXorExecute(_ protection: Int) -> Bool {
     let both = Int(PROT_WRITE | PROT_EXEC)
@@ -95,12 +81,8 @@ func unmapMemory(_ call: inout Call) -> Int {
 
 func protectMemory(_ call: inout Call) -> Int {
   if call.breaksWriteXorExecute(call[2]) { return call.foreignError(notSupported) }
-  if call.isFixed(call.address(0), call.unsigned(1)),
-    !call.onlyEndsWriting(call.address(0), call.unsigned(1), call[2])
-  {
-    return call.error(EPERM)
-  }
-  return mprotect(&call)
+  // Taking writing away is no exception (uvm_map_protect).
+  return call.isFixed(call.address(0), call.unsigned(1)) ? call.error(EPERM) : mprotect(&call)
 }
 
 /// mquery(addr, len, prot, flags, fd, pos): where mmap would map; with MAP_FIXED, whether it could.

@@ -3,7 +3,7 @@ import CWire
 
 // Sockets that are for asking name servers only (SOCK_DNS). The mark must go wherever the socket goes, to copies of its
 // descriptor, children and other programs, so that it is kept in the socket: a limit to the rate of sending that is one
-// less than none. Source: sys_socket() of sys/kern/uipc_syscalls.c, dns_portcheck() of sys/kern/uipc_socket.c.
+// less than none. Source: sys_socket() and dns_portcheck() of sys/kern/uipc_syscalls.c.
 
 private enum Mark {
   /// SO_MAX_PACING_RATE of Linux's asm-generic/socket.h.
@@ -19,6 +19,7 @@ func openMarkedSocket(_ call: inout Call) -> Int {
   guard result >= 0, call.words[1] & Mark.flag != 0, let memory = call.scratch(8) else { return result }
   memory.storeBytes(of: Mark.value, as: UInt64.self)
   _ = call.hostNow(__NR_setsockopt, result, LinuxSocket.level, Mark.option, memory.word, 8)
+  call.process.pointee.promised |= PromiseState.asksNames
   return result
 }
 

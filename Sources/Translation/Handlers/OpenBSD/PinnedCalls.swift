@@ -75,7 +75,7 @@ extension Call {
   }
 }
 
-private func appendHexadecimal(_ buffer: UnsafeMutableRawPointer, _ length: Int, _ value: UInt64) -> Int {
+func appendHexadecimal(_ buffer: UnsafeMutableRawPointer, _ length: Int, _ value: UInt64) -> Int {
   var digits = 1
   while digits < 16, value >> UInt64(4 * digits) != 0 { digits += 1 }
   for index in 0..<digits {

@@ -22,8 +22,12 @@ enum PromiseState {
   static let pinningIsOver: UInt32 = 64
   /// The kernel's own ranges may not be changed.
   static let isFixed: UInt32 = 128
+  /// A socket that is for names only was made.
+  static let asksNames: UInt32 = 512
   /// What a call is held against.
-  static let watched = holds | pinned
+  static let watched = holds | pinned | marks | asksNames
+  /// Some descriptors are ones of __pledge_open (`persona_process.marked`).
+  static let marks: UInt32 = 256
   /// `next_promises` hold for the next program (PS_EXECPLEDGE).
   static let nextHolds: UInt32 = 8
 }
@@ -38,6 +42,7 @@ enum Promise {
   static let locks: UInt64 = 0x80
   static let local: UInt64 = 0x100
   static let passwords: UInt64 = 0x800
+  static let tapes: UInt64 = 0x400
   static let processes: UInt64 = 0x1000
   static let executableMemory: UInt64 = 0x8000
   static let terminal: UInt64 = 0x10000
@@ -48,6 +53,8 @@ enum Promise {
   static let memoryInformation: UInt64 = 0x400000
   static let processInformation: UInt64 = 0x800000
   static let disks: UInt64 = 0x200_0000
+  static let sound: UInt64 = 0x800_0000
+  static let video: UInt64 = 0x20_0000_0000
   /// Any of them lets paths be looked up.
   static let paths: UInt64 = 0x10_1008_0107
   static let anyOwner: UInt64 = 0x1_0000_0000
@@ -141,6 +148,16 @@ extension Call {
   /// - Returns: nil when it keeps that, otherwise the answer, if the process is still there to hear it.
   func breaksPromise() -> Int? {
     let state = process.pointee.promised
+    if state & PromiseState.pinned != 0, hasLostStack() { return error(EPERM) }
+    if state & PromiseState.marks != 0, isSendingMarked() { return error(EPERM) }
+    if let answer = breaksOwnPromise(state) { return answer }
+    if state & (PromiseState.asksNames | PromiseState.holds) == PromiseState.asksNames, asksNoNameServer() {
+      return error(EINVAL)
+    }
+    return state & PromiseState.marks != 0 && isChangingMarked() ? error(EPERM) : nil
+  }
+
+  private func breaksOwnPromise(_ state: UInt32) -> Int? {
     if state & PromiseState.pinned != 0, let answer = breaksPins() { return answer }
     if state & PromiseState.holds == 0 { return nil }
     let allowing = lookUp(.promised_calls)
@@ -202,5 +219,7 @@ func pledgedOpen(_ call: inout Call) -> Int {
   call.operands[2] = call.operands[1]
   call.operands[1] = call.operands[0]
   call.operands[0] = Int(AT_FDCWD)
-  return lockingOpen(&call)
+  let opened = lockingOpen(&call)
+  if opened >= 0 { call.markOpened(opened) }
+  return opened
 }

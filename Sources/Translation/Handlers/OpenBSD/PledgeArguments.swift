@@ -21,16 +21,16 @@ extension Call {
       let isOwn = first == 0 || first == process.pointee.pid
       return isOwn ? nil : need(Promise.processes)
     case 92: return descriptorBreach(Int32(truncatingIfNeeded: words[1]))  // fcntl
-    case 54: return requestBreach(UInt32(truncatingIfNeeded: words[1]))  // ioctl
+    case 54: return requestBreach(UInt32(truncatingIfNeeded: words[1]), &answer)  // ioctl
     case 16, 254: ownerRule(words[1], words[2], &answer)  // chown, lchown
     case 123: ownerRule(words[1], words[2], &answer)  // fchown
     case 315: ownerRule(words[2], words[3], &answer)  // fchownat
     case 97:  // socket
       return domainBreach(UInt32(truncatingIfNeeded: words[0]), isForNames: words[1] & 0x1000 != 0)
-    case 98, 104: return socketBreach(Int(first), words[1])  // connect, bind
+    case 98, 104: return socketBreach(Int(first), words[1], words[2])  // connect, bind
     case 133:  // sendto
       if words[4] == 0 { return nil }
-      return addressBreach() ?? (isForNames(Int(first)) ? portBreach(words[4]) : nil)
+      return addressBreach() ?? (isForNames(Int(first)) ? portBreach(Int(first), words[4], words[5]) : nil)
     case 28: return messageBreach(words[1])  // sendmsg
     case 105, 118: return optionBreach(Int(first), UInt32(words[1] & 0xffff_ffff), UInt32(words[2] & 0xffff_ffff))
     case 202: return informationBreach()  // sysctl
@@ -83,7 +83,8 @@ extension Call {
     return false
   }
 
-  private func requestBreach(_ request: UInt32) -> Breach? {
+  private func requestBreach(_ request: UInt32, _ answer: inout Int?) -> Breach? {
+    if let allowed = allowsDevice(request, &answer) { return allowed ? nil : (EPERM, Promise.terminal) }
     switch request {
     case 0x4004_667f, 0x8004_667e, 0x2000_6601, 0x2000_6602: return nil  // FIONREAD FIONBIO FIOCLEX FIONCLEX
     case 0x4004_7307, 0xc028_6988:  // SIOCATMARK SIOCGIFGROUP
@@ -109,7 +110,7 @@ extension Call {
     }
   }
 
-  private func isTerminal(_ descriptor: UInt64) -> Bool {
+  func isTerminal(_ descriptor: UInt64) -> Bool {
     guard let size = scratch(8) else { return false }
     return hostNow(__NR_ioctl, Int(Int32(truncatingIfNeeded: descriptor)), 0x5413, size.word) >= 0  // TIOCGWINSZ
   }
@@ -134,22 +135,39 @@ extension Call {
   private func isSocket(_ descriptor: UInt64) -> Bool { family(Int(Int32(truncatingIfNeeded: descriptor))) != 0 }
 
   /// pledge_socket, and dns_portcheck for a socket that is for names only.
-  private func socketBreach(_ descriptor: Int, _ address: UInt64) -> Breach? {
+  private func socketBreach(_ descriptor: Int, _ address: UInt64, _ length: UInt64) -> Breach? {
     switch family(descriptor) {
     case 0: return nil
     case 1: return need(Promise.local)
     case 2, 10:
       guard isForNames(descriptor) else { return need(Promise.internet) }
-      return need(Promise.names) ?? portBreach(address)
+      return need(Promise.names) ?? portBreach(descriptor, address, length)
     default: return (EINVAL, Promise.internet)
     }
   }
 
-  /// struct sockaddr_in and sockaddr_in6 have the port at the same place, in network order.
-  private func portBreach(_ address: UInt64) -> Breach? {
+  private func portBreach(_ descriptor: Int, _ address: UInt64, _ length: UInt64) -> Breach? {
+    isNameServer(descriptor, address, length) ? nil : (EPERM, Promise.names)
+  }
+
+  /// dns_portcheck: a whole address of the socket's family, with port 53; true for one that cannot be read.
+  private func isNameServer(_ descriptor: Int, _ address: UInt64, _ length: UInt64) -> Bool {
+    // struct sockaddr_in and sockaddr_in6 have the port at the same place, in network order.
+    guard UInt32(truncatingIfNeeded: length) >= (family(descriptor) == 10 ? 28 : 16) else { return false }
     var port: UInt16 = 0
-    guard read(&port, at: address &+ 2) else { return nil }
-    return port == UInt16(53).bigEndian ? nil : (EPERM, Promise.names)
+    return !read(&port, at: address &+ 2) || port == UInt16(53).bigEndian
+  }
+
+  /// Without promises a socket that is for names only fails with EINVAL elsewhere.
+  func asksNoNameServer() -> Bool {
+    let (address, length): (UInt64, UInt64)
+    switch number {
+    case 98, 104: (address, length) = (words[1], words[2])  // connect, bind
+    case 133 where words[4] != 0: (address, length) = (words[4], words[5])  // sendto
+    default: return false
+    }
+    let descriptor = Int(Int32(truncatingIfNeeded: words[0]))
+    return isForNames(descriptor) && !isNameServer(descriptor, address, length)
   }
 
   private func addressBreach() -> Breach? {

@@ -7,6 +7,8 @@ import CWire
 extension Call {
   /// Looks at what a call of a process with promises has brought; the answer.
   func afterwards(_ result: Int) -> Int {
+    if process.pointee.promised & PromiseState.marks != 0 { followMarked(result) }
+    if process.pointee.promised & PromiseState.pinned != 0 { followStacks(result) }
     guard number == 27, result >= 0, process.pointee.promised & PromiseState.holds != 0 else { return result }
     return received(words[1]) ?? result
   }
@@ -63,7 +65,7 @@ extension Call {
     return type != 0o040000 && type != 0
   }
 
-  private func forEachDescriptor(of address: UInt64, _ body: (Int) -> Void) {
+  func forEachDescriptor(of address: UInt64, _ body: (Int) -> Void) {
     guard let message = scratch(48), copyIn(message, address, 48), let head = scratch(16) else { return }
     var place = message.load(fromByteOffset: 32, as: UInt64.self)
     let end = place &+ UInt64(message.load(fromByteOffset: 40, as: UInt32.self))
