@@ -34,10 +34,10 @@ public struct NewCommand: Sendable {
   }
 
   private func create() throws(Failure) -> String {
-    let letters = name.utf8.allSatisfy { ($0 >= 97 && $0 <= 122) || ($0 >= 48 && $0 <= 57) || $0 == 45 }
+    let letters = name.utf8.allSatisfy { ($0 >= 97 && $0 <= 122) || ($0 >= 48 && $0 <= 57) }
     guard letters, let first = name.utf8.first, first >= 97 else {
       throw Failure(
-        message: "'\(name)' is no personality's name: use small letters, digits and '-', a letter first")
+        message: "'\(name)' is no personality's name: use small letters and digits, a letter first")
     }
     guard name != "linux", origin != "linux" else { throw Failure(message: "'linux' is the side that all are translated to") }
     let files = try origin.map { (origin) throws(Failure) in try derived(from: origin) } ?? skeleton

@@ -164,7 +164,9 @@ extension TableCompiler {
       compile(count, &wire)
       if case .structure(let index) = pointee {
         wire.parameter = UInt16(truncatingIfNeeded: index)
-        if count == .one { wire.conversion = UInt8(PERSONA_CONVERT_STRUCT.rawValue) }
+        if count == .one || direction == .in && !isIdentical(index) && nativeStructure(index) != nil {
+          wire.conversion = UInt8(PERSONA_CONVERT_STRUCT.rawValue)
+        }
       } else if case .map(let index, _) = pointee {
         wire.parameter = UInt16(truncatingIfNeeded: index)
       } else if case .set = pointee {
@@ -237,13 +239,13 @@ extension TableCompiler {
     switch argument.type {
     case .strings: return "'\(argument.name)' is an array of strings: it needs a handler"
     case .union: return "'\(argument.name)' is a union: it needs a handler"
-    case .pointer(_, .structure(let index), let count):
+    case .pointer(let direction, .structure(let index), let count):
       let name = personality.structures[index].name
       guard let counterpart = nativeStructure(index) else {
         return "Linux has no struct \(name): '\(argument.name)' needs a handler"
       }
-      if count != .one, !isIdentical(index) {
-        return "struct \(name) differs from Linux's: an array of it needs a handler"
+      if count != .one, direction != .in, !isIdentical(index) {
+        return "struct \(name) differs from Linux's: an array of it that Linux writes needs a handler"
       }
       if case .pointer(_, .structure(let wanted), _) = other.type,
         native.linux.structures[wanted].name != counterpart.name

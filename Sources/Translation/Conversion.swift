@@ -235,22 +235,23 @@ extension Call {
   /// Reads foreign structure `structure` from guest memory into scratch as Linux's. nil when refused:
   /// `failure` then holds the answer.
   public func structIn(
-    _ structure: Int, at address: UInt64, failure: inout Int
+    _ structure: Int, at address: UInt64, count: Int = 1, failure: inout Int
   ) -> UnsafeMutableRawPointer? {
     let shape = table.structure(structure)
-    guard let foreign = scratch(Int(shape.pointee.foreign_size)),
-      let native = scratch(Int(shape.pointee.native_size))
-    else {
+    let (foreignSize, nativeSize) = (Int(shape.pointee.foreign_size), Int(shape.pointee.native_size))
+    guard let foreign = scratch(foreignSize), let native = scratch(nativeSize * count) else {
       failure = error(ENOMEM)
       return nil
     }
-    guard copyIn(foreign, address, Int(shape.pointee.foreign_size)) else {
-      failure = error(EFAULT)
-      return nil
-    }
-    if let errno = table.structToNative(structure, from: foreign, to: native) {
-      failure = foreignError(errno)
-      return nil
+    for index in 0..<count {
+      guard copyIn(foreign, address &+ UInt64(index * foreignSize), foreignSize) else {
+        failure = error(EFAULT)
+        return nil
+      }
+      if let errno = table.structToNative(structure, from: foreign, to: native + index * nativeSize) {
+        failure = foreignError(errno)
+        return nil
+      }
     }
     return native
   }

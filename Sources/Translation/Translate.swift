@@ -91,9 +91,20 @@ extension Call {
       return nil
     }
     var failure = 0
-    guard let native = structIn(structure, at: address, failure: &failure) else { return failure }
+    guard let count = elements(argument) else { return error(EINVAL) }
+    guard let native = structIn(structure, at: address, count: count, failure: &failure) else { return failure }
     operands[index] = native.word
     return nil
+  }
+
+  /// Elements of an array of structures; nil for more than any system takes (IOV_MAX).
+  private func elements(_ argument: UnsafePointer<persona_argument>) -> Int? {
+    var count = Int(argument.pointee.count)
+    if argument.pointee.count_kind == UInt8(PERSONA_COUNT_ARGUMENT.rawValue) {
+      let counting = table.argument(row, count)
+      count = Int(Int32(truncatingIfNeeded: words[Int(counting.pointee.word)]))
+    }
+    return 0...1024 ~= count ? count : nil
   }
 
   /// Writes back the structures that Linux filled.

@@ -103,6 +103,17 @@ import Testing
       "carries no mark of its system; if it is not for Linux, name the system with --as, one of: \(Executable.personalities)")
   }
 
+  @Test func smallerWord() throws {
+    var program = ELFBuilder.program()
+    program.is64 = false
+    program.machine = 3
+    program.entry = 0x201000
+    try check(
+      try folder.file("i386", program.build()), 126,
+      "is a 32-bit program (abi i386 of FreeBSD), and the engine serves 64-bit programs only; "
+        + "get the 64-bit build of the program")
+  }
+
   @Test func systemWithoutPersonality() throws {
     try check(
       try folder.file("xenix", Samples.xout()), 126,

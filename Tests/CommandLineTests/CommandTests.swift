@@ -46,6 +46,23 @@ import Testing
           status: 125, output: "", errors: "persona: there is no personality 'beos'; there are: \(Executable.personalities)\n"))
   }
 
+  /// fstat(551) came with FreeBSD 12: the program ends with the errno of that call, or 0.
+  @Test func runsAsOfARelease() throws {
+    var program = ELFBuilder.program()
+    // mov $551, %eax; xor %edi, %edi; lea -512(%rsp), %rsi; syscall; jc 1f; xor %eax, %eax; 1: mov %eax, %edi; mov $1, %eax;
+    // syscall
+    program.segments[1].content = [
+      0xb8, 0x27, 0x02, 0, 0, 0x31, 0xff, 0x48, 0x8d, 0xb4, 0x24, 0, 0xfe, 0xff, 0xff, 0x0f, 0x05, 0x72, 0x02, 0x31, 0xc0,
+      0x89, 0xc7, 0xb8, 1, 0, 0, 0, 0x0f, 0x05,
+    ]
+    let folder = try Folder()
+    let path = try folder.file("fstat", program.build())
+    for (release, status) in [(nil, 0), ("freebsd:12.0", 0), ("freebsd:11.4", 78), ("freebsd:10.1", 78)] as [(String?, Int32)] {
+      let options = release.map { ["--as", $0] } ?? []
+      #expect(try Executable.run(["run"] + options + [path]) == .init(status: status, output: "", errors: ""), "\(release ?? "")")
+    }
+  }
+
   @Test func refusesABrokenTable() throws {
     let folder = try Folder()
     let table = try folder.file(

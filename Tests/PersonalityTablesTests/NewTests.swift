@@ -52,8 +52,24 @@ struct NewTests {
     }
   }
 
+  /// What is made from each system that is there has no mistakes.
+  @Test func derivesFromEverySystem() {
+    let names = PersonalityLoader.names(in: RealTables.directory).filter { $0 != "linux" }
+    #expect(names.count >= 5)
+    for origin in names {
+      // A folder without the small Linux beside it.
+      let parent = TableFolders(["own/note": ""])
+      let own = parent.path + "/own"
+      let made = NewCommand(name: "mine", origin: origin, parent: own, directories: [own, RealTables.directory]).run()
+      #expect(made.status == 0, "\(origin): \(made.errors)")
+      let checked = CheckCommand(folders: [own + "/mine"], directories: [RealTables.directory]).run()
+      #expect(checked.status == 0 && checked.text.contains(": no errors\n"), "\(origin): \(checked.text)")
+    }
+  }
+
   @Test func refuses() {
-    #expect(make("Tiny").errors == "'Tiny' is no personality's name: use small letters, digits and '-', a letter first\n")
+    #expect(make("Tiny").errors == "'Tiny' is no personality's name: use small letters and digits, a letter first\n")
+    #expect(make("my-own").errors == "'my-own' is no personality's name: use small letters and digits, a letter first\n")
     #expect(make("tiny").errors == "\(folders.path)/tiny: is already there\n")
     #expect(make("linux").errors == "'linux' is the side that all are translated to\n")
     #expect(make("other", from: "linux").errors == "'linux' is the side that all are translated to\n")

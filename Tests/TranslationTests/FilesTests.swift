@@ -1,3 +1,4 @@
+import CEngine
 import Testing
 
 @testable import Translation
@@ -21,6 +22,38 @@ import Testing
     #expect(guest("open", path.word, 0x20 | 0x4, 0) == guest.errno("EAGAIN"))
     _ = guest("close", shared)
     _ = guest("close", other)
+  }
+
+  /// Structures whose pointers and words are 32 bits long, several in a row.
+  @Test func arraysOfSmallerStructures() {
+    let guest = Guest.freeBSD32
+    // PROT_READ | PROT_WRITE; MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT
+    let low = Int(persona_syscall(Int64(__NR_mmap), 0, 4096, 3, 0x62, UInt64.max, 0))
+    let memory = UnsafeMutableRawPointer(bitPattern: low)!
+    memory.copyMemory(from: "hello, world", byteCount: 12)
+    for (index, (base, length)) in [(low, 5), (low + 7, 5), (low, 0)].enumerated() {
+      memory.storeBytes(of: UInt32(base), toByteOffset: 1024 + 8 * index, as: UInt32.self)
+      memory.storeBytes(of: UInt32(length), toByteOffset: 1028 + 8 * index, as: UInt32.self)
+    }
+    let file = create("parts", 0x202)
+    #expect(guest("writev", file, low + 1024, 3) == .value(10))
+    memory.initializeMemory(as: UInt8.self, repeating: 0, count: 16)
+    #expect(guest("lseek", file, 0, 0, 0) == .value(0))
+    #expect(guest("readv", file, low + 1024, 2) == .value(10))
+    #expect(String(cString: memory.assumingMemoryBound(to: CChar.self)) == "hello")
+    #expect(String(cString: (memory + 7).assumingMemoryBound(to: CChar.self)) == "world")
+    #expect(guest("writev", file, low + 1024, -1) == guest.errno("EINVAL"))
+    #expect(guest("writev", file, low + 1024, 1025) == guest.errno("EINVAL"))
+    #expect(guest("writev", file, 16, 1) == guest.errno("EFAULT"))
+    // struct timeval[2]
+    for (index, word) in [1000, 1, 2000, 2].enumerated() {
+      memory.storeBytes(of: UInt32(word), toByteOffset: 2048 + 4 * index, as: UInt32.self)
+    }
+    #expect(guest("futimes", file, low + 2048) == .value(0))
+    let status = Memory(144)
+    #expect(persona_syscall(Int64(__NR_fstat), UInt64(file), UInt64(status.word), 0, 0, 0, 0) == 0)
+    #expect(status.get(72, as: Int64.self) == 1000 && status.get(80, as: Int64.self) == 1000)
+    #expect(status.get(88, as: Int64.self) == 2000 && status.get(96, as: Int64.self) == 2000)
   }
 
   @Test func symbolicLinksThatMayNotBeFollowed() {

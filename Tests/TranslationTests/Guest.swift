@@ -29,13 +29,15 @@ struct Guest: @unchecked Sendable {
   let table: Table
 
   static let freeBSD = Guest()
+  /// The same for programs with words of 32 bits.
+  static let freeBSD32 = Guest(Edition(abi: "i386"))
 
-  private init() {
+  private init(_ edition: Edition = Edition()) {
     var path = #filePath[...]
     for _ in 0..<3 { path = path[..<path.lastIndex(of: "/")!] }
     let directory = String(path) + "/personalities"
     let linux = try! PersonalityLoader.load("linux", from: [directory])
-    let freeBSD = try! PersonalityLoader.load("freebsd", from: [directory])
+    let freeBSD = try! PersonalityLoader.load("freebsd", from: [directory], edition: edition)
     let compiled = TableCompiler.compile(freeBSD.personality, linux: linux.personality)
     guard let block = compiled.block, freeBSD.diagnostics.isEmpty, linux.diagnostics.isEmpty else {
       fatalError(freeBSD.report + compiled.diagnostics.map { $0.text(in: freeBSD.source) }.joined(separator: "\n"))
