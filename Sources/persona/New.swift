@@ -8,7 +8,7 @@ struct New: ParsableCommand {
     abstract: "Begin a personality: make a folder of tables that checks.",
     discussion: "Exit status: 0, or 125 when the folder is there already or cannot be made.")
 
-  @Argument(help: "The new personality's name: small letters, digits and '-'.")
+  @Argument(help: "The new personality's name: small letters and digits.")
   var name: String
 
   @Option(help: ArgumentHelp("Take everything from this personality; own declarations replace it.", valueName: "name"))
