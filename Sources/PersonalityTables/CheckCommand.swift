@@ -51,6 +51,7 @@ public struct CheckCommand: Sendable {
       return
     }
     var checked = loaded
+    var problems = 0
     if loaded.personality.isLinux {
       checked.diagnostics += TableCompiler.checkLinux(loaded.personality)
     } else {
@@ -62,7 +63,7 @@ public struct CheckCommand: Sendable {
         if loaded.diagnostics.isEmpty || !loaded.personality.abis.isEmpty {
           let tables: [EditionTable]
           (tables, checked.diagnostics) = TableCompiler.compileEditions(loaded, linux: linux.personality)
-          checkFacts(folder, loaded, linux.personality, &checked, &outcome)
+          problems = checkFacts(folder, loaded, linux.personality, &checked, &outcome)
           if keepsCompiled, checked.diagnostics.isEmpty,
             let failure = PreparedTable.store(tables, folder, loaded.source, linux.source)
           {
@@ -80,17 +81,19 @@ public struct CheckCommand: Sendable {
     let calls = personality.callByNumber.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) }
     outcome.text +=
       "\(folder): \(calls) calls, \(personality.structures.count) structures,"
-      + " \(personality.maps.count) flags and enums: \(count(checked.diagnostics.count))\n"
+      + " \(personality.maps.count) flags and enums: \(count(checked.diagnostics.count + problems))\n"
     if !checked.diagnostics.isEmpty { outcome.status = max(outcome.status, 1) }
   }
 
   /// The tables against the folder's facts, if it has some.
+  ///
+  /// - Returns: how many lines of them state no fact.
   private func checkFacts(
     _ folder: String, _ loaded: LoadedPersonality, _ linux: Personality, _ checked: inout LoadedPersonality,
     _ outcome: inout Outcome
-  ) {
+  ) -> Int {
     let beside = linuxFolder(beside: folder)
-    guard loaded.diagnostics.isEmpty, let facts = Facts.load(folder: folder, linux: beside) else { return }
+    guard loaded.diagnostics.isEmpty, let facts = Facts.load(folder: folder, linux: beside) else { return 0 }
     for problem in facts.problems {
       outcome.text += problem + "\n"
       outcome.status = max(outcome.status, 1)
@@ -106,6 +109,7 @@ public struct CheckCommand: Sendable {
     } else {
       checked.diagnostics += check.diagnostics
     }
+    return facts.problems.count
   }
 
   /// The table of the systems that are recognised only.

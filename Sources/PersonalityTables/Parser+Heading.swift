@@ -55,14 +55,7 @@ extension Parser {
       case .number: abi.number = try parser.register()
       case .args:
         if parser.accept(.stack) { break }
-        repeat {
-          let token = parser.current
-          let register = try parser.register()
-          if abi.arguments.contains(register) {
-            parser.report("\(parser.text(token)) already holds argument \(abi.arguments.firstIndex(of: register)! + 1)", token.position)
-          }
-          abi.arguments.append(register)
-        } while parser.isRegister
+        repeat { abi.arguments.append(try parser.register()) } while parser.isRegister
       case .result:
         abi.result = try parser.register()
         if parser.isRegister { abi.second = try parser.register() }
@@ -152,9 +145,6 @@ extension Parser {
       try parser.expect(.equals, "'='")
       let source = try parser.auxiliarySource()
       guard try parser.condition() else { return }
-      if let other = entries.first(where: { $0.type == type }) {
-        parser.report("entry \(type) is already '\(other.name)'", token.position)
-      }
       entries.append(
         AuxiliaryEntry(type: type, name: parser.text(token), source: source, position: token.position))
     }

@@ -30,24 +30,6 @@ struct DiagnosticTests {
       """
     ),
     (
-      "auxv { 3 AT_PHDR = phdr  3 AT_PHENT = phent }",
-      """
-      tiny.table:4:28: error: entry 3 is already 'AT_PHDR'
-      auxv { 3 AT_PHDR = phdr  3 AT_PHENT = phent }
-                                 ^~~~~~~~
-
-      """
-    ),
-    (
-      "abi other { trap syscall number rax args rdi rdi result rax error carry }",
-      """
-      tiny.table:4:46: error: rdi already holds argument 1
-      abi other { trap syscall number rax args rdi rdi result rax error carry }
-                                                   ^~~
-
-      """
-    ),
-    (
       "load { bound \"amd64/bin\" \"/bin\" }",
       """
       tiny.table:4:14: error: the folder whose files they are: a path from '/' without a '/' at its end
