@@ -2,15 +2,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include "wire.h"
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
@@ -54,16 +61,39 @@ int persona_shared_file(const char *name, size_t count) {
     return file;
 }
 
+/// An empty path at an address that only Persona's own execs use, by which the filter knows them.
+static const char *engine_path(void) {
+    static const char *path;
+    if (path) return path;
+    void *page = mmap((void *)PERSONA_RESERVED_START, 4096, PROT_READ,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (page == (void *)PERSONA_RESERVED_START) path = page;
+    return path;
+}
+
+int persona_become_engine(int engine, char *const argv[], char *const envp[]) {
+    const char *path = engine_path();
+    if (!path) return -ENOMEM;
+    syscall(SYS_execveat, engine, path, argv, envp, AT_EMPTY_PATH);
+    return -errno;
+}
+
+int persona_join(struct persona_exec *request) {
+    return syscall(PERSONA_HYPERCALL, PERSONA_HC_JOIN, request) < 0 ? -errno : 0;
+}
+
 pid_t persona_launch(int engine, char *const argv[], char *const envp[], pid_t group, const sigset_t *mask) {
     // The child borrows this process's memory until it has executed: nothing is copied, and it can leave its
     // error here.
     volatile int error = 0;
+    const char *path = engine_path();
+    if (!path) return -ENOMEM;
     pid_t child = vfork();
     if (child < 0) return -errno;
     if (child == 0) {
         setpgid(0, group);
         sigprocmask(SIG_SETMASK, mask, NULL);
-        syscall(SYS_execveat, engine, "", argv, envp, AT_EMPTY_PATH);
+        syscall(SYS_execveat, engine, path, argv, envp, AT_EMPTY_PATH);
         error = errno;
         _exit(125);
     }
@@ -109,6 +139,18 @@ int persona_write_memory(pid_t pid, uint64_t address, const void *bytes, size_t 
     return copied(process_vm_writev(pid, &own, 1, &theirs, 1, 0), count);
 }
 
+pid_t persona_thread_group(pid_t tid) {
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/status", tid);
+    FILE *file = fopen(path, "re");
+    if (!file) return tid;
+    int group = tid;
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "Tgid: %d", &group) == 1) break;
+    fclose(file);
+    return group;
+}
+
 void persona_die_by(int signal_number) {
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
@@ -152,4 +194,64 @@ int persona_respond(int listener, uint64_t id, int64_t value) {
     else
         response.val = value;
     return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 ? -errno : 0;
+}
+
+int persona_let_continue(int listener, uint64_t id) {
+    struct seccomp_notif_resp response = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 ? -errno : 0;
+}
+
+/// The address of the NUL that ends a task's text, or 0.
+static uint64_t end_of_text(pid_t tid, uint64_t address) {
+    char page[4096];
+    for (int pages = 0; pages < 2; pages++) {
+        size_t count = sizeof page - address % sizeof page;
+        if (persona_read_memory(tid, address, page, count) != 0) return 0;
+        const char *end = memchr(page, 0, count);
+        if (end) return address + (uint64_t)(end - page);
+        address += count;
+    }
+    return 0;
+}
+
+/// Changes the stopped task's registers to begin execveat(engine, "", ...) instead of its call.
+static int change_call(pid_t tid, int engine) {
+    struct user_regs_struct registers;
+    if (ptrace(PTRACE_GETREGS, tid, NULL, &registers) != 0) return -errno;
+    unsigned char code[2];
+    if (persona_read_memory(tid, registers.rip - 2, code, 2) != 0 || code[0] != 0x0f || code[1] != 0x05) return -EPERM;
+    uint64_t path, argv, environment;
+    if (registers.orig_rax == SYS_execve)
+        path = registers.rdi, argv = registers.rsi, environment = registers.rdx;
+    else if (registers.orig_rax == SYS_execveat)
+        path = registers.rsi, argv = registers.rdx, environment = registers.r10;
+    else
+        return -EPERM;
+    // Nothing is written into the task, which may share its memory: an empty path ends every path.
+    uint64_t empty = end_of_text(tid, path);
+    if (!empty) return -EFAULT;
+    registers.rip -= 2;
+    registers.rax = SYS_execveat;
+    registers.orig_rax = (unsigned long long)-1;
+    registers.rdi = (unsigned)engine;
+    registers.rsi = empty;
+    registers.rdx = argv;
+    registers.r10 = environment;
+    registers.r8 = AT_EMPTY_PATH;
+    return ptrace(PTRACE_SETREGS, tid, NULL, &registers) != 0 ? -errno : 0;
+}
+
+int persona_redirect_exec(pid_t tid, int engine) {
+    if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) != 0) return -errno;
+    // The interruption ends the wait for this process's answer, and with it the call.
+    if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) != 0) return -errno;
+    int status;
+    while (waitpid(tid, &status, __WALL) < 0)
+        if (errno != EINTR) return -errno;
+    if (!WIFSTOPPED(status)) return 0;
+    int is_ours = status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG(status) == SIGTRAP;
+    // A signal that came first is delivered first; the call then starts over and asks again.
+    int result = is_ours ? change_call(tid, engine) : 0;
+    ptrace(PTRACE_DETACH, tid, NULL, is_ours ? NULL : (void *)(long)WSTOPSIG(status));
+    return result;
 }

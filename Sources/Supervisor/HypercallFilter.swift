@@ -3,7 +3,7 @@ import CSeccomp
 import CWire
 import Glibc
 
-/// The seccomp filter that sends hypercalls, and nothing else, to the supervisor.
+/// The seccomp filter that sends hypercalls, and execs that are not Persona's own, to the supervisor.
 ///
 /// The supervisor loads it into itself; guests inherit it, over exec too.
 struct HypercallFilter: ~Copyable {
@@ -19,6 +19,18 @@ struct HypercallFilter: ~Copyable {
     var result = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, UInt32(SCMP_ACT_ALLOW))
     if result == 0 {
       result = seccomp_rule_add_array(context, UInt32(SCMP_ACT_NOTIFY), Int32(PERSONA_HYPERCALL), 0, nil)
+    }
+    // A Linux program may execute a foreign one, which Linux would take for its own. Persona's own execs have their
+    // path in the reserved range.
+    for (call, path) in [(Int32(PERSONA_EXECVE), UInt32(0)), (Int32(PERSONA_EXECVEAT), UInt32(1))] {
+      for outside in [
+        scmp_arg_cmp(arg: path, op: SCMP_CMP_LT, datum_a: UInt64(PERSONA_RESERVED_START), datum_b: 0),
+        scmp_arg_cmp(arg: path, op: SCMP_CMP_GE, datum_a: UInt64(PERSONA_RESERVED_END), datum_b: 0),
+      ] where result == 0 {
+        result = withUnsafePointer(to: outside) {
+          seccomp_rule_add_array(context, UInt32(SCMP_ACT_NOTIFY), call, 1, $0)
+        }
+      }
     }
     if result == 0 { result = seccomp_load(context) }
     guard result == 0 else {

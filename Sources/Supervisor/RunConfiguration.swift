@@ -12,6 +12,8 @@ public struct RunConfiguration: Sendable, Equatable {
 
   /// The program as the user wrote it: a path, or a name to be searched in PATH.
   public var program: String
+  /// argv[0], where it is not the program as the user wrote it.
+  public var name: String?
   /// argv without argv[0].
   public var arguments: [String]
   /// Where the call log goes; nil when calls are not logged.
@@ -66,6 +68,15 @@ public struct PersonalityChoice: Sendable, Equatable {
   public init(name: String, release: Release? = nil) {
     self.name = name
     self.release = release
+  }
+
+  /// As the user writes it.
+  var description: String {
+    switch release {
+    case nil: name
+    case .number(let number): "\(name):\(number)"
+    case .version(let major, let minor): "\(name):\(major).\(minor)"
+    }
   }
 
   /// Reads "NAME", "NAME:13.2" or "NAME:1302001"; nil when it is neither.

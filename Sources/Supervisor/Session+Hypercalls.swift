@@ -9,6 +9,8 @@ extension Session {
   func answerHypercall() {
     var request = seccomp_notif()
     guard persona_receive(filter.listener, &request) == 0 else { return }
+    if request.data.nr != Int32(PERSONA_HYPERCALL) { return answerNativeExec(request) }
+    if request.data.args.0 == UInt64(PERSONA_HC_JOIN.rawValue) { return answerJoin(request, request.data.args.1) }
     guard
       request.data.instruction_pointer >= UInt64(PERSONA_RESERVED_START),
       request.data.instruction_pointer < UInt64(PERSONA_RESERVED_END)
@@ -91,7 +93,7 @@ extension Session {
 
   // MARK: Exec
 
-  private func answerExec(_ request: seccomp_notif, _ address: UInt64) {
+  func answerExec(_ request: seccomp_notif, _ address: UInt64) {
     var exec = persona_exec()
     let pid = pid_t(request.pid)
     let size = MemoryLayout<persona_exec>.size
@@ -128,12 +130,13 @@ extension Session {
     }
   }
 
-  private func refuse(_ exec: inout persona_exec, _ error: Int32) {
+  func refuse(_ exec: inout persona_exec, _ error: Int32) {
     exec.verdict = Int32(PERSONA_EXEC_REFUSED.rawValue)
     exec.error = error
   }
 
-  private func prepare(
+  /// Decides about a file that is open, and keeps what the engine will ask for about a guest.
+  func prepare(
     _ exec: inout persona_exec, _ file: consuming ProgramFile, _ guestPath: String, _ root: FileRoot?,
     _ request: seccomp_notif
   ) throws(LaunchError) {
@@ -141,8 +144,9 @@ extension Session {
     if case .unknown = file.image.format { return }
     let isScript = if case .script = file.image.format { true } else { false }
     let isUnknown = !isScript && recognizer.origin(of: file.image).system == nil
-    if isUnknown, configuration.personality == nil { return isConfined ? refuse(&exec, ENOEXEC) : () }
-    let choice = isUnknown ? configuration.personality : nil
+    let named = exec.choice == 0 ? nil : text(pid_t(request.pid), exec.choice).flatMap { PersonalityChoice($0) }
+    let choice = named ?? (isUnknown ? configuration.personality : nil)
+    if isUnknown, choice == nil { return isConfined ? refuse(&exec, ENOEXEC) : () }
     let launch: Launch
     do {
       launch = try Launch(
@@ -194,7 +198,7 @@ extension Session {
   }
 
   /// NUL-terminated text of a guest.
-  private func text(_ pid: pid_t, _ address: UInt64) -> String? {
+  func text(_ pid: pid_t, _ address: UInt64) -> String? {
     var bytes: [UInt8] = []
     var address = address
     while bytes.count < Int(PATH_MAX) {

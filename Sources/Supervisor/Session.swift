@@ -22,6 +22,8 @@ final class Session {
   let folder = SessionFolder()
   /// Descriptors that guests leave for each other.
   let kept = KeptDescriptors()
+  /// What Linux programs may execute by themselves.
+  let natives = NativeFiles()
   /// Programs that an engine has yet to load, by process.
   var starting: [Int32: StartingGuest] = [:]
   private var personalities: [Guise: CompiledPersonality] = [:]

@@ -3,11 +3,15 @@
 #ifndef PERSONA_HOST_H
 #define PERSONA_HOST_H
 
+#include <asm/unistd.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/// Linux's numbers that glibc's module does not show to Swift.
+enum { PERSONA_EXECVE = __NR_execve, PERSONA_EXECVEAT = __NR_execveat, PERSONA_EMPTY_PATH = 0x1000 /* AT_EMPTY_PATH */ };
 
 /// A sealed memory file with these bytes: a descriptor that is closed on exec, or -errno.
 int persona_memory_file(const char *name, const void *bytes, size_t count);
@@ -18,6 +22,13 @@ int persona_shared_file(const char *name, size_t count);
 /// Starts the engine in a child of process group `group` with signal mask `mask`: its pid, or -errno of what
 /// failed, exec included.
 pid_t persona_launch(int engine, char *const argv[], char *const envp[], pid_t group, const sigset_t *mask);
+
+/// Replaces this process's image by the engine: -errno.
+int persona_become_engine(int engine, char *const argv[], char *const envp[]);
+
+/// Asks the supervisor of this process, if it has one, by PERSONA_HC_JOIN; -ENOSYS when there is none.
+struct persona_exec;
+int persona_join(struct persona_exec *request);
 
 /// Hands descriptor `file` to the task of notification `id`, closed on exec: its number there, or -errno.
 /// With `answer`, that number is also the call's result.
@@ -32,6 +43,9 @@ void persona_wake_synchronously(int listener);
 /// Copies from or to another process: 0 or -errno; partial copies count as EFAULT.
 int persona_read_memory(pid_t pid, uint64_t address, void *bytes, size_t count);
 int persona_write_memory(pid_t pid, uint64_t address, const void *bytes, size_t count);
+
+/// The process that a thread belongs to (`tid` itself where that cannot be told).
+pid_t persona_thread_group(pid_t tid);
 
 /// Ends this process by `signal`, without a core file of its own.
 void persona_die_by(int signal);
@@ -51,6 +65,12 @@ int persona_when_parent_dies(int signal);
 /// One hypercall notification: 0 or -errno.
 int persona_receive(int listener, struct seccomp_notif *request);
 int persona_respond(int listener, uint64_t id, int64_t value);
+/// Lets Linux carry out the call that was notified.
+int persona_let_continue(int listener, uint64_t id);
+
+/// Makes task `tid`, which waits in the notification of an execve or execveat, execute its descriptor `engine`
+/// instead, with the same arguments and environment: 0 or -errno. The notification is gone then.
+int persona_redirect_exec(pid_t tid, int engine);
 
 /// Copies the linker's build id (NT_GNU_BUILD_ID, ld --build-id) of the running executable into `bytes`:
 /// its length, or 0 when it was linked without one or needs more than `room` bytes.

@@ -35,6 +35,8 @@ enum persona_hypercall {
     PERSONA_HC_KEEP = 12,      ///< (descriptor) -> number under which the supervisor keeps it
     PERSONA_HC_GIVE = 13,      ///< (number) -> descriptor that is kept
     PERSONA_HC_DROP = 14,      ///< (number) -> 0
+    PERSONA_HC_JOIN = 15,      ///< (struct persona_exec *) -> as PERSONA_HC_EXEC, for a Linux program that is to become a
+                               ///< guest; (0) -> 0: there is a supervisor
 };
 
 /// A `syscall` instruction that the engine would like to replace by a jump, and what the supervisor found
@@ -65,6 +67,7 @@ struct persona_exec {
     uint64_t state_bytes;
     uint64_t root;           ///< address of the path of the tree that paths are looked up in, or 0
     uint64_t is_confined;    ///< 1: there is nothing but what it holds
+    uint64_t choice;         ///< address of NAME[:RELEASE] of the personality that the user insists on, or 0
     char prefix[4096];       ///< out: NUL-terminated strings, one after the other
 };
 
