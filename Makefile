@@ -20,9 +20,9 @@ TABLES := $(BUILD)/share/persona/personalities
 PERSONA := $(BUILD)/bin/persona
 
 .DEFAULT_GOAL := all
-.PHONY: all engine tables persona install clean fuzz
+.PHONY: all engine tables persona interpreter install clean fuzz
 
-all: engine tables persona compiled
+all: engine tables persona interpreter compiled
 
 # MARK: The engine: freestanding Embedded Swift at a fixed high address
 
@@ -76,6 +76,11 @@ persona:
 	@mkdir -p $(BUILD)/bin
 	@cmp -s .build/release/persona $(PERSONA) || (cp .build/release/persona $(PERSONA).new && mv $(PERSONA).new $(PERSONA))
 
+# What binfmt_misc starts: Persona under a name that tells it so.
+interpreter:
+	@mkdir -p $(BUILD)/lib/persona
+	@ln -sfn ../../bin/persona $(BUILD)/lib/persona/persona-binfmt
+
 # The compiled tables, so that a start need not compile; they hold as long as the tables are the same.
 .PHONY: compiled
 compiled: persona tables
@@ -85,6 +90,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/persona $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(PERSONA) $(DESTDIR)$(PREFIX)/bin/persona
 	install -m 755 $(ENGINE) $(DESTDIR)$(PREFIX)/lib/persona/engine
+	ln -sfn ../../bin/persona $(DESTDIR)$(PREFIX)/lib/persona/persona-binfmt
 	install -d $(DESTDIR)$(PREFIX)/share/persona
 	cp -R $(TABLES) $(DESTDIR)$(PREFIX)/share/persona/
 	install -m 644 docs/persona.1 $(DESTDIR)$(PREFIX)/share/man/man1/persona.1

@@ -27,7 +27,7 @@ public struct Launch: ~Copyable {
         try ProgramFile.find(configuration.program, searchPath: searchPath, root: configuration.root)
       }
     try self.init(
-      file, arguments: [configuration.program] + configuration.arguments, choice: configuration.personality,
+      file, arguments: [configuration.name ?? configuration.program] + configuration.arguments, choice: configuration.personality,
       root: configuration.root,
       recognizer: recognizer, acceptsUnmarked: false)
   }

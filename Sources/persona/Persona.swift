@@ -16,12 +16,16 @@ struct Persona: ParsableCommand {
       """,
     version: "persona \(version)",
     subcommands: [
-      Run.self, Trace.self, Identify.self, Personalities.self, Explain.self, New.self, Check.self, CoverageCommand.self, Format.self, Doctor.self,
+      Run.self, Trace.self, Identify.self, Personalities.self, Explain.self, New.self, Check.self, CoverageCommand.self, Format.self, Register.self, Unregister.self,
+      Doctor.self,
     ])
 
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())
     do {
+      if let configuration = try QuickStart.interpreterConfiguration(CommandLine.arguments) {
+        throw ExitCode(try Supervisor.run(configuration))
+      }
       if let configuration = QuickStart.configuration(arguments) {
         throw ExitCode(try Supervisor.run(configuration))
       }

@@ -3,6 +3,19 @@ import Supervisor
 /// Reads the plain forms of `run` and `trace` by itself: starting a program must not wait a millisecond for
 /// ArgumentParser to look at its own types. Whatever is not plain, mistakes included, is left to it.
 enum QuickStart {
+  /// What Linux asks for when it starts Persona for a registered program (binfmt_misc's flag P): the interpreter's own
+  /// name, the program's path, its argv[0] and its arguments.
+  static func interpreterConfiguration(_ arguments: [String]) throws(LaunchError) -> RunConfiguration? {
+    guard let own = arguments.first?.split(separator: "/").last, own == Registration.interpreterName else { return nil }
+    guard arguments.count >= 3 else {
+      throw LaunchError(
+        .ours, "\(own) is for Linux's binfmt_misc", remedy: "run programs by hand with 'persona run'")
+    }
+    var result = RunConfiguration(program: arguments[1], arguments: Array(arguments[3...]))
+    result.name = arguments[2]
+    return result
+  }
+
   static func configuration(_ arguments: [String]) -> RunConfiguration? {
     guard let command = arguments.first, command == "run" || command == "trace" else { return nil }
     var result = RunConfiguration(program: "")
