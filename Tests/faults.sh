@@ -49,7 +49,7 @@ gone() {
 }
 
 ready() {
-  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  for _ in $(seq 200); do
     grep -q ready "$1" && return 0
     sleep 0.1
   done
