@@ -49,9 +49,7 @@ public func startThread(
   }
   context.mask = start.pointee.has_mask != 0 ? start.pointee.mask : TrapContext(parent.pointee.context).mask
   child.pointee.context = UnsafeMutableRawPointer(context.words)
-  child.pointee.guest_private.0 = start.pointee.child_tid
-  child.pointee.guest_private.1 = start.pointee.parent_tid
-  child.pointee.guest_private.2 = UInt64(start.pointee.id_width)
+  child.pointee.guest_private = (0, 0, 0, 0)
   child.pointee.rest = start.pointee.rest
   let previous = blockAllSignals()
   let stack = UInt64(UInt(bitPattern: context.words)) - 256
@@ -64,9 +62,42 @@ public func startThread(
     child.pointee.alive = 0
     return result == -Int64(EAGAIN) || result == -Int64(ENOMEM) ? -Int64(EAGAIN) : result
   }
+  // Both ids are there before the thread runs: what it puts in their place, at its end say, must stay.
   var id = result
-  if start.pointee.parent_tid != 0 { _ = persona_copy_out(start.pointee.parent_tid, &id, Int(start.pointee.id_width)) }
+  let width = Int(start.pointee.id_width)
+  if start.pointee.child_tid != 0 { _ = persona_copy_out(start.pointee.child_tid, &id, width) }
+  if start.pointee.parent_tid != 0 { _ = persona_copy_out(start.pointee.parent_tid, &id, width) }
+  letBegin(child)
   return result
+}
+
+/// What a new thread waits for, in its `guest_private`.
+private enum Beginning {
+  static let isWaited: UInt32 = 2
+  static let allowed: UInt32 = 1
+}
+
+private func beginning(_ thread: UnsafeMutablePointer<persona_thread>) -> UInt64 {
+  withUnsafeMutablePointer(to: &thread.pointee.guest_private.3) { UInt64(UInt(bitPattern: $0)) }
+}
+
+/// Lets a new thread run. It may end at once, and its block be another's: nothing is read from there afterwards.
+private func letBegin(_ thread: UnsafeMutablePointer<persona_thread>) {
+  let word = beginning(thread)
+  var seen: UInt32 = 0
+  if persona_swap32(word, &seen, Beginning.allowed) == 1 { return }
+  _ = persona_swap32(word, &seen, Beginning.allowed)
+  _ = persona_syscall(Int64(__NR_futex), word, UInt64(FUTEX_WAKE), 1, 0, 0, 0)
+}
+
+private func awaitBeginning(_ thread: UnsafeMutablePointer<persona_thread>) {
+  let word = beginning(thread)
+  var seen: UInt32 = 0
+  guard persona_swap32(word, &seen, Beginning.isWaited) == 1 else { return }
+  repeat {
+    _ = persona_syscall(Int64(__NR_futex), word, UInt64(FUTEX_WAIT), UInt64(Beginning.isWaited), 0, 0, 0)
+    _ = persona_load32(word, &seen)
+  } while seen == Beginning.isWaited
 }
 
 private func noteClone(
@@ -81,11 +112,7 @@ private func beginThread(_ argument: UnsafeMutableRawPointer?) {
   let thread = argument!.assumingMemoryBound(to: persona_thread.self)
   useSignalStack(thread)
   _ = armUserDispatch()
-  var id = Int64(thread.pointee.tid)
-  let (child, parent) = (thread.pointee.guest_private.0, thread.pointee.guest_private.1)
-  let width = Int(thread.pointee.guest_private.2)
-  if child != 0 { _ = persona_copy_out(child, &id, width) }
-  if parent != 0 { _ = persona_copy_out(parent, &id, width) }
+  awaitBeginning(thread)
   thread.pointee.guest_private = (0, 0, 0, 0)
   restIfAsked(thread)
   persona_resume(thread.pointee.context)
