@@ -275,9 +275,16 @@ persona_copy_begin:
 persona_copy_in:
 persona_copy_out:
         movq    %rdx, %rcx
-        cmpq    $16, %rcx
+        cmpq    $64, %rcx
         ja      1f
-        testq   %rcx, %rcx
+4:      subq    $8, %rcx
+        jb      5f
+        movq    (%rsi), %rax
+        movq    %rax, (%rdi)
+        addq    $8, %rsi
+        addq    $8, %rdi
+        jmp     4b
+5:      addq    $8, %rcx
         jz      3f
 2:      movb    (%rsi), %al
         movb    %al, (%rdi)

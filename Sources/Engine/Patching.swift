@@ -1,6 +1,7 @@
 import CEngine
 import CWire
 import Translation
+import Wire
 
 // A call instruction that is used again and again becomes a jump to a stub near it, and from there into the engine
 // without a trap. The jump takes the place of a whole instruction of at least five bytes before the `syscall`, which the
@@ -346,11 +347,22 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?) {
   }
   thread.pointee.restart = 0
   let process = thread.pointee.process!
-  if row.pointee.passage == UInt16(PERSONA_PASSAGE_DIRECT.rawValue), process.pointee.logging == 0,
-    process.pointee.promised & PromiseState.watched == 0
-  {
-    passThrough(thread, table, row, context)
-    return
+  if process.pointee.logging == 0, process.pointee.promised & PromiseState.watched == 0 {
+    let passage = row.pointee.passage
+    if passage == UInt16(PERSONA_PASSAGE_DIRECT.rawValue) {
+      passThrough(thread, table, row, context)
+      return
+    }
+    // It may have a path, too.
+    if passage == UInt16(PERSONA_PASSAGE_STRUCT.rawValue), process.pointee.path_view == 0 {
+      passStructure(thread, table, row, context)
+      return
+    }
+    if row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue), row.pointee.target == HandlerName.clockGettime.rawValue,
+      tellTime(thread, table, context)
+    {
+      return
+    }
   }
   thread.pointee.context = registers
   thread.pointee.trap_length = 2
@@ -371,17 +383,87 @@ private func passThrough(
     succeed(table, context, Int64(thread.pointee.process.pointee.pid))
     return
   }
-  let sources = row.pointee.sources
-  let widths = row.pointee.widths
-  let result = persona_interruptible(
-    thread, Int64(row.pointee.target), operand(context, sources.0, widths.0),
-    operand(context, sources.1, widths.1), operand(context, sources.2, widths.2),
-    operand(context, sources.3, widths.3), operand(context, sources.4, widths.4),
-    operand(context, sources.5, widths.5))
+  let (sources, widths, count) = (row.pointee.sources, row.pointee.widths, row.pointee.operand_count)
+  var (a, b, c, d, e, f): (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
+  if count > 0 { a = operand(context, sources.0, widths.0) }
+  if count > 1 { b = operand(context, sources.1, widths.1) }
+  if count > 2 {
+    c = operand(context, sources.2, widths.2)
+    if count > 3 { d = operand(context, sources.3, widths.3) }
+    if count > 4 { e = operand(context, sources.4, widths.4) }
+    if count > 5 { f = operand(context, sources.5, widths.5) }
+  }
+  let result = persona_interruptible(thread, Int64(row.pointee.target), a, b, c, d, e, f)
   if result >= 0 || result < -4095 {
     succeed(table, context, result)
     return
   }
+  failDirect(thread, table, context, result)
+}
+
+/// The same for a row with one structure that Linux fills, in the engine's memory.
+@inline(__always)
+private func passStructure(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
+  _ context: TrapContext
+) {
+  let (sources, widths, count) = (row.pointee.sources, row.pointee.widths, row.pointee.operand_count)
+  let (place, shape) = (row.pointee.place, table.structure(Int(row.pointee.structure)))
+  let native = UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride
+  var guest: UInt64 = 0
+  func word(_ index: UInt16, _ source: UInt8, _ width: UInt8) -> UInt64 {
+    let value = operand(context, source, width)
+    guard index == place, value != 0 else { return value }
+    guest = value
+    return UInt64(UInt(bitPattern: native))
+  }
+  var (a, b, c, d, e, f): (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
+  a = word(0, sources.0, widths.0)
+  if count > 1 { b = word(1, sources.1, widths.1) }
+  if count > 2 {
+    c = word(2, sources.2, widths.2)
+    if count > 3 { d = word(3, sources.3, widths.3) }
+    if count > 4 { e = word(4, sources.4, widths.4) }
+    if count > 5 { f = word(5, sources.5, widths.5) }
+  }
+  let result = persona_interruptible(thread, Int64(row.pointee.target), a, b, c, d, e, f)
+  if result < 0, result >= -4095 {
+    failDirect(thread, table, context, result)
+    return
+  }
+  if guest != 0 {
+    let foreign = native + (Int(shape.pointee.native_size) + 15) & ~15
+    table.follow(shape, from: native, to: foreign)
+    if persona_copy_out(guest, foreign, Int(shape.pointee.foreign_size)) != 0 {
+      fail(thread, table, table.foreignErrno(Int(EFAULT)), context)
+      return
+    }
+  }
+  succeed(table, context, result)
+}
+
+/// clock_gettime(2) of a clock that Linux's shared object reads; false leaves it to the handler.
+private func tellTime(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ context: TrapContext
+) -> Bool {
+  let registers = table.header.pointee.abi.arguments
+  guard let clock = Call.plainClock(context[number: registers.0]) else { return false }
+  var time: (UInt64, UInt64) = (0, 0)
+  let result = withUnsafeMutablePointer(to: &time) {
+    persona_clock(clock, UnsafeMutableRawPointer($0).assumingMemoryBound(to: UInt64.self))
+  }
+  guard result >= 0 else { return false }
+  if persona_copy_out(context[number: registers.1], &time, 16) == 0 {
+    succeed(table, context, 0)
+  } else {
+    fail(thread, table, table.foreignErrno(Int(EFAULT)), context)
+  }
+  return true
+}
+
+private func failDirect(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ context: TrapContext, _ result: Int64
+) {
   if result == Int64(PERSONA_RESTART) {
     context[PERSONA_RIP] -= 2
     thread.pointee.trap_length = 2

@@ -37,6 +37,7 @@ extension TableCompiler {
     table.constants = TableCompiler.append(constants, to: &bytes)
     table.unions = TableCompiler.append(unions, to: &bytes)
     table.union_entries = TableCompiler.append(unionEntries, to: &bytes)
+    table.steps = TableCompiler.append(steps, to: &bytes)
     while bytes.count % 8 != 0 { bytes.append(0) }
     table.size = UInt64(bytes.count)
     withUnsafeBytes(of: &table) { head in

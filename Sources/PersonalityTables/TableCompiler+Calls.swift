@@ -96,23 +96,38 @@ extension TableCompiler {
     }
   }
 
-  /// Lists a Linux call's operands by their registers, if they are no more than that.
+  /// Lists a Linux call's operands by their registers, if they are no more than that but for one structure that Linux
+  /// fills. Where paths are not Linux's own, the engine takes the longer way.
   private func makeDirect(_ wire: inout persona_call) {
     let count = Int(wire.operand_count)
     let registers = abi.arguments
     guard count <= 6, wire.result == UInt8(PERSONA_RESULT_VALUE.rawValue) else { return }
+    var passage = PERSONA_PASSAGE_DIRECT
     for index in 0..<count {
       let operand = operands[Int(wire.operands) + index]
       guard operand.kind == UInt8(PERSONA_OPERAND_ARGUMENT.rawValue) else { return }
       let argument = arguments[Int(wire.arguments) + Int(operand.argument)]
-      let isWidth = argument.conversion == UInt8(PERSONA_CONVERT_NONE.rawValue)
-        || argument.conversion == UInt8(PERSONA_CONVERT_SIGN32.rawValue)
-        || argument.conversion == UInt8(PERSONA_CONVERT_ZERO32.rawValue)
-      guard isWidth, Int(argument.word) < registers.count else { return }
+      guard Int(argument.word) < registers.count else { return }
+      var width = PERSONA_CONVERT_NONE
+      switch UInt32(argument.conversion) {
+      case PERSONA_CONVERT_NONE.rawValue, PERSONA_CONVERT_PATH.rawValue: break
+      case PERSONA_CONVERT_SIGN32.rawValue: width = PERSONA_CONVERT_SIGN32
+      case PERSONA_CONVERT_ZERO32.rawValue: width = PERSONA_CONVERT_ZERO32
+      case PERSONA_CONVERT_STRUCT.rawValue where structs[Int(argument.parameter)].identical != 0: break
+      case PERSONA_CONVERT_STRUCT.rawValue:
+        let shape = structs[Int(argument.parameter)]
+        guard passage == PERSONA_PASSAGE_DIRECT, argument.direction == Direction.out.rawValue, shape.step_count > 0,
+          shape.foreign_size + shape.native_size <= 8192
+        else { return }
+        passage = PERSONA_PASSAGE_STRUCT
+        wire.structure = argument.parameter
+        wire.place = UInt16(index)
+      default: return
+      }
       withUnsafeMutableBytes(of: &wire.sources) { $0[index] = registers[Int(argument.word)] }
-      withUnsafeMutableBytes(of: &wire.widths) { $0[index] = argument.conversion }
+      withUnsafeMutableBytes(of: &wire.widths) { $0[index] = UInt8(width.rawValue) }
     }
-    wire.passage = UInt16(PERSONA_PASSAGE_DIRECT.rawValue)
+    wire.passage = UInt16(passage.rawValue)
   }
 
   private mutating func namedOperand(_ name: String, _ position: Position, _ row: CallRow) -> UInt64? {

@@ -28,6 +28,8 @@ extension TableCompiler {
           wire.identical = 1
           fields.removeSubrange(Int(wire.first)...)
         }
+        mergeFields(from: Int(wire.first))
+        if wire.identical == 0 { compileSteps(&wire) }
       } else if let name = structure.native {
         report(
           "Linux has no structure named '\(name)'", structure.nativePosition,
@@ -36,6 +38,66 @@ extension TableCompiler {
       wire.count = UInt16(truncatingIfNeeded: fields.count - Int(wire.first))
       structs.append(wire)
     }
+  }
+
+  /// Makes one field of numbers that lie next to each other on both sides and need no conversion.
+  private mutating func mergeFields(from first: Int) {
+    var kept: [persona_field] = []
+    var canGrow = false
+    for field in fields[first...] {
+      let width = field.foreign_width
+      let isCopied = field.conversion == UInt8(PERSONA_CONVERT_NONE.rawValue) && field.native_width == width
+        && [1, 2, 4, 8].contains(width)
+      if isCopied, canGrow, let last = kept.last, last.foreign_offset + last.foreign_width == field.foreign_offset,
+        last.native_offset + last.native_width == field.native_offset
+      {
+        kept[kept.count - 1].foreign_width += width
+        kept[kept.count - 1].native_width += width
+      } else {
+        kept.append(field)
+      }
+      canGrow = isCopied
+    }
+    fields.replaceSubrange(first..., with: kept)
+  }
+
+  /// Lists how the foreign structure is made of Linux's, from its first byte to its last; leaves that out where fields
+  /// overlap.
+  private mutating func compileSteps(_ wire: inout persona_struct) {
+    var list: [persona_step] = []
+    func add(_ kind: persona_step_kind, _ foreign: Int, _ native: Int, _ count: Int) {
+      let step = persona_step(
+        foreign_offset: UInt16(foreign), native_offset: UInt16(native), count: UInt16(count),
+        kind: UInt16(kind.rawValue))
+      if let last = list.last, last.kind == step.kind, kind != PERSONA_STEP_FIELD,
+        kind == PERSONA_STEP_ZERO || last.native_offset + last.count == step.native_offset
+      {
+        list[list.count - 1].count += step.count
+      } else if count > 0 || kind == PERSONA_STEP_FIELD {
+        list.append(step)
+      }
+    }
+    let present = fields[Int(wire.first)...].enumerated().filter { $0.element.native_width > 0 }
+      .sorted { $0.element.foreign_offset < $1.element.foreign_offset }
+    var end = 0
+    for (position, field) in present {
+      let (foreign, native) = (Int(field.foreign_width), Int(field.native_width))
+      let start = Int(field.foreign_offset)
+      guard start >= end, start + foreign <= Int(wire.foreign_size), wire.foreign_size < 65536 else { return }
+      add(PERSONA_STEP_ZERO, end, 0, start - end)
+      end = start + foreign
+      if field.conversion == UInt8(PERSONA_CONVERT_NONE.rawValue), native >= foreign || field.is_signed == 0 {
+        let common = min(foreign, native)
+        add(PERSONA_STEP_COPY, start, Int(field.native_offset), common)
+        add(PERSONA_STEP_ZERO, start + common, 0, foreign - common)
+      } else {
+        add(PERSONA_STEP_FIELD, start, 0, position)
+      }
+    }
+    add(PERSONA_STEP_ZERO, end, 0, Int(wire.foreign_size) - end)
+    wire.steps = UInt32(steps.count)
+    wire.step_count = UInt16(list.count)
+    steps += list
   }
 
   private mutating func compileFields(

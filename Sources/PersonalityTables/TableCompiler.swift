@@ -18,6 +18,7 @@ public struct TableCompiler {
   var mapEntries: [persona_map_entry] = []
   var structs: [persona_struct] = []
   var fields: [persona_field] = []
+  var steps: [persona_step] = []
   var requests: [persona_request] = []
   var options: [persona_request] = []
   var sysctls: [persona_sysctl] = []

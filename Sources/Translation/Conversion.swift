@@ -121,26 +121,55 @@ extension Table {
       destination.copyMemory(from: source, byteCount: Int(structure.pointee.foreign_size))
       return
     }
+    if structure.pointee.step_count > 0 {
+      follow(structure, from: source, to: destination)
+      return
+    }
     clear(destination, Int(structure.pointee.foreign_size))
     for position in 0..<Int(structure.pointee.count) {
-      let field = field(structure, position)
-      guard field.pointee.native_width > 0, field.pointee.foreign_width > 0 else { continue }
-      let from = source + Int(field.pointee.native_offset)
-      let to = destination + Int(field.pointee.foreign_offset)
-      if copied(field, from, to) { continue }
-      guard isInteger(field.pointee.foreign_width), isInteger(field.pointee.native_width) else {
-        copyBytes(from, to, min(Int(field.pointee.foreign_width), Int(field.pointee.native_width)))
-        continue
-      }
-      var value = load(from, field.pointee.native_width, signed: field.pointee.is_signed != 0)
-      switch UInt32(field.pointee.conversion) {
-      case PERSONA_CONVERT_FLAGS.rawValue, PERSONA_CONVERT_ENUM.rawValue:
-        value = toForeign(Int(field.pointee.parameter), value) ?? value
-      case PERSONA_CONVERT_SIGNAL.rawValue: value = UInt64(foreignSignal(Int(value)))
-      default: break
-      }
-      store(value, to, field.pointee.foreign_width)
+      fieldToForeign(field(structure, position), from: source, to: destination)
     }
+  }
+
+  /// Carries out a structure's steps, which it must have.
+  @inline(__always)
+  public func follow(
+    _ structure: UnsafePointer<persona_struct>, from source: UnsafeRawPointer, to destination: UnsafeMutableRawPointer
+  ) {
+    var step = steps(structure)
+    let end = step + Int(structure.pointee.step_count)
+    while step < end {
+      let to = destination + Int(step.pointee.foreign_offset)
+      if step.pointee.kind == UInt16(PERSONA_STEP_COPY.rawValue) {
+        copyBytes(source + Int(step.pointee.native_offset), to, Int(step.pointee.count))
+      } else if step.pointee.kind == UInt16(PERSONA_STEP_ZERO.rawValue) {
+        clear(to, Int(step.pointee.count))
+      } else {
+        fieldToForeign(field(structure, Int(step.pointee.count)), from: source, to: destination)
+      }
+      step += 1
+    }
+  }
+
+  private func fieldToForeign(
+    _ field: UnsafePointer<persona_field>, from source: UnsafeRawPointer, to destination: UnsafeMutableRawPointer
+  ) {
+    guard field.pointee.native_width > 0, field.pointee.foreign_width > 0 else { return }
+    let from = source + Int(field.pointee.native_offset)
+    let to = destination + Int(field.pointee.foreign_offset)
+    if copied(field, from, to) { return }
+    guard isInteger(field.pointee.foreign_width), isInteger(field.pointee.native_width) else {
+      copyBytes(from, to, min(Int(field.pointee.foreign_width), Int(field.pointee.native_width)))
+      return
+    }
+    var value = load(from, field.pointee.native_width, signed: field.pointee.is_signed != 0)
+    switch UInt32(field.pointee.conversion) {
+    case PERSONA_CONVERT_FLAGS.rawValue, PERSONA_CONVERT_ENUM.rawValue:
+      value = toForeign(Int(field.pointee.parameter), value) ?? value
+    case PERSONA_CONVERT_SIGNAL.rawValue: value = UInt64(foreignSignal(Int(value)))
+    default: break
+    }
+    store(value, to, field.pointee.foreign_width)
   }
 
   /// Converts one foreign value on its way to Linux; paths and structures are the caller's.
@@ -167,15 +196,16 @@ extension Table {
 
   private func isInteger(_ width: UInt16) -> Bool { width == 1 || width == 2 || width == 4 || width == 8 }
 
+  @inline(__always)
   private func clear(_ memory: UnsafeMutableRawPointer, _ count: Int) {
     var offset = 0
-    while offset + 8 <= count {
+    while offset &+ 8 <= count {
       memory.storeBytes(of: 0, toByteOffset: offset, as: UInt64.self)
-      offset += 8
+      offset &+= 8
     }
     while offset < count {
       memory.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self)
-      offset += 1
+      offset &+= 1
     }
   }
 
@@ -187,17 +217,24 @@ extension Table {
     guard field.pointee.native_width == field.pointee.foreign_width,
       field.pointee.conversion == UInt8(PERSONA_CONVERT_NONE.rawValue)
     else { return false }
-    switch field.pointee.native_width {
-    case 8: to.storeBytes(of: from.loadUnaligned(as: UInt64.self), as: UInt64.self)
-    case 4: to.storeBytes(of: from.loadUnaligned(as: UInt32.self), as: UInt32.self)
-    default: return false
-    }
+    copyBytes(from, to, Int(field.pointee.native_width))
     return true
   }
 
+  @inline(__always)
   private func copyBytes(_ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, _ count: Int) {
-    for offset in 0..<count {
+    var offset = 0
+    while offset &+ 8 <= count {
+      to.storeBytes(of: from.loadUnaligned(fromByteOffset: offset, as: UInt64.self), toByteOffset: offset, as: UInt64.self)
+      offset &+= 8
+    }
+    if count & 4 != 0 {
+      to.storeBytes(of: from.loadUnaligned(fromByteOffset: offset, as: UInt32.self), toByteOffset: offset, as: UInt32.self)
+      offset &+= 4
+    }
+    while offset < count {
       to.storeBytes(of: from.load(fromByteOffset: offset, as: UInt8.self), toByteOffset: offset, as: UInt8.self)
+      offset &+= 1
     }
   }
 

@@ -60,6 +60,11 @@ public struct Table {
     element(header.pointee.fields, Int(structure.pointee.first) + index, as: persona_field.self)
   }
 
+  @inline(__always)
+  func steps(_ structure: UnsafePointer<persona_struct>) -> UnsafePointer<persona_step> {
+    element(header.pointee.steps, Int(structure.pointee.steps), as: persona_step.self)
+  }
+
   public func sysctl(_ index: Int) -> UnsafePointer<persona_sysctl> {
     element(header.pointee.sysctls, index, as: persona_sysctl.self)
   }

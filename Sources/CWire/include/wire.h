@@ -243,6 +243,7 @@ struct persona_table {
     struct persona_pool constants;        ///< int64_t by ConstantName, or PERSONA_NO_CONSTANT
     struct persona_pool unions;           ///< persona_union
     struct persona_pool union_entries;    ///< persona_union_entry
+    struct persona_pool steps;            ///< persona_step
     uint32_t errno_unsupported;           ///< the personality's own ENOSYS
     uint32_t name;                        ///< string: personality's name
     uint32_t release;                     ///< numeric release, as the OS counts it
@@ -277,6 +278,7 @@ enum persona_passage {
     PERSONA_PASSAGE_DIRECT = 2,  ///< one Linux call with the guest's own argument registers, made 64 bits wide
     PERSONA_PASSAGE_MASK = 3,    ///< argument and result registers, and the signal mask
     PERSONA_PASSAGE_WHOLE = 4,   ///< all registers, the floating-point state and the signal mask
+    PERSONA_PASSAGE_STRUCT = 5,  ///< as DIRECT, and Linux fills one structure, which is converted by its steps
 };
 
 struct persona_call {
@@ -292,6 +294,8 @@ struct persona_call {
     uint32_t reason;       ///< string: why unsupported
     uint8_t sources[6];    ///< for PERSONA_PASSAGE_DIRECT: the register of each operand
     uint8_t widths[6];     ///< and its persona_conversion
+    uint16_t structure;    ///< for PERSONA_PASSAGE_STRUCT: persona_struct
+    uint16_t place;        ///< and the operand that points to it
 };
 
 /// What an argument points to, or that it is a plain value.
@@ -407,11 +411,28 @@ struct persona_struct {
     uint16_t count;
     uint16_t identical;    ///< 1: same bytes on both sides, no conversion needed
     uint32_t name;         ///< string
-    uint32_t reserved;
+    uint32_t steps;        ///< index of its first persona_step
+    uint16_t step_count;   ///< 0: it is converted field by field
+    uint16_t reserved;
+};
+
+enum persona_step_kind {
+    PERSONA_STEP_COPY = 0,   ///< `count` bytes of Linux's
+    PERSONA_STEP_ZERO = 1,   ///< `count` bytes that Linux does not have
+    PERSONA_STEP_FIELD = 2,  ///< the structure's persona_field number `count`
+};
+
+/// One step of making a foreign structure of Linux's. In their order they write each byte once.
+struct persona_step {
+    uint16_t foreign_offset;
+    uint16_t native_offset;
+    uint16_t count;
+    uint16_t kind;           ///< enum persona_step_kind
 };
 
 /// One field of a structure that both sides have. Foreign fields without a Linux counterpart are
-/// listed with native_width 0: written as zero, ignored when read.
+/// listed with native_width 0: written as zero, ignored when read. Numbers next to each other that are only copied are
+/// one field.
 struct persona_field {
     uint16_t foreign_offset;
     uint16_t native_offset;

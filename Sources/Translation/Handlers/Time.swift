@@ -60,6 +60,15 @@ enum LinuxClock {
 }
 
 extension Call {
+  /// Linux's clock that one of sys/_clock_id.h's is as it stands, of those that take no kernel entry.
+  public static func plainClock(_ foreign: UInt64) -> Int32? {
+    switch Int32(truncatingIfNeeded: foreign) {
+    case 0, 9, 10: Int32(LinuxClock.realtime)
+    case 4, 5, 7, 8, 11, 12: Int32(LinuxClock.monotonic)
+    default: nil
+    }
+  }
+
   /// Linux's clock for one of sys/_clock_id.h's; nil if there is none such. Negative numbers are
   /// processors' time: of a process or thread (sys/timers.h, MAKE_PROCESS_CPUCLOCK; Linux:
   /// linux/posix-timers_types.h), 0 being the caller, and there Linux counts user time as clock 1, all as 0.
