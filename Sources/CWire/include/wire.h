@@ -165,7 +165,7 @@ struct persona_plan {
 // MARK: - Compiled personality table
 
 #define PERSONA_TABLE_MAGIC 0x6c626174 /* "tabl" */
-#define PERSONA_TABLE_VERSION 4
+#define PERSONA_TABLE_VERSION 5
 #define PERSONA_MAX_ARGUMENTS 8
 
 /// The value of a constant that the personality does not have.
