@@ -32,6 +32,7 @@ step "tutorial" python3 Tests/tutorial.py
 step "DragonFly against Go's facts" python3 Tests/dragonfly-facts.py
 step "samples" sh Tests/samples.sh
 step "signals at every instruction" sh Tests/stepping.sh inject
+step "call sites of Go programs" python3 Tests/sites.py
 step "dynamic" sh Tests/dynamic.sh
 step "roots" sh Tests/roots.sh
 step "plan9" python3 Tests/plan9.py

@@ -187,6 +187,7 @@ persona_patched_saved:
         popq    REGISTER(17)
         cld
         movq    %gs:0, %rdi
+        leaq    THREAD_PATCHED(%rdi), %rsi
         call    engine_on_patched
 
 persona_patched_exit:
@@ -255,6 +256,52 @@ persona_load_state:
         movq    %rsi, %rdx
         shrq    $32, %rdx
         xrstor64 (%rdi)
+        ret
+
+// const struct persona_step *persona_follow(step, end, native, foreign)
+        .globl  persona_follow
+persona_follow:
+        cmpq    %rsi, %rdi
+        jae     9f
+        movzwl  6(%rdi), %eax           // kind: copy 0, zero 1, field 2
+        cmpl    $1, %eax
+        ja      9f
+        movzwl  4(%rdi), %r10d          // both places by their end, and the count from below to 0
+        movzwl  (%rdi), %r8d
+        leaq    (%rcx,%r10), %r11
+        addq    %r11, %r8
+        movzwl  2(%rdi), %r9d
+        leaq    (%rdx,%r10), %r11
+        addq    %r11, %r9
+        addq    $8, %rdi
+        negq    %r10
+        testl   %eax, %eax
+        jnz     5f
+        addq    $8, %r10
+        jg      2f
+1:      movq    -8(%r9,%r10), %rax
+        movq    %rax, -8(%r8,%r10)
+        addq    $8, %r10
+        jle     1b
+2:      subq    $8, %r10
+        jz      persona_follow
+3:      movb    (%r9,%r10), %al
+        movb    %al, (%r8,%r10)
+        incq    %r10
+        jnz     3b
+        jmp     persona_follow
+5:      addq    $8, %r10
+        jg      7f
+6:      movq    $0, -8(%r8,%r10)
+        addq    $8, %r10
+        jle     6b
+7:      subq    $8, %r10
+        jz      persona_follow
+8:      movb    $0, (%r8,%r10)
+        incq    %r10
+        jnz     8b
+        jmp     persona_follow
+9:      movq    %rdi, %rax
         ret
 
 // struct persona_thread *persona_current(void)

@@ -69,6 +69,16 @@ int64_t persona_swap32(uint64_t address, uint32_t *expected, uint32_t value) {
                                        __ATOMIC_SEQ_CST);
 }
 
+const struct persona_step *persona_follow(const struct persona_step *step, const struct persona_step *end,
+                                          const void *native, void *foreign) {
+    for (; step < end && step->kind != PERSONA_STEP_FIELD; step++) {
+        char *to = (char *)foreign + step->foreign_offset;
+        if (step->kind == PERSONA_STEP_COPY) memcpy(to, (const char *)native + step->native_offset, step->count);
+        else memset(to, 0, step->count);
+    }
+    return step;
+}
+
 void *persona_allocate(size_t bytes) { return calloc(1, bytes); }
 void persona_release(void *memory) { free(memory); }
 

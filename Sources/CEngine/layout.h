@@ -4,6 +4,7 @@
 #define THREAD_WHOLE 28
 #define THREAD_STACK 32
 // The registers of a patched call, in the order of enum persona_register behind five words of a ucontext.
+#define THREAD_PATCHED 64
 #define THREAD_REGISTERS 104
 #define CONTEXT_REGISTERS 40
 #define CONTEXT_STATE 224

@@ -12,7 +12,8 @@
 _Static_assert(offsetof(struct persona_thread, pending) == THREAD_PENDING, "entry.S");
 _Static_assert(offsetof(struct persona_thread, whole) == THREAD_WHOLE, "entry.S");
 _Static_assert(offsetof(struct persona_thread, stack) == THREAD_STACK, "entry.S");
-_Static_assert(offsetof(struct persona_thread, patched) + 40 == THREAD_REGISTERS, "entry.S");
+_Static_assert(offsetof(struct persona_thread, patched) == THREAD_PATCHED, "entry.S");
+_Static_assert(THREAD_PATCHED + CONTEXT_REGISTERS == THREAD_REGISTERS, "entry.S");
 _Static_assert(PERSONA_THREAD_BYTES == THREAD_BYTES, "entry.S");
 _Static_assert(sizeof(struct persona_thread) + PERSONA_SCRATCH_BYTES <= PERSONA_STATE_OFFSET
                    && PERSONA_STATE_OFFSET + PERSONA_STATE_BYTES <= PERSONA_STACK_OFFSET - 4096,

@@ -330,11 +330,12 @@ private func stub(_ process: UnsafeMutablePointer<persona_process>, _ rip: UInt6
 
 /// A call through a jump: all registers that it may need are in `thread.patched`, those that it answers go there.
 @c(engine_on_patched)
-public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?) {
-  let thread = thread!
-  let registers = persona_patched_registers(thread)!
+public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?, _ registers: UnsafeMutableRawPointer?) {
+  let thread = thread.unsafelyUnwrapped
+  let registers = registers.unsafelyUnwrapped
   let context = TrapContext(registers)
-  let table = Table(UnsafeRawPointer(thread.pointee.process.pointee.table))
+  let process = thread.pointee.process.unsafelyUnwrapped
+  let table = Table(UnsafeRawPointer(process.pointee.table.unsafelyUnwrapped))
   let number = context[number: table.header.pointee.abi.number] & 0xffff_ffff
   guard let row = table.call(number), row.pointee.passage != UInt16(PERSONA_PASSAGE_TRAP.rawValue) else {
     // The instruction itself is still there.
@@ -346,7 +347,6 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?) {
     return
   }
   thread.pointee.restart = 0
-  let process = thread.pointee.process!
   if process.pointee.logging == 0, process.pointee.promised & PromiseState.watched == 0 {
     let passage = row.pointee.passage
     if passage == UInt16(PERSONA_PASSAGE_DIRECT.rawValue) {

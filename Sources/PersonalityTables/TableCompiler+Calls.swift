@@ -97,12 +97,13 @@ extension TableCompiler {
   }
 
   /// Lists a Linux call's operands by their registers, if they are no more than that but for one structure that Linux
-  /// fills. Where paths are not Linux's own, the engine takes the longer way.
+  /// fills; with such a structure paths may go along, which the engine looks at where they are not Linux's own.
   private func makeDirect(_ wire: inout persona_call) {
     let count = Int(wire.operand_count)
     let registers = abi.arguments
     guard count <= 6, wire.result == UInt8(PERSONA_RESULT_VALUE.rawValue) else { return }
     var passage = PERSONA_PASSAGE_DIRECT
+    var hasPath = false
     for index in 0..<count {
       let operand = operands[Int(wire.operands) + index]
       guard operand.kind == UInt8(PERSONA_OPERAND_ARGUMENT.rawValue) else { return }
@@ -110,7 +111,8 @@ extension TableCompiler {
       guard Int(argument.word) < registers.count else { return }
       var width = PERSONA_CONVERT_NONE
       switch UInt32(argument.conversion) {
-      case PERSONA_CONVERT_NONE.rawValue, PERSONA_CONVERT_PATH.rawValue: break
+      case PERSONA_CONVERT_NONE.rawValue: break
+      case PERSONA_CONVERT_PATH.rawValue: hasPath = true
       case PERSONA_CONVERT_SIGN32.rawValue: width = PERSONA_CONVERT_SIGN32
       case PERSONA_CONVERT_ZERO32.rawValue: width = PERSONA_CONVERT_ZERO32
       case PERSONA_CONVERT_STRUCT.rawValue where structs[Int(argument.parameter)].identical != 0: break
@@ -127,6 +129,7 @@ extension TableCompiler {
       withUnsafeMutableBytes(of: &wire.sources) { $0[index] = registers[Int(argument.word)] }
       withUnsafeMutableBytes(of: &wire.widths) { $0[index] = UInt8(width.rawValue) }
     }
+    if hasPath, passage == PERSONA_PASSAGE_DIRECT { return }
     wire.passage = UInt16(passage.rawValue)
   }
 

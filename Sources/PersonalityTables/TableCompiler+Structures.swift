@@ -28,7 +28,6 @@ extension TableCompiler {
           wire.identical = 1
           fields.removeSubrange(Int(wire.first)...)
         }
-        mergeFields(from: Int(wire.first))
         if wire.identical == 0 { compileSteps(&wire) }
       } else if let name = structure.native {
         report(
@@ -38,27 +37,6 @@ extension TableCompiler {
       wire.count = UInt16(truncatingIfNeeded: fields.count - Int(wire.first))
       structs.append(wire)
     }
-  }
-
-  /// Makes one field of numbers that lie next to each other on both sides and need no conversion.
-  private mutating func mergeFields(from first: Int) {
-    var kept: [persona_field] = []
-    var canGrow = false
-    for field in fields[first...] {
-      let width = field.foreign_width
-      let isCopied = field.conversion == UInt8(PERSONA_CONVERT_NONE.rawValue) && field.native_width == width
-        && [1, 2, 4, 8].contains(width)
-      if isCopied, canGrow, let last = kept.last, last.foreign_offset + last.foreign_width == field.foreign_offset,
-        last.native_offset + last.native_width == field.native_offset
-      {
-        kept[kept.count - 1].foreign_width += width
-        kept[kept.count - 1].native_width += width
-      } else {
-        kept.append(field)
-      }
-      canGrow = isCopied
-    }
-    fields.replaceSubrange(first..., with: kept)
   }
 
   /// Lists how the foreign structure is made of Linux's, from its first byte to its last; leaves that out where fields

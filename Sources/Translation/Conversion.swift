@@ -138,15 +138,10 @@ extension Table {
   ) {
     var step = steps(structure)
     let end = step + Int(structure.pointee.step_count)
-    while step < end {
-      let to = destination + Int(step.pointee.foreign_offset)
-      if step.pointee.kind == UInt16(PERSONA_STEP_COPY.rawValue) {
-        copyBytes(source + Int(step.pointee.native_offset), to, Int(step.pointee.count))
-      } else if step.pointee.kind == UInt16(PERSONA_STEP_ZERO.rawValue) {
-        clear(to, Int(step.pointee.count))
-      } else {
-        fieldToForeign(field(structure, Int(step.pointee.count)), from: source, to: destination)
-      }
+    while true {
+      step = persona_follow(step, end, source, destination)
+      if step == end { return }
+      fieldToForeign(field(structure, Int(step.pointee.count)), from: source, to: destination)
       step += 1
     }
   }

@@ -174,6 +174,11 @@ int64_t persona_store32(uint64_t address, uint32_t value);
 /// Atomic compare-and-swap; `*expected` receives the value found. 1 if swapped, 0 if not, or -EFAULT.
 int64_t persona_swap32(uint64_t address, uint32_t *expected, uint32_t value);
 
+/// Copies and zeroes as the steps from `step` to `end` say, up to one that a field's conversion needs; answers where it
+/// stopped. Both structures are the engine's own.
+const struct persona_step *persona_follow(const struct persona_step *step, const struct persona_step *end,
+                                          const void *native, void *foreign);
+
 // MARK: - The engine's own memory and locks
 
 /// Zeroed memory, 16-byte aligned; NULL when there is none. Never called on the path of a plain call.

@@ -48,7 +48,7 @@ void engine_start(uint64_t *stack);
 void engine_on_trap(int signal, void *info, void *context);
 void engine_on_signal(int signal, void *info, void *context);
 int engine_deliver_pending(struct persona_thread *thread, void *context);
-void engine_on_patched(struct persona_thread *thread);
+void engine_on_patched(struct persona_thread *thread, void *registers);
 void engine_on_whole(struct persona_thread *thread);
 
 /// The processor's state in the components of `features` (XSAVE, XRSTOR), to and from 64-byte aligned memory.

@@ -431,8 +431,7 @@ struct persona_step {
 };
 
 /// One field of a structure that both sides have. Foreign fields without a Linux counterpart are
-/// listed with native_width 0: written as zero, ignored when read. Numbers next to each other that are only copied are
-/// one field.
+/// listed with native_width 0: written as zero, ignored when read.
 struct persona_field {
     uint16_t foreign_offset;
     uint16_t native_offset;
