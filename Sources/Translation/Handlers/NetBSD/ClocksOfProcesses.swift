@@ -21,7 +21,9 @@ extension Call {
   fileprivate func readClock(_ number: Int32) -> Int {
     guard let native = clock(uint32(0)) else { return error(EINVAL) }
     var time = Timespec()
-    let result = withUnsafeMutablePointer(to: &time) { hostNow(number, native, Int(bitPattern: $0)) }
+    let result = withUnsafeMutablePointer(to: &time) {
+      number == __NR_clock_gettime ? hostClock(native, $0.words) : hostNow(number, native, Int(bitPattern: $0))
+    }
     // Of a process that is not there Linux says EINVAL.
     if result == error(EINVAL) { return error(ESRCH) }
     if result < 0 { return result }
