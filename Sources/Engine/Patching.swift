@@ -470,6 +470,12 @@ private func failDirect(
     thread.pointee.restart = 1
     return
   }
+  if result == -Int64(EIO),
+    isEndOfMaster(table, row.pointee.target, Int(truncatingIfNeeded: operand(context, sources.0, widths.0)))
+  {
+    succeed(table, context, 0)
+    return
+  }
   fail(thread, table, table.foreignErrno(Int(-result)), context)
 }
 

@@ -35,7 +35,9 @@ extension Call {
     let result = host(
       Int32(row.pointee.target), operands[0], operands[1], operands[2], operands[3], operands[4],
       operands[5])
-    if result < 0 { return result }
+    if result < 0 {
+      return result == error(EIO) && isEndOfMaster(table, row.pointee.target, operands[0]) ? 0 : result
+    }
     return writeStructures(result)
   }
 

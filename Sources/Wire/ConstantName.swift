@@ -15,8 +15,8 @@ public enum ConstantName: UInt16, CaseIterable {
   case NOTE_EXIT, NOTE_FORK, NOTE_EXEC, NOTE_TRACK
   case NOTE_SECONDS, NOTE_MSECONDS, NOTE_USECONDS, NOTE_NSECONDS, NOTE_ABSTIME
   case NOTE_FFAND, NOTE_FFOR, NOTE_FFCOPY, NOTE_TRIGGER
-  // What a mount is.
-  case MNT_LOCAL
+  // What a mount is; that a pseudo-terminal's master reads an end where Linux says EIO.
+  case MNT_LOCAL, MASTER_READS_END
   // Network interfaces: what is asked, what messages are, whether a link is up.
   case NET_RT_IFLIST, NET_RT_OIFLIST, NET_RT_IFMALIST, NET_RT_IFLISTL
   case RTM_VERSION, RTM_NEWADDR, RTM_ONEWADDR, RTM_IFINFO, RTM_NEWMADDR

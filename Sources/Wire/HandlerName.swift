@@ -13,7 +13,9 @@ public enum HandlerName: UInt16, CaseIterable {
     makeFifo, changeMode, setTimes, setTimesOfLink, realPath, closeRange, specialDescriptor, punchHole,
     unlinkSame, makeDirectory, renameFile, ioctlFlush, ioctlDrain, ioctlStartOutput, ioctlStopOutput,
     openDevice, ioctlSeekData, ioctlSeekHole, ioctlTerminalPair, ioctlTerminalNames, changeRootTo,
-    changeRoot
+    changeRoot,
+    statvfs, fstatvfs, getvfsstat, attributeGet, attributeSet, attributeDelete, attributeList,
+    ioctlSignal, ioctlDiscipline, ioctlSetDiscipline, ioctlQueueSize, ioctlClearReady, ioctlSetReady
   // memory
   case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore, remapMemory
   // processes

@@ -31,6 +31,14 @@ private struct Mount {
     for name in [Field.typeName, Field.mountedOn, Field.mountedFrom] { pointer.put(UInt8(0), at: name) }
   }
 
+  /// f_fstypename, f_mntonname and f_mntfromname.
+  func describe(_ line: MountLine, _ naming: MountNaming) {
+    line.type(to: pointer + Field.typeName, room: Field.typeNameBytes)
+    line.source(to: pointer + Field.mountedFrom, room: Field.nameBytes)
+    line.path(to: pointer + Field.mountedOn, room: Field.nameBytes)
+    naming(pointer + Field.typeName, pointer + Field.mountedFrom)
+  }
+
   enum Field {
     static let type = 0
     static let blockSize = 8
@@ -75,21 +83,29 @@ func isRemote(_ type: UInt64) -> Bool {
   }
 }
 
+/// Gives a mount's kind and source, at the pointers, the names that a system has for them; 32 and 1024 bytes.
+typealias MountNaming = (_ type: UnsafeMutableRawPointer, _ source: UnsafeMutableRawPointer) -> Void
+
 /// statfs(path, buf)
-func statfs(_ call: inout Call) -> Int {
+func statfs(_ call: inout Call) -> Int { statfs(&call) { _, _ in } }
+
+func statfs(_ call: inout Call, naming: MountNaming) -> Int {
   guard let mount = Mount(call) else { return call.error(ENOMEM) }
   let result = call.host(__NR_statfs, call[0], mount.pointer.word)
   if result < 0 { return result }
-  return tell(call, mount, mountIdentifier(call, Int(AT_FDCWD), call[0], 0))
+  return tell(call, mount, mountIdentifier(call, Int(AT_FDCWD), call[0], 0), naming)
 }
 
 /// fstatfs(fd, buf)
-func fstatfs(_ call: inout Call) -> Int {
+func fstatfs(_ call: inout Call) -> Int { fstatfs(&call) { _, _ in } }
+
+func fstatfs(_ call: inout Call, naming: MountNaming) -> Int {
   guard let mount = Mount(call) else { return call.error(ENOMEM) }
   let result = call.hostNow(__NR_fstatfs, call[0], mount.pointer.word)
   if result < 0 { return result }
   let empty: StaticString = ""
-  return tell(call, mount, mountIdentifier(call, call[0], Int(bitPattern: empty.utf8Start), Int(AT_EMPTY_PATH)))
+  return tell(
+    call, mount, mountIdentifier(call, call[0], Int(bitPattern: empty.utf8Start), Int(AT_EMPTY_PATH)), naming)
 }
 
 /// Linux's number of the mount that holds a file; nil when it cannot be told.
@@ -101,13 +117,13 @@ func mountIdentifier(_ call: Call, _ directory: Int, _ path: Int, _ flags: Int) 
   return status.load(fromByteOffset: 144, as: UInt64.self)
 }
 
-private func tell(_ call: Call, _ mount: Mount, _ identifier: UInt64?) -> Int {
+private func tell(_ call: Call, _ mount: Mount, _ identifier: UInt64?, _ naming: MountNaming) -> Int {
   mount.complete()
   if let identifier {
     var mounts = MountList(call)
     mounts?.each { line in
       guard line.identifier == identifier else { return true }
-      line.describe(mount.pointer)
+      mount.describe(line, naming)
       return false
     }
     mounts?.close()
@@ -119,7 +135,9 @@ private func tell(_ call: Call, _ mount: Mount, _ identifier: UInt64?) -> Int {
 
 /// getfsstat(buf, bufsize, mode): how many file systems are mounted, and what fits of them. MNT_WAIT and MNT_NOWAIT
 /// are 1 and 2 wherever a mode is looked at.
-func getfsstat(_ call: inout Call) -> Int {
+func getfsstat(_ call: inout Call) -> Int { getfsstat(&call) { _, _ in } }
+
+func getfsstat(_ call: inout Call, naming: MountNaming) -> Int {
   let mode = call.int32(2)
   guard mode == 1 || mode == 2 else { return call.error(EINVAL) }
   let address = call.address(0)
@@ -140,7 +158,7 @@ func getfsstat(_ call: inout Call) -> Int {
     // What is covered or out of reach cannot be asked; it is passed over.
     guard copied.hostNow(__NR_statfs, path.word, mount.pointer.word) == 0 else { return true }
     mount.complete()
-    line.describe(mount.pointer)
+    mount.describe(line, naming)
     guard mount.write(copied, operand: 0, to: address, count) else {
       isFaulty = true
       return false
@@ -257,12 +275,5 @@ struct MountLine {
   /// What is mounted.
   func source(to memory: UnsafeMutableRawPointer, room: Int) {
     copy(field(typeField + 1), to: memory, room: room)
-  }
-
-  /// f_fstypename, f_mntonname and f_mntfromname of struct mount.
-  func describe(_ mount: UnsafeMutableRawPointer) {
-    type(to: mount + Mount.Field.typeName, room: Mount.Field.typeNameBytes)
-    source(to: mount + Mount.Field.mountedFrom, room: Mount.Field.nameBytes)
-    path(to: mount + Mount.Field.mountedOn, room: Mount.Field.nameBytes)
   }
 }

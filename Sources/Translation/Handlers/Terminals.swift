@@ -186,6 +186,18 @@ func ioctlIsMaster(_ call: inout Call) -> Int {
   return result < 0 ? result : 0
 }
 
+/// Whether a failed read was at the end of what a pseudo-terminal's slave wrote: Linux tells a master EIO then.
+public func isEndOfMaster(_ table: Table, _ call: UInt16, _ descriptor: Int) -> Bool {
+  guard call == UInt16(__NR_read) || call == UInt16(__NR_readv), table[.MASTER_READS_END] != 0 else { return false }
+  var number: UInt32 = 0
+  // TIOCGPTN
+  let request: UInt64 = 0x8004_5430
+  return withUnsafeMutablePointer(to: &number) {
+    persona_syscall(
+      Int64(__NR_ioctl), UInt64(bitPattern: Int64(descriptor)), request, UInt64(UInt(bitPattern: $0)), 0, 0, 0) == 0
+  }
+}
+
 /// posix_openpt(flags): its slave is ready to be opened, as after unlockpt(3).
 func openTerminalMaster(_ call: inout Call) -> Int {
   let flags = call[0]

@@ -45,7 +45,7 @@ func ioctlTerminalPair(_ call: inout Call) -> Int {
   // TIOCGPTPEER
   let slave = call.hostNow(__NR_ioctl, master, 0x5441, flags)
   if slave >= 0 {
-    let result = tell(call, master: master, slave: slave)
+    let result = tell(call, of: master, master: master, slave: slave)
     if result == 0 { return 0 }
     _ = call.hostNow(__NR_close, slave)
     _ = call.hostNow(__NR_close, master)
@@ -55,21 +55,25 @@ func ioctlTerminalPair(_ call: inout Call) -> Int {
   return slave
 }
 
-/// TIOCPTSNAME: the names of a master and its slave.
-func ioctlTerminalNames(_ call: inout Call) -> Int { tell(call, master: call[0], slave: -1) }
+/// TIOCPTSNAME: the names of a pair, asked by either side, or by /dev/tty.
+func ioctlTerminalNames(_ call: inout Call) -> Int { tell(call, of: call[0], master: -1, slave: -1) }
 
-/// struct ptmget { int cfd, sfd; char cn[1024], sn[1024] }: without a slave that is open, both descriptors are -1.
-private func tell(_ call: Call, master: Int, slave: Int) -> Int {
+/// struct ptmget { int cfd, sfd; char cn[1024], sn[1024] }: descriptors that are not there are the pair's number
+/// (pty_fill_ptmget), and ptyfs gives masters no name (ptyfs__makename).
+private func tell(_ call: Call, of side: Int, master: Int, slave: Int) -> Int {
   let size = 2056
-  guard let pair = call.scratch(size), let number = call.scratch(4) else { return call.error(ENOMEM) }
-  // TIOCGPTN
-  let result = call.hostNow(__NR_ioctl, master, 0x8004_5430, number.word)
+  guard let pair = call.scratch(size), let device = call.scratch(4) else { return call.error(ENOMEM) }
+  // TIOCGDEV: the slave's device, in the kernel's encoding; /dev/pts has major number 136.
+  let result = call.hostNow(__NR_ioctl, side, 0x8004_5432, device.word)
   if result < 0 { return result }
+  let encoded = device.get(at: 0, as: UInt32.self)
+  guard encoded >> 8 & 0xfff == 136 else { return call.error(ENOTTY) }
+  let number = Int32(encoded & 0xff | encoded >> 12 & 0xfff00)
   clear(pair, size)
-  pair.put(Int32(slave < 0 ? -1 : master), at: 0)
-  pair.put(Int32(slave), at: 4)
-  _ = append(pair, 8, "/dev/ptmx")
+  pair.put(master < 0 ? number : Int32(master), at: 0)
+  pair.put(slave < 0 ? number : Int32(slave), at: 4)
+  _ = append(pair, 8, "/dev/null")
   let end = append(pair, 1032, "/dev/pts/")
-  _ = appendDecimal(pair, end, Int(number.get(at: 0, as: UInt32.self)))
+  _ = appendDecimal(pair, end, Int(number))
   return call.copyOut(call.address(2), pair, size) ? 0 : call.error(EFAULT)
 }
