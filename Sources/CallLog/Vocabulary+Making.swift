@@ -87,7 +87,7 @@ extension Vocabulary {
     if structure.name.hasPrefix("sockaddr") { return .socketAddress }
     if structure.name.hasPrefix("sigset") { return .signalSet }
     if structure.name.hasPrefix("fd_set") { return .fdSet }
-    if structure.name.hasSuffix("kevent") { return .kevent }
+    if structure.name.hasSuffix("kevent") || structure.name.hasPrefix("kevent") { return .kevent }
     if structure.field(named: "uc_sigmask") != nil { return .context }
     return .none
   }
@@ -164,7 +164,8 @@ extension Vocabulary {
       // `PREFIX_dirent` for a call whose row's first name begins with such a prefix.
       let first = row.firstName ?? row.name
       let prefix = first.lastIndex(of: "_").map { first[...$0] } ?? ""
-      call.directory = personality.structure(named: prefix + "dirent") ?? -1
+      let isPlain = prefix.allSatisfy { $0 == "_" }
+      call.directory = personality.structure(named: isPlain ? "dirent" : prefix + "dirent") ?? -1
     }
     if special == .socketAddress {
       for index in row.arguments.indices where call.arguments[index].value.kind == .bytes {
@@ -209,9 +210,9 @@ extension Vocabulary {
     case "readv", "writev", "preadv", "pwritev": return .vector
     case "sendmsg", "recvmsg": return .message
     case "userMutex": return .userMutex
-    case "getdirentries", "getdirentriesWithBase": return .directory
+    case "getdirentries", "getdirentriesWithBase", "directoryEntries": return .directory
     case "getsockopt", "setsockopt": return .socketOption
-    case "bind", "bindat", "connect", "connectat", "accept", "accept4", "getsockname", "getpeername",
+    case "bind", "bindat", "connect", "connectat", "accept", "accept4", "acceptMasked", "getsockname", "getpeername",
       "sendto",
       "recvfrom":
       return .socketAddress
