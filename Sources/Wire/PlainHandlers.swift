@@ -17,9 +17,9 @@ extension HandlerName {
       .clockGettime, .clockGetres, .gettimeofday, .nanosleep, .clockNanosleep,
       .threadSelf, .userMutex, .threadWake, .threadIdentity, .threadSleep, .threadWakeup, .futexOperation,
       .lwpSelf, .lwpPark, .lwpUnpark, .lwpUnparkAll, .umtxSleep, .umtxWakeup,
-      .anyClockGettime, .anyClockGetres, .openDevice, .statvfs, .fstatvfs, .setTimevals, .currentDirectoryLength, .socketPair, .breakTo,
-      .futexWithCounts, .lwpGetPrivate, .semaphorePost, .semaphoreWait, .semaphoreTimedWait, .semaphoreTry,
-      .sysctl, .sysctlByName, .sysctlWithQuery, .getpriority, .extendedTransfer,
+      .anyClockGettime, .anyClockGetres, .openDevice, .statvfs, .fstatvfs, .setTimevals, .currentDirectoryLength,
+      .socketPair, .breakTo, .futexWithCounts, .lwpGetPrivate, .semaphorePost, .semaphoreWait, .semaphoreTimedWait,
+      .semaphoreTry, .sysctl, .sysctlByName, .sysctlWithQuery, .getpriority, .extendedTransfer,
       .sigaction, .sigactionWithTrampoline, .sigpending, .pendingSignalMask, .sigaltstack:
       PERSONA_PASSAGE_PLAIN
     default: PERSONA_PASSAGE_TRAP

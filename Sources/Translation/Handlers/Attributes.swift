@@ -62,7 +62,8 @@ extension Call {
   }
 }
 
-/// extattr_get_*(target, attrnamespace, attrname, data, nbytes): what does not fit is cut off; without `data`, its size.
+/// extattr_get_*(target, attrnamespace, attrname, data, nbytes): what does not fit is cut off; without `data`, only
+/// its size.
 func attributeGet(_ call: inout Call) -> Int {
   let name = call.attributeName()
   if name < 0 { return name }
@@ -93,7 +94,8 @@ func attributeDelete(_ call: inout Call) -> Int {
   return name < 0 ? name : call.host(Int32(call[0]), call[1], name)
 }
 
-/// extattr_list_*(target, attrnamespace, data, nbytes): names behind a byte with their length; without `data`, the size.
+/// extattr_list_*(target, attrnamespace, data, nbytes): names behind a byte with their length; without `data`, only
+/// the size.
 func attributeList(_ call: inout Call) -> Int {
   guard 1...2 ~= call.int32(2) else { return call.error(EPERM) }
   let longestList = 64 * 1024
