@@ -60,7 +60,7 @@ def main():
         line = re.sub(r"(clock_getcpuclockid2\(\w+, \d+, \[)\d+", r"\1N", line)
         line = re.sub(r"/dev/pts/\d+", "/dev/pts/N", line)
         line = re.sub(r"\{cfd=(\d+), sfd=\1, (cn=\"/dev/null\", sn=\"/dev/pts/N\"\})", r"{cfd=N, sfd=N, \2", line)
-        line = re.sub(r"(EVFILT_TIMER, EV_CLEAR, data=)[2-9]\b", r"\1N", line)
+        line = re.sub(r"(__kevent50\(.*EVFILT_TIMER, EV_CLEAR, data=)\d+", r"\1N", line)
         line = re.sub(r"/\* \d\d+ variables", "/* N variables", line)
         line = PROCESS.sub(lambda match: match[1] + names.get(match[2], match[2]), line)
         line = re.sub(r'"(/proc/|#p/)(\d+)', lambda match: '"' + match[1] + names.get(match[2], match[2]), line)

@@ -36,8 +36,10 @@ static void sample(long argc, char **argv, char **environment) {
     char *arguments[] = {argv[0], "spawned", 0};
     int pid = -1, status = 0;
     say("posix_spawn\n");
-    expect("spawn", SYS(posix_spawn, &pid, argv[0], 0, 0, arguments, environment), 0);
-    expect("wait", SYS(__wait450, pid, &status, 0, 0) == pid, 1);
+    long spawned = SYS(posix_spawn, &pid, argv[0], 0, 0, arguments, environment);
+    int waited = SYS(__wait450, pid, &status, 0, 0) == pid;
+    expect("spawn", spawned, 0);
+    expect("wait", waited, 1);
     expect("status", status, 17 << 8);
     expect("no such file", SYS(posix_spawn, &pid, "none", 0, 0, arguments, environment), ENOENT);
     expect("no child is left", SYS(__wait450, -1, &status, 0, 0), -ECHILD);
