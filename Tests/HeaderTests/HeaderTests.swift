@@ -94,7 +94,7 @@ struct HeaderTests {
   static func netBSDCompiler() throws -> [String] { Array(try freeBSDCompiler().dropLast()) + ["x86_64-netbsd"] }
 
   @Test func netBSDTablesAgreeWithItsHeaders() throws {
-    let personality = try Tables.load("netbsd")
+    let personality = try Tables.load("netbsd", Edition(release: NetBSDHeaders.release))
     var check = HeaderCheck(prelude: NetBSDHeaders.prelude, names: NetBSDHeaders.names)
     check.declarations(of: personality)
     for entry in personality.auxv { check.constant(entry.name, UInt64(entry.type)) }
@@ -105,7 +105,7 @@ struct HeaderTests {
   }
 
   @Test func netBSDCallNumbersAreThoseOfSyscallH() throws {
-    let personality = try Tables.load("netbsd")
+    let personality = try Tables.load("netbsd", Edition(release: NetBSDHeaders.release))
     let header = try HeaderText("sys/syscall.h", compiler: try HeaderTests.netBSDCompiler())
     let defined = header.numbers(prefix: "SYS_").filter { !["MAXSYSCALL", "NSYSENT", "MAXSYSARGS"].contains($0.name) }
     try #require(defined.count > 400)

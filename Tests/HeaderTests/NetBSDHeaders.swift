@@ -67,6 +67,9 @@ enum NetBSDHeaders {
     #include <unistd.h>
     """
 
+  /// The headers' calls are those of NetBSD 11.
+  static let release: UInt32 = 1_100_000_000
+
   static let names = HeaderCheck.Names(
     types: [
       "siginfo": "siginfo_t", "stack_t": "stack_t", "sigset": "sigset_t", "mcontext": "mcontext_t",
@@ -99,9 +102,12 @@ enum NetBSDHeaders {
   private static let kernel = "only the kernel's own part of the header has it"
   private static let unnamed = "the header has no name for it"
   private static let missing: [String: String] = {
-    var missing = ["siginfo.reason": "a union whose parts the other fields are"]
+    var missing = [
+      "siginfo.reason": "a union whose parts the other fields are", "struct linedn": "an array there, linedn_t",
+    ]
     for name in [
       "SIGRT62", "EPOLL_CLOEXEC", "O_UNUSED1000", "O_UNUSED2000", "O_UNUSED4000", "O_UNUSED100000", "MAP_NEITHER", "MAP_BOTH", "XATTR_ANY",
+      "MASTER_READS_END",
     ] {
       missing[name] = unnamed
     }
