@@ -54,10 +54,11 @@ $(OBJECTS)/runtime.o: Sources/CEngine/runtime.c $(ENGINE_HEADERS)
 	@mkdir -p $(@D)
 	$(CLANG) $(ENGINE_CFLAGS) -c $< -o $@
 
-$(ENGINE): $(OBJECTS)/engine.o $(OBJECTS)/entry.o $(OBJECTS)/runtime.o
+$(ENGINE): $(OBJECTS)/engine.o $(OBJECTS)/entry.o $(OBJECTS)/runtime.o Sources/CEngine/hot.order
 	@mkdir -p $(@D)
-	$(LLD) -static -no-pie --gc-sections --image-base=0x600000000000 -z separate-code -z noexecstack \
-	  --defsym=persona_text_start=__executable_start --defsym=persona_text_end=etext -e _start -o $@ $^
+	$(LLD) -static -no-pie --gc-sections --image-base=0x600000000000 --no-rosegment -z norelro -z separate-code -z noexecstack \
+	  --symbol-ordering-file=Sources/CEngine/hot.order --no-warn-symbol-ordering \
+	  --defsym=persona_text_start=__executable_start --defsym=persona_text_end=etext -e _start -o $@ $(filter %.o,$^)
 
 # MARK: Tables
 

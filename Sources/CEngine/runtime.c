@@ -114,13 +114,18 @@ void persona_unlock(uint32_t *lock) {
 
 // MARK: - Memory
 
-static uint64_t next_address = PERSONA_RESERVED_START + 0x100000000;
+// Behind the engine itself and without gaps, so that neighbours of a kind are one mapping to Linux and few pages
+// hold the page tables: a fork copies both.
+extern char _end[];
+static uint64_t next_address = (uint64_t)_end;
 
 void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int file) {
     for (int attempt = 0; attempt < 64; attempt++) {
-        size_t length = (bytes + alignment - 1) & ~(alignment - 1);
-        uint64_t start = __atomic_fetch_add(&next_address, length + alignment, __ATOMIC_RELAXED);
-        start = (start + alignment - 1) & ~(uint64_t)(alignment - 1);
+        size_t length = (bytes + 4095) & ~(size_t)4095;
+        uint64_t from = __atomic_load_n(&next_address, __ATOMIC_RELAXED), start;
+        do {
+            start = (from + alignment - 1) & ~(uint64_t)(alignment - 1);
+        } while (!__atomic_compare_exchange_n(&next_address, &from, start + length, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
         if (start + length > PERSONA_RESERVED_END) return 0;
         int64_t found = persona_syscall(__NR_mmap, start, bytes, protection,
                                         flags | MAP_FIXED_NOREPLACE, file, 0);
@@ -129,6 +134,16 @@ void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int
         else if (found != -17 /* EEXIST */) return 0;
     }
     return 0;
+}
+
+// What is the engine's alone has one set of flags, since Linux joins only like mappings.
+enum { OWN_MEMORY = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE };
+
+void persona_keep_at_fork(void *start, size_t bytes, int protection) {
+    // All of it, since a part that was writable would stay a mapping of its own.
+    if (persona_syscall(__NR_mprotect, (uint64_t)start, bytes, protection | PROT_WRITE, 0, 0, 0) < 0) return;
+    *(volatile char *)start = *(volatile char *)start;
+    persona_syscall(__NR_mprotect, (uint64_t)start, bytes, protection, 0, 0, 0);
 }
 
 // Powers of two from 32 bytes to 32 KiB in free lists; larger blocks have a mapping of their own.
@@ -152,8 +167,7 @@ void *persona_allocate(size_t bytes) {
     size_t whole = bytes + sizeof(struct block);
     if (whole > (1 << LARGEST)) {
         size_t length = (whole + 4095) & ~(size_t)4095;
-        struct block *block = persona_map(length, 4096, PROT_READ | PROT_WRITE,
-                                          MAP_PRIVATE | MAP_ANONYMOUS, -1);
+        struct block *block = persona_map(length, 4096, PROT_READ | PROT_WRITE, OWN_MEMORY, -1);
         if (!block) return 0;
         block->length = length;
         return block + 1;
@@ -166,7 +180,7 @@ void *persona_allocate(size_t bytes) {
         vacant[size_class] = found->next;
     } else {
         if ((size_t)(chunk_end - chunk) < (size_t)1 << size_class) {
-            char *fresh = persona_map(CHUNK, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+            char *fresh = persona_map(CHUNK, 4096, PROT_READ | PROT_WRITE, OWN_MEMORY, -1);
             if (!fresh) {
                 persona_unlock(&memory_lock);
                 return 0;
@@ -242,15 +256,21 @@ void persona_session_unlock(struct persona_session *session) {
 
 static uint32_t block_lock;
 static struct persona_thread *blocks;  // all that exist, linked by `next`
+static uint32_t block_count;
+
+// Linux 6.13 and later can guard a page without making it a mapping of its own.
+static void guard(uint64_t page) {
+    if (persona_syscall(__NR_madvise, page, 4096, 102 /* MADV_GUARD_INSTALL */, 0, 0, 0) < 0)
+        persona_syscall(__NR_mprotect, page, 4096, PROT_NONE, 0, 0, 0);
+}
 
 // A block whose `alive` word Linux has cleared can be used again. The search goes on where the last one
 // ended, so that a process which keeps many threads does not pay for them at each new one.
 struct persona_thread *persona_thread_block(void) {
     static struct persona_thread *cursor;
-    static uint32_t count;
     persona_lock(&block_lock);
     struct persona_thread *thread = 0;
-    for (uint32_t tries = 0; tries < count && tries < 64 && !thread; tries++) {
+    for (uint32_t tries = 0; tries < block_count && tries < 64 && !thread; tries++) {
         cursor = cursor && cursor->next ? cursor->next : blocks;
         if (__atomic_load_n(&cursor->alive, __ATOMIC_ACQUIRE) == 0) thread = cursor;
     }
@@ -260,13 +280,12 @@ struct persona_thread *persona_thread_block(void) {
         thread->next = next;
     } else {
         thread = persona_map(PERSONA_THREAD_BYTES, PERSONA_THREAD_BYTES, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+                             OWN_MEMORY, -1);
         if (thread) {
-            persona_syscall(__NR_mprotect, (uint64_t)thread + PERSONA_STACK_OFFSET - 4096, 4096, PROT_NONE,
-                            0, 0, 0);
+            guard((uint64_t)thread + PERSONA_STACK_OFFSET - 4096);
             thread->next = blocks;
             blocks = thread;
-            count++;
+            block_count++;
         }
     }
     if (thread) {
@@ -288,5 +307,6 @@ struct persona_thread *persona_find_thread(int32_t tid) {
     return thread;
 }
 
+int persona_is_single(void) { return block_count == 1; }
 void persona_lock_blocks(void) { persona_lock(&block_lock); }
 void persona_unlock_blocks(void) { persona_unlock(&block_lock); }

@@ -50,6 +50,9 @@ public func start(_ stack: UnsafeMutablePointer<UInt64>?) {
     }
   }
   watchParent(expecting: nil)
+  let text = label(PERSONA_TEXT_START)
+  persona_keep_at_fork(
+    UnsafeMutableRawPointer(bitPattern: UInt(text)), Int(label(PERSONA_TEXT_END) - text), PROT_READ | PROT_EXEC)
   guard let thread = persona_thread_block() else { fatal("persona: no memory for the engine") }
   thread.pointee.context = UnsafeMutableRawPointer(stack)
   thread.pointee.saved_mask = inherited
@@ -138,8 +141,9 @@ private func mapTable(_ process: UnsafeMutablePointer<persona_process>) {
   let file = hypercall(PERSONA_HC_TABLE)
   if file < 0 { fatal("persona: the supervisor did not hand over the personality table", file) }
   let table = mapFile(
-    Int32(truncatingIfNeeded: file), process.pointee.plan.pointee.table_size, PROT_READ, shared: true,
+    Int32(truncatingIfNeeded: file), process.pointee.plan.pointee.table_size, PROT_READ, shared: false,
     "persona: cannot map the personality table")
+  persona_keep_at_fork(table, Int(process.pointee.plan.pointee.table_size), PROT_READ)
   process.pointee.table = UnsafePointer(table.assumingMemoryBound(to: persona_table.self))
   guard process.pointee.table.pointee.magic == UInt32(PERSONA_TABLE_MAGIC),
     process.pointee.table.pointee.version == UInt32(PERSONA_TABLE_VERSION)

@@ -178,25 +178,36 @@ private func copyProcess(
   _ thread: UnsafeMutablePointer<persona_thread>, _ flags: UInt64, _ pidfd: UnsafeMutablePointer<Int32>?
 ) -> Int64 {
   let process = thread.pointee.process!
-  persona_lock(&process.pointee.action_lock)
-  persona_lock(&process.pointee.event_lock)
-  lockPatching(process)
-  persona_lock_memory()
-  persona_lock_blocks()
+  // Each lock that is written costs parent and child a copied page.
+  let isSingle = persona_is_single() != 0
+  if !isSingle { lockAll(process) }
   let result = persona_syscall(
     Int64(__NR_clone), flags | UInt64(CLONE_CHILD_CLEARTID), 0, UInt64(UInt(bitPattern: pidfd)),
     UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0)
-  persona_unlock_blocks()
-  persona_unlock_memory()
-  unlockPatching(process)
-  persona_unlock(&process.pointee.event_lock)
-  persona_unlock(&process.pointee.action_lock)
+  if !isSingle { unlockAll(process) }
   if result == 0 {
     becomeProcess(thread, parent: process.pointee.pid)
     eventQueuesAfterFork(
       process, sharesMemory: false, sharesDescriptors: flags & UInt64(CLONE_FILES) != 0)
   }
   return result
+}
+
+/// A fork's child must find all locks free.
+private func lockAll(_ process: UnsafeMutablePointer<persona_process>) {
+  persona_lock(&process.pointee.action_lock)
+  persona_lock(&process.pointee.event_lock)
+  lockPatching(process)
+  persona_lock_memory()
+  persona_lock_blocks()
+}
+
+private func unlockAll(_ process: UnsafeMutablePointer<persona_process>) {
+  persona_unlock_blocks()
+  persona_unlock_memory()
+  unlockPatching(process)
+  persona_unlock(&process.pointee.event_lock)
+  persona_unlock(&process.pointee.action_lock)
 }
 
 /// The child of a fork: its own ids, and the traps armed again.

@@ -33,6 +33,13 @@ int64_t persona_clone(uint64_t flags, uint64_t stack, void *parent_tid, void *ch
 void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int file);
 struct persona_thread *persona_thread_block(void);
 
+/// Has forks copy what is present of a private file mapping, which has this protection, by writing to it once. Linux
+/// leaves out a mapping that nobody wrote to, and the child then pays a fault for each part that it touches.
+void persona_keep_at_fork(void *start, size_t bytes, int protection);
+
+/// 1 while there has been but one thread in this memory, a vfork's child counted too: no lock is held by another.
+int persona_is_single(void);
+
 /// Held around fork, so that the child finds them free.
 void persona_lock_memory(void);
 void persona_unlock_memory(void);

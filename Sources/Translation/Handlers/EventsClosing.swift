@@ -25,7 +25,7 @@ func descriptorClosed(_ call: Call, _ descriptor: Int32) {
 public func eventQueuesAfterFork(
   _ process: UnsafeMutablePointer<persona_process>, sharesMemory: Bool, sharesDescriptors: Bool
 ) {
-  process.pointee.event_lock = 0
+  if process.pointee.event_lock != 0 { process.pointee.event_lock = 0 }
   guard let memory = process.pointee.event_queues else { return }
   process.pointee.event_queues = nil
   let events = memory.assumingMemoryBound(to: ProcessEvents.self)
