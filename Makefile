@@ -82,7 +82,8 @@ interpreter:
 	@mkdir -p $(BUILD)/lib/persona
 	@ln -sfn ../../bin/persona $(BUILD)/lib/persona/persona-binfmt
 
-# The compiled tables, so that a start need not compile; they hold as long as the tables are the same.
+# The compiled tables, so that a start need not compile; they hold as long as the tables are the same, and are not even
+# compared as long as the tables' times are (`cp -p` keeps them).
 .PHONY: compiled
 compiled: persona tables
 	@$(PERSONA) check --compile >/dev/null || $(PERSONA) check
@@ -93,7 +94,7 @@ install: all
 	install -m 755 $(ENGINE) $(DESTDIR)$(PREFIX)/lib/persona/engine
 	ln -sfn ../../bin/persona $(DESTDIR)$(PREFIX)/lib/persona/persona-binfmt
 	install -d $(DESTDIR)$(PREFIX)/share/persona
-	cp -R $(TABLES) $(DESTDIR)$(PREFIX)/share/persona/
+	cp -Rp $(TABLES) $(DESTDIR)$(PREFIX)/share/persona/
 	install -m 644 docs/persona.1 $(DESTDIR)$(PREFIX)/share/man/man1/persona.1
 
 # 200,000 mutated headers through the reader and the planner; PERSONA_FUZZ_SEED varies them.

@@ -30,7 +30,7 @@ MICRO = [
     ("open-close", 100000, None, 1.4), ("clock", 1000000, None, 1.3), ("mmap-munmap", 50000, None, 1.3),
     ("error", 500000, None, 1.7), ("sigprocmask", 300000, None, None), ("signal", 50000, None, 2.0),
     ("pipe-thread", 20000, None, 1.3), ("pipe-process", 20000, None, 1.3), ("events", 200000, 1, None),
-    ("events", 50000, 100, None), ("events", 300, 10000, None), ("contention", 200000, 2, 1.3),
+    ("events", 50000, 100, None), ("events", 50000, 10000, None), ("contention", 200000, 2, 1.3),
     ("contention", 200000, 4, 1.3), ("contention", 200000, 16, 1.3), ("fork", 500, None, 1.3),
     ("fork-exec", 200, None, 1.6), ("thread", 2000, None, 1.3),
 ]

@@ -33,9 +33,13 @@ public final class CallLog {
   }
 
   /// Writes everything that has been recorded; false when there was nothing.
+  ///
+  /// - Parameter emptied: called when the rings are empty, before anything is written: a writer can go on.
   @discardableResult
-  public func drain() -> Bool {
-    guard reader.read() else { return false }
+  public func drain(_ emptied: () -> Void = {}) -> Bool {
+    let isNew = reader.read()
+    emptied()
+    guard isNew else { return false }
     reader.bytes.withUnsafeBytes { bytes in
       for item in reader.items {
         renderer.render(UnsafeRawBufferPointer(rebasing: bytes[item.offset..<item.offset + item.size]))
@@ -46,9 +50,6 @@ public final class CallLog {
     flush()
     return true
   }
-
-  /// Empties ring `slot`, whose writer waits for it, and with it the others: so times stay in order.
-  public func drain(slot: Int) { drain() }
 
   /// Writes the calls that the threads of `pid` were in when they ended.
   public func processEnded(_ pid: Int32) {

@@ -64,8 +64,10 @@ public func start(_ stack: UnsafeMutablePointer<UInt64>?) {
 private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   let thread = argument!.assumingMemoryBound(to: persona_thread.self)
   let linux = LinuxStack(thread.pointee.context.assumingMemoryBound(to: UInt64.self))
-  let file = hypercall(PERSONA_HC_START)
-  if file < 0 { fatal("persona: the engine runs only under 'persona run'") }
+  let reply = persona_start_reply()!
+  if hypercall(PERSONA_HC_START, UInt64(UInt(bitPattern: reply))) < 0 {
+    fatal("persona: the engine runs only under 'persona run'")
+  }
   guard
     let process = persona_allocate(MemoryLayout<persona_process>.stride)?
       .bindMemory(to: persona_process.self, capacity: 1)
@@ -77,9 +79,9 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
     truncatingIfNeeded: persona_syscall(
       Int64(__NR_set_tid_address), UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0, 0, 0, 0))
   process.pointee.pid = thread.pointee.tid
-  process.pointee.plan = UnsafePointer(mapPlan(Int32(truncatingIfNeeded: file)))
-  mapTable(process)
-  mapLog(process)
+  process.pointee.plan = UnsafePointer(plan(reply.pointee))
+  mapTable(process, reply.pointee.table)
+  mapLog(process, reply.pointee.log)
   let plan = UnsafeRawPointer(process.pointee.plan!)
   nameThread(plan)
   // A system whose processes have name spaces finds its tree by itself.
@@ -92,7 +94,7 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
       fatal("persona: no memory for what the program before handed on")
     }
   }
-  loadSegments(plan, process)
+  loadSegments(plan, process, reply.pointee.images)
   process.pointee.brk_start = process.pointee.plan.pointee.brk
   process.pointee.brk_end = process.pointee.plan.pointee.brk
   process.pointee.stack_top = linux.top
@@ -123,39 +125,42 @@ private func mapFile(_ file: Int32, _ size: UInt64, _ protection: Int32, shared:
   return memory
 }
 
-private func mapPlan(_ file: Int32) -> UnsafeMutablePointer<persona_plan> {
-  var head = persona_plan()
-  let length = withUnsafeMutablePointer(to: &head) {
-    persona_syscall(
-      Int64(__NR_pread64), UInt64(file), UInt64(UInt(bitPattern: $0)),
-      UInt64(MemoryLayout<persona_plan>.size), 0, 0, 0)
+/// The plan in the reply, or in a file of its own if it is long.
+private func plan(_ reply: persona_start) -> UnsafeMutablePointer<persona_plan> {
+  let plan: UnsafeMutablePointer<persona_plan>
+  if reply.plan_bytes > 0 {
+    plan = UnsafeMutableRawPointer(persona_started_plan()!).assumingMemoryBound(to: persona_plan.self)
+  } else {
+    let file = hypercall(PERSONA_HC_PLAN)
+    var size = InlineArray<18, UInt64>(repeating: 0)  // Linux's struct stat
+    let known = withUnsafeMutablePointer(to: &size) {
+      persona_syscall(Int64(__NR_fstat), UInt64(bitPattern: file), UInt64(UInt(bitPattern: $0)), 0, 0, 0, 0)
+    }
+    if file < 0 || known < 0 { fatal("persona: the supervisor did not hand over the load plan", min(file, known)) }
+    plan = mapFile(
+      Int32(truncatingIfNeeded: file), size[6], PROT_READ, shared: false, "persona: cannot map the load plan"
+    ).assumingMemoryBound(to: persona_plan.self)
   }
-  guard length == Int64(MemoryLayout<persona_plan>.size), head.magic == UInt32(PERSONA_PLAN_MAGIC),
-    head.version == UInt32(PERSONA_PLAN_VERSION)
-  else { fatal("persona: the engine and the supervisor are of different versions; install both anew") }
-  return mapFile(file, UInt64(head.size), PROT_READ, shared: false, "persona: cannot map the load plan")
-    .assumingMemoryBound(to: persona_plan.self)
+  guard plan.pointee.magic == UInt32(PERSONA_PLAN_MAGIC), plan.pointee.version == UInt32(PERSONA_PLAN_VERSION) else {
+    fatal("persona: the engine and the supervisor are of different versions; install both anew")
+  }
+  return plan
 }
 
-private func mapTable(_ process: UnsafeMutablePointer<persona_process>) {
-  let file = hypercall(PERSONA_HC_TABLE)
-  if file < 0 { fatal("persona: the supervisor did not hand over the personality table", file) }
-  let table = mapFile(
-    Int32(truncatingIfNeeded: file), process.pointee.plan.pointee.table_size, PROT_READ, shared: false,
-    "persona: cannot map the personality table")
-  persona_keep_at_fork(table, Int(process.pointee.plan.pointee.table_size), PROT_READ)
+private func mapTable(_ process: UnsafeMutablePointer<persona_process>, _ file: Int32) {
+  let size = process.pointee.plan.pointee.table_size
+  let table = mapFile(file, size, PROT_READ, shared: false, "persona: cannot map the personality table")
+  persona_keep_at_fork(table, Int(size), PROT_READ)
   process.pointee.table = UnsafePointer(table.assumingMemoryBound(to: persona_table.self))
   guard process.pointee.table.pointee.magic == UInt32(PERSONA_TABLE_MAGIC),
     process.pointee.table.pointee.version == UInt32(PERSONA_TABLE_VERSION)
   else { fatal("persona: the personality table is not one that this engine reads") }
 }
 
-private func mapLog(_ process: UnsafeMutablePointer<persona_process>) {
+private func mapLog(_ process: UnsafeMutablePointer<persona_process>, _ file: Int32) {
   guard process.pointee.plan.pointee.flags & PERSONA_PLAN_LOG.rawValue != 0 else { return }
-  let file = hypercall(PERSONA_HC_LOG)
-  if file < 0 { fatal("persona: the supervisor did not hand over the call log", file) }
   let log = mapFile(
-    Int32(truncatingIfNeeded: file), process.pointee.plan.pointee.log_size, PROT_READ | PROT_WRITE,
+    file, process.pointee.plan.pointee.log_size, PROT_READ | PROT_WRITE,
     shared: true, "persona: cannot map the call log")
   process.pointee.log = log.assumingMemoryBound(to: persona_log_slot.self)
   process.pointee.logging = 1
@@ -168,12 +173,13 @@ private func nameThread(_ plan: UnsafeRawPointer) {
 
 // MARK: - Image
 
-private func loadSegments(_ plan: UnsafeRawPointer, _ process: UnsafeMutablePointer<persona_process>) {
+private func loadSegments(
+  _ plan: UnsafeRawPointer, _ process: UnsafeMutablePointer<persona_process>, _ images: (Int32, Int32)
+) {
   let head = plan.assumingMemoryBound(to: persona_plan.self)
   let segments = (plan + Int(head.pointee.segments)).assumingMemoryBound(to: persona_segment.self)
   for image in 0..<head.pointee.image_count {
-    let file = hypercall(PERSONA_HC_IMAGE, UInt64(image))
-    if file < 0 { fatal("persona: the supervisor did not hand over the program", file) }
+    let file = image == 0 ? images.0 : images.1
     for index in 0..<Int(head.pointee.segment_count) where segments[index].image == image {
       load(segments[index], UInt64(file))
     }

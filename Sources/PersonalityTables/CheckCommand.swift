@@ -6,7 +6,7 @@ public struct CheckCommand: Sendable {
   public var folders: [String]
   /// Where personalities are looked for, and Linux's description if a folder has none beside it.
   public var directories: [String]
-  /// Leave the compiled table beside the tables (`PreparedTable`).
+  /// Leave the compiled table beside the tables (`PreparedTable`), and what recognition needs of all (`HeadingIndex`).
   public var keepsCompiled: Bool
   /// Write down what the tables say and the facts do not (`FactState`).
   public var statesFacts: Bool
@@ -35,6 +35,13 @@ public struct CheckCommand: Sendable {
     }
     for folder in chosen { check(folder, &outcome) }
     if folders.isEmpty { for directory in directories { checkSystems(directory, &outcome) } }
+    if keepsCompiled, folders.isEmpty {
+      for directory in directories {
+        guard let failure = HeadingIndex(describing: directory)?.store(in: directory) else { continue }
+        outcome.text += "error: \(directory)/headings: \(String(cString: strerror(failure)))\n"
+        outcome.status = 125
+      }
+    }
     return outcome
   }
 
@@ -65,7 +72,7 @@ public struct CheckCommand: Sendable {
           (tables, checked.diagnostics) = TableCompiler.compileEditions(loaded, linux: linux.personality)
           problems = checkFacts(folder, loaded, linux.personality, &checked, &outcome)
           if keepsCompiled, checked.diagnostics.isEmpty,
-            let failure = PreparedTable.store(tables, folder, loaded.source, linux.source)
+            let failure = PreparedTable.store(tables, folder, loaded.source, linux.source, directories)
           {
             outcome.text += "error: \(folder)/compiled: \(String(cString: strerror(failure)))\n"
             outcome.status = 125

@@ -6,7 +6,8 @@ import Wire
 /// The compiled tables that `persona check --compile` left beside the tables, so that a start need not compile: one
 /// for each edition that the folder distinguishes.
 ///
-/// They hold as long as the text of the tables, of Linux's own, and the names that Persona knows are the same.
+/// They hold as long as the text of the tables, of Linux's own, and the names that Persona knows are the same. Where
+/// the tables lie as they lay when the file was made (`TableState`) they are not read to see that.
 public struct PreparedTable: Sendable {
   /// What abi.table says: heading, ABIs, recognition and auxiliary vector; the rest is empty.
   public let heading: Personality
@@ -14,8 +15,9 @@ public struct PreparedTable: Sendable {
 
   /// "compiled" as a little-endian word.
   private static let magic: UInt64 = 0x6465_6c69_706d_6f63
-  /// The file's head: `magic`, the stamp, how many tables there are.
-  private static let headBytes = 24
+  /// The file's head: `magic`, the stamp, how many tables there are; the build that made the file, and where it says
+  /// how the tables lay: offset and bytes.
+  private static let headBytes = 48
   /// One table's: a hash of the abi's name, the band's first and last release, the block's release, offset, bytes.
   private static let itemBytes = 48
 
@@ -35,9 +37,8 @@ public struct PreparedTable: Sendable {
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     guard let head = read(descriptor, 0, headBytes), word(head, 0) == magic,
-      let linux = try? PersonalityLoader.source(folder: PersonalityLoader.folder("linux", in: directories)),
-      let source = try? PersonalityLoader.source(folder: folder, directories: directories),
-      word(head, 8) == stamp(source, linux), let abi = source.only(named: "abi.table")
+      let linux = try? PersonalityLoader.folder("linux", in: directories),
+      let abi = layAsTheyDo(descriptor, head, folder, linux) ?? unchanged(head, folder, linux, directories)
     else { return nil }
     let (heading, diagnostics) = Parser.parse(abi, edition)
     guard diagnostics.isEmpty, !heading.name.isEmpty, let name = heading.abis.first?.name,
@@ -55,6 +56,59 @@ public struct PreparedTable: Sendable {
       return PreparedTable(heading: heading, block: table.block)
     }
     return nil
+  }
+
+  /// The abi.table, if no table has been touched since the file was made by this very build.
+  private static func layAsTheyDo(
+    _ descriptor: Int32, _ head: [UInt8], _ folder: String, _ linux: String
+  ) -> SourceText? {
+    let directory = parent(of: folder)
+    guard word(head, 40) > 0, linux == directory + "/linux", buildFingerprint() == word(head, 24),
+      let bytes = read(descriptor, Int(word(head, 32)), Int(word(head, 40)))
+    else { return nil }
+    var reader = RecordReader(bytes)
+    let state = TableState(from: &reader)
+    guard reader.isWhole, state.holds(in: directory), let abi = try? PersonalityLoader.contents(of: folder + "/abi.table")
+    else { return nil }
+    var source = SourceText()
+    source.append(abi, path: folder + "/abi.table")
+    return source
+  }
+
+  /// The abi.table, if all tables read the same.
+  private static func unchanged(
+    _ head: [UInt8], _ folder: String, _ linux: String, _ directories: [String]
+  ) -> SourceText? {
+    guard let linux = try? PersonalityLoader.source(folder: linux),
+      let source = try? PersonalityLoader.source(folder: folder, directories: directories),
+      word(head, 8) == stamp(source, linux)
+    else { return nil }
+    return source.only(named: "abi.table")
+  }
+
+  /// How the tables of both texts lie, if they are as they were read; waits until a later change would show.
+  private static func state(
+    _ folder: String, _ source: SourceText, _ linux: SourceText, _ directories: [String]
+  ) -> TableState? {
+    let directory = parent(of: folder)
+    guard let own = TableState.folders(of: source, in: directory),
+      let other = TableState.folders(of: linux, in: directory), other == ["linux"]
+    else { return nil }
+    var state = TableState(directory, folders: own + other)
+    if state?.isSettled == false {
+      usleep(40_000)
+      state = TableState(directory, folders: own + other)
+    }
+    guard let state, state.isSettled,
+      let linuxNow = try? PersonalityLoader.source(folder: directory + "/linux"),
+      let sourceNow = try? PersonalityLoader.source(folder: folder, directories: directories),
+      stamp(sourceNow, linuxNow) == stamp(source, linux)
+    else { return nil }
+    return state
+  }
+
+  private static func parent(of folder: String) -> String {
+    String(folder[..<(folder.lastIndex(of: "/") ?? folder.startIndex)])
   }
 
   private static func read(_ descriptor: Int32, _ offset: Int, _ count: Int) -> [UInt8]? {
@@ -78,26 +132,36 @@ public struct PreparedTable: Sendable {
 
   /// Keeps a personality's compiled tables beside its text; nil, or the errno that prevented it.
   static func store(
-    _ tables: [EditionTable], _ folder: String, _ source: SourceText, _ linux: SourceText
+    _ tables: [EditionTable], _ folder: String, _ source: SourceText, _ linux: SourceText, _ directories: [String]
   ) -> Int32? {
-    write(tables, file(folder), stamp(source, linux))
+    write(tables, file(folder), stamp(source, linux), state(folder, source, linux, directories))
   }
 
-  static func write(_ tables: [EditionTable], _ path: String, _ stamp: UInt64) -> Int32? {
-    var contents: [UInt8] = []
-    func append(_ value: UInt64) {
-      withUnsafeBytes(of: value.littleEndian) { contents.append(contentsOf: $0) }
-    }
+  static func write(_ tables: [EditionTable], _ path: String, _ stamp: UInt64, _ state: TableState? = nil) -> Int32? {
+    var head = RecordWriter()
     var offset = headBytes + tables.count * itemBytes
-    for value in [magic, stamp, UInt64(tables.count)] { append(value) }
+    var laid = RecordWriter()
+    let build = state == nil ? nil : buildFingerprint()
+    if build != nil { state?.write(to: &laid) }
+    let blocks = tables.reduce(0) { $0 + $1.block.count }
+    for value in [magic, stamp, UInt64(tables.count), build ?? 0, UInt64(offset + blocks), UInt64(laid.bytes.count)] {
+      head.add(value)
+    }
     for table in tables {
-      append(hash(table.abi))
-      for value in [table.band.lowerBound, table.band.upperBound, table.release] { append(UInt64(value)) }
-      append(UInt64(offset))
-      append(UInt64(table.block.count))
+      head.add(hash(table.abi))
+      for value in [table.band.lowerBound, table.band.upperBound, table.release] { head.add(UInt64(value)) }
+      head.add(UInt64(offset))
+      head.add(UInt64(table.block.count))
       offset += table.block.count
     }
+    var contents = head.bytes
     for table in tables { contents += table.block }
+    contents += laid.bytes
+    return writeFile(path, contents)
+  }
+
+  /// Puts a whole file in place at once.
+  static func writeFile(_ path: String, _ contents: [UInt8]) -> Int32? {
     let draft = path + ".\(getpid())"
     let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { return errno }

@@ -10,29 +10,64 @@ public struct SystemHeading: Sendable, Equatable {
   public var release: ReleaseEncoding?
   public var bound: [BoundFolder] = []
 
-  /// The systems that `directories` describe, an earlier one's before a later one's of the same name:
-  /// the personalities among `names`, of which abi.table alone is read, then what each systems.table lists.
+  /// What is known of the personalities in `directories` without reading a table, each folder's in its turn.
+  public struct Folders: Sendable {
+    fileprivate let indexes: [HeadingIndex?]
+    /// The names of all personalities, in alphabetical order; Linux itself is none.
+    public let names: [String]
+
+    public init(_ directories: [String]) {
+      indexes = directories.map { HeadingIndex(of: $0) }
+      var found: Set<String> = []
+      for (directory, index) in zip(directories, indexes) {
+        found.formUnion(index?.personalities.map(\.name) ?? PersonalityLoader.names(in: directory))
+      }
+      found.remove("linux")
+      names = found.sorted()
+    }
+  }
+
+  /// The systems that `directories` describe, an earlier one's before a later one's of the same name: the personalities,
+  /// of which abi.table alone is read, then what each systems.table lists.
   ///
   /// Mistakes in them are left to whoever reads the whole of a personality.
-  public static func all(_ names: [String], in directories: [String]) -> [SystemHeading] {
+  public static func all(_ folders: Folders, in directories: [String]) -> [SystemHeading] {
     var found: [SystemHeading] = []
-    for name in names {
-      guard
-        let folder = directories.lazy.map({ $0 + "/" + name }).first(where: PersonalityLoader.isPersonality),
-        let (personality, _) = PersonalityLoader.parse(folder + "/abi.table")
-      else { continue }
-      found.append(
-        SystemHeading(
-          name: name, title: personality.title.isEmpty ? name : personality.title,
-          marks: personality.marks, release: personality.encoding, bound: personality.load.bound))
+    for name in folders.names + ["linux"] {
+      for (directory, index) in zip(directories, folders.indexes) {
+        if let index {
+          guard let heading = index.personalities.first(where: { $0.name == name }) else { continue }
+          found.append(heading)
+        } else {
+          guard PersonalityLoader.isPersonality(directory + "/" + name) else { continue }
+          if let heading = SystemHeading(name, in: directory) { found.append(heading) }
+        }
+        break
+      }
     }
-    for directory in directories {
-      guard let (table, _) = PersonalityLoader.parse(directory + "/systems.table") else { continue }
-      for system in table.systems where !found.contains(where: { $0.name == system.name }) {
-        found.append(SystemHeading(name: system.name, title: system.title, marks: system.marks))
+    for (directory, index) in zip(directories, folders.indexes) {
+      for system in index?.systems ?? recognised(in: directory)
+      where !found.contains(where: { $0.name == system.name }) {
+        found.append(system)
       }
     }
     return found
+  }
+}
+
+extension SystemHeading {
+  /// The personality `name` of a folder, by its abi.table.
+  init?(_ name: String, in directory: String) {
+    guard let (personality, _) = PersonalityLoader.parse(directory + "/" + name + "/abi.table") else { return nil }
+    self.init(
+      name: name, title: personality.title.isEmpty ? name : personality.title,
+      marks: personality.marks, release: personality.encoding, bound: personality.load.bound)
+  }
+
+  /// The systems that a folder's systems.table lists.
+  static func recognised(in directory: String) -> [SystemHeading] {
+    guard let (table, _) = PersonalityLoader.parse(directory + "/systems.table") else { return [] }
+    return table.systems.map { SystemHeading(name: $0.name, title: $0.title, marks: $0.marks) }
   }
 }
 

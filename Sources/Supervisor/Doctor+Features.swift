@@ -116,7 +116,7 @@ extension DoctorReport {
       name: "low addresses (vm.mmap_min_addr)", weight: .useful,
       loss: "programs that are loaded at address 0 cannot run; others can",
       remedy: "as root: sysctl vm.mmap_min_addr=0")
-    let value = HostLimits.minimumAddress()
+    let value = HostLimits.minimumAddress
     add(
       requirement, missing: value <= 0x10000 ? nil : "nothing can be mapped below \(value)",
       detail: "\(value)")
@@ -175,9 +175,7 @@ extension DoctorReport {
 /// Limits of the host that a load plan depends on.
 public enum HostLimits {
   /// vm.mmap_min_addr: the lowest address that this process may map. Linux's default where it is not told.
-  public static func minimumAddress() -> UInt64 {
-    UInt64(firstLine(of: "/proc/sys/vm/mmap_min_addr")) ?? 0x10000
-  }
+  public static let minimumAddress: UInt64 = UInt64(firstLine(of: "/proc/sys/vm/mmap_min_addr")) ?? 0x10000
 }
 
 /// Up to 64 KiB of a file's text; empty when it cannot be read.

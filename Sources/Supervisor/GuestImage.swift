@@ -6,8 +6,8 @@ import Glibc
 /// A program that is about to become a guest: what the engine asks for when it starts.
 struct GuestImage: ~Copyable {
   let personality: CompiledPersonality
-  /// The sealed memory file with the load plan; owned.
-  let plan: Int32
+  /// The load plan as the engine reads it.
+  let plan: [UInt8]
   /// The program and its run-time linker, open for reading; owned.
   let files: [Int32]
 
@@ -18,7 +18,7 @@ struct GuestImage: ~Copyable {
   ) throws(LaunchError) {
     let options = LoadOptions(
       path: launch.program.path, release: personality.personality.release,
-      minimumAddress: HostLimits.minimumAddress(), isLogged: log, tableSize: personality.tableSize,
+      minimumAddress: HostLimits.minimumAddress, isLogged: log, tableSize: personality.tableSize,
       logSize: log ? CallLogMemory.size : 0, rules: personality.personality.load)
     var loadPlan = try launch.plan(personality.personality.auxv, options)
     loadPlan.patchesSites = configuration.patchesSites
@@ -26,12 +26,7 @@ struct GuestImage: ~Copyable {
     loadPlan.state = state
     loadPlan.root = root?.path ?? ""
     loadPlan.isConfined = root?.isConfining ?? false
-    let bytes = loadPlan.serialized()
-    let file = bytes.withUnsafeBytes { persona_memory_file("persona-plan", $0.baseAddress!, $0.count) }
-    guard file >= 0 else {
-      throw LaunchError(.ours, "cannot make a memory file: \(describe(-file))", remedy: "free some memory")
-    }
-    self.plan = file
+    plan = loadPlan.serialized()
     var files = [fcntl(launch.program.descriptor, F_DUPFD_CLOEXEC, 3)]
     switch launch.interpreter {
     case .some(let linker): files.append(fcntl(linker.descriptor, F_DUPFD_CLOEXEC, 3))
@@ -42,7 +37,6 @@ struct GuestImage: ~Copyable {
   }
 
   deinit {
-    close(plan)
     for file in files { close(file) }
   }
 }

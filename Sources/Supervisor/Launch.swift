@@ -75,7 +75,7 @@ public struct Launch: ~Copyable {
     of file: borrowing ProgramFile, _ recognition: Recognition, _ choice: PersonalityChoice?, _ recognizer: Recognizer
   ) throws(LaunchError) -> Edition {
     guard case .foreign(let name) = recognition,
-      let heading = PersonalityLoader.heading(name, from: recognizer.directories)
+      let heading = recognizer.heading(name)
     else { return Edition() }
     let edition = try Edition(of: file.image, heading: heading, choice: choice, recognizer: recognizer)
     if let abi = heading.abis.first(where: { $0.name == edition.abi }), abi.word != 8 {

@@ -8,17 +8,19 @@ public final class Recognizer {
   /// Where personalities are looked for.
   public let directories: [String]
   /// The names of the personalities that there are.
-  public let available: [String]
+  public var available: [String] { folders.names }
+  private let folders: SystemHeading.Folders
   private var read: [SystemHeading]?
+  private var headings: [String: Personality] = [:]
 
   public init(directories: [String]) {
     self.directories = directories
-    available = personalityNames(in: directories)
+    folders = SystemHeading.Folders(directories)
   }
 
   private var systems: [SystemHeading] {
     if let read { return read }
-    let found = SystemHeading.all(available + ["linux"], in: directories)
+    let found = SystemHeading.all(folders, in: directories)
     read = found
     return found
   }
@@ -27,11 +29,19 @@ public final class Recognizer {
   func boundPaths(of path: String, choice: PersonalityChoice?) -> [String] {
     let bound =
       if let choice {
-        PersonalityLoader.heading(choice.name, from: directories)?.load.bound ?? []
+        heading(choice.name)?.load.bound ?? []
       } else {
         systems.flatMap(\.bound)
       }
     return bound.compactMap { $0.path(of: path) }
+  }
+
+  /// What the abi.table of the personality `name` says, read once; nil where there is none.
+  func heading(_ name: String) -> Personality? {
+    if let known = headings[name] { return known }
+    guard let heading = PersonalityLoader.heading(name, from: directories) else { return nil }
+    headings[name] = heading
+    return heading
   }
 
   /// The name that a system's headers give a segment's type.

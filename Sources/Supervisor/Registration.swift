@@ -23,8 +23,8 @@ public struct Registration {
     self.persistent = persistent
     interpreter = installation.prefix + "/lib/persona/" + Registration.interpreterName
     let directories = installation.directories(personalities)
-    systems = SystemHeading.all(personalityNames(in: directories), in: directories).filter { system in
-      PersonalityLoader.heading(system.name, from: directories) != nil
+    systems = SystemHeading.all(SystemHeading.Folders(directories), in: directories).filter { system in
+      system.name != "linux" && PersonalityLoader.heading(system.name, from: directories) != nil
     }
   }
 

@@ -21,15 +21,13 @@ extension Session {
     }
     let first = request.data.args.1
     switch persona_hypercall(UInt32(truncatingIfNeeded: request.data.args.0)) {
-    case PERSONA_HC_START: answerStart(request)
-    case PERSONA_HC_IMAGE: answerImage(request, first)
-    case PERSONA_HC_TABLE:
-      handOver(request, starting[Int32(request.pid)]?.image.personality.table)
-    case PERSONA_HC_LOG: handOver(request, logMemory?.file)
+    case PERSONA_HC_START: answerStart(request, first)
+    case PERSONA_HC_PLAN: answerPlan(request)
     case PERSONA_HC_EXEC: answerExec(request, first)
     case PERSONA_HC_LOG_DRAIN:
-      log?.drain(slot: Int(truncatingIfNeeded: first % UInt64(PERSONA_LOG_SLOTS)))
-      respond(request, 0)
+      // All rings, so that times stay in order; the guest goes on while what was in them is written.
+      guard let log else { return respond(request, 0) }
+      log.drain { respond(request, 0) }
     case PERSONA_HC_PING: respond(request, 0)
     case PERSONA_HC_SESSION: handOver(request, sharedMemory(first))
     case PERSONA_HC_FOLDER: handOver(request, folder.descriptor)
@@ -58,18 +56,54 @@ extension Session {
     if result < 0 { respond(request, Int64(result)) }
   }
 
-  private func answerStart(_ request: seccomp_notif) {
-    handOver(request, starting[Int32(request.pid)]?.image.plan)
-  }
-
-  private func answerImage(_ request: seccomp_notif, _ index: UInt64) {
+  /// Hands over all that the engine needs to begin, in one answer.
+  private func answerStart(_ request: seccomp_notif, _ address: UInt64) {
     let pid = Int32(request.pid)
-    guard let guest = starting[pid], index < UInt64(guest.image.files.count) else {
+    guard let guest = starting[pid] else {
       respond(request, -Int64(ENOENT))
       return
     }
-    handOver(request, guest.image.files[Int(index)])
-    if index + 1 == UInt64(guest.image.files.count) { starting[pid] = nil }
+    var failure: Int32 = 0
+    func give(_ file: Int32?) -> Int32 {
+      guard let file, failure == 0 else { return -1 }
+      let descriptor = persona_hand_over(filter.listener, request.id, file, 0)
+      if descriptor < 0 { failure = descriptor }
+      return descriptor
+    }
+    let files = guest.image.files
+    var reply = persona_start()
+    reply.table = give(guest.image.personality.table)
+    reply.log = give(logMemory?.file)
+    reply.images = (give(files.first), give(files.count > 1 ? files[1] : nil))
+    let plan = guest.image.plan
+    let room = MemoryLayout.size(ofValue: reply.plan)
+    if plan.count <= room {
+      reply.plan_bytes = UInt32(plan.count)
+      withUnsafeMutableBytes(of: &reply.plan) { $0.copyBytes(from: plan) }
+      starting[pid] = nil
+    }
+    let size = MemoryLayout<persona_start>.size - room + Int(reply.plan_bytes)
+    if failure == 0 {
+      failure = withUnsafeBytes(of: &reply) { persona_write_memory(pid, address, $0.baseAddress!, size) }
+    }
+    respond(request, Int64(failure))
+  }
+
+  /// A plan that did not fit into the first answer.
+  private func answerPlan(_ request: seccomp_notif) {
+    guard let guest = starting.removeValue(forKey: Int32(request.pid)) else {
+      respond(request, -Int64(ENOENT))
+      return
+    }
+    let file = guest.image.plan.withUnsafeBytes {
+      persona_memory_file("persona-plan", $0.baseAddress!, $0.count)
+    }
+    guard file >= 0 else {
+      respond(request, Int64(file))
+      return
+    }
+    handOver(request, file)
+    close(file)
   }
 
   /// The memory that the session's guests share, made when the first of them asks.

@@ -17,7 +17,7 @@ public enum Supervisor {
     guard case .foreign(let name) = launch.recognition else { throw executeNatively(launch) }
     if Joining.hasSupervisor { throw Joining.join(configuration, launch) }
     // What cannot be loaded is refused before the tables are read.
-    _ = try launch.plan([], LoadOptions(path: launch.program.path, minimumAddress: HostLimits.minimumAddress()))
+    _ = try launch.plan([], LoadOptions(path: launch.program.path, minimumAddress: HostLimits.minimumAddress))
 
     var ends: [Int32] = [0, 0]
     let failure = persona_pipe(&ends)

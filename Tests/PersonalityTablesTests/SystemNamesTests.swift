@@ -60,7 +60,7 @@ struct SystemNamesTests {
   private static var names: Set<Name> {
     let directory = root + "/personalities"
     var names: Set<Name> = []
-    for system in SystemHeading.all(PersonalityLoader.names(in: directory), in: [directory])
+    for system in SystemHeading.all(SystemHeading.Folders([directory]), in: [directory])
     where system.name != "linux" {
       let titles = system.title.components(separatedBy: " or ")
       let go = system.marks.goSystems

@@ -21,10 +21,8 @@
 
 /// First argument of a hypercall. The others are named behind each; all answer a value >= 0 or -errno.
 enum persona_hypercall {
-    PERSONA_HC_START = 1,      ///< () -> descriptor of this process's load plan
-    PERSONA_HC_IMAGE = 2,      ///< (index) -> descriptor of the plan's image `index`
-    PERSONA_HC_TABLE = 3,      ///< () -> descriptor of the compiled personality table
-    PERSONA_HC_LOG = 4,        ///< () -> descriptor of the call log's memory
+    PERSONA_HC_START = 1,      ///< (struct persona_start *) -> 0; the reply is written into it
+    PERSONA_HC_PLAN = 2,       ///< () -> descriptor of the load plan that persona_start has no room for
     PERSONA_HC_EXEC = 5,       ///< (struct persona_exec *) -> 0; the reply is written into it
     PERSONA_HC_LOG_DRAIN = 6,  ///< (slot) -> 0 when the slot has been emptied
     PERSONA_HC_PING = 7,       ///< () -> 0; fails when the supervisor is gone
@@ -98,7 +96,7 @@ struct persona_segment {
     uint64_t file_offset;  ///< page-aligned, or the bytes are read instead of mapped
     uint64_t file_length;  ///< bytes backed by the file, counted from `address`
     uint32_t protection;   ///< Linux PROT_*
-    uint32_t image;        ///< index for PERSONA_HC_IMAGE
+    uint32_t image;        ///< index into `images` of persona_start
 };
 
 /// A program header of an image, for what only one system's kernel does with it; its address is where it was placed.
@@ -110,7 +108,7 @@ struct persona_program_header {
     uint64_t file_offset;
     uint64_t file_length;
     uint64_t bias;         ///< what was added to the image's addresses
-    uint32_t image;        ///< index for PERSONA_HC_IMAGE
+    uint32_t image;        ///< index into `images` of persona_start
     uint32_t reserved;
 };
 
@@ -160,6 +158,16 @@ struct persona_plan {
     uint64_t brk;              ///< end of the data segment, where break(2) starts
     uint64_t table_size;       ///< bytes of the compiled table
     uint64_t log_size;         ///< bytes of the call log's memory, 0 without PERSONA_PLAN_LOG
+};
+
+/// All that an engine needs of the supervisor to begin: descriptors, and the load plan itself if it fits.
+struct persona_start {
+    int32_t table;           ///< descriptor of the compiled personality table
+    int32_t log;             ///< descriptor of the call log's memory, or -1
+    int32_t images[2];       ///< descriptors of the program and its run-time linker, or -1
+    uint32_t plan_bytes;     ///< 0: the plan is got by PERSONA_HC_PLAN
+    uint32_t reserved;
+    char plan[4096 - 24];
 };
 
 // MARK: - Compiled personality table

@@ -132,6 +132,8 @@ extension Call {
     if let limit, !limit.isZero { end = now(LinuxClock.monotonic) + limit }
     while true {
       let found = waitOnce(descriptor, ready, count, remaining)
+      // What only the engine knows is in the set as well, by an eventfd: nothing found is nothing there.
+      if found == 0, limit?.isZero == true { return 0 }
       let isInterrupted = found == Int(PERSONA_RESTART) || found == error(EINTR)
       if found < 0, !isInterrupted { return found == error(EINVAL) ? error(EBADF) : found }
       lockEvents()
