@@ -398,7 +398,7 @@ private func passThrough(
     succeed(table, context, result)
     return
   }
-  failDirect(thread, table, context, result)
+  failDirect(thread, table, row, context, result)
 }
 
 /// The same for a row with one structure that Linux fills, in the engine's memory.
@@ -428,7 +428,7 @@ private func passStructure(
   }
   let result = persona_interruptible(thread, Int64(row.pointee.target), a, b, c, d, e, f)
   if result < 0, result >= -4095 {
-    failDirect(thread, table, context, result)
+    failDirect(thread, table, row, context, result)
     return
   }
   if guest != 0 {
@@ -462,7 +462,8 @@ private func tellTime(
 }
 
 private func failDirect(
-  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ context: TrapContext, _ result: Int64
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
+  _ context: TrapContext, _ result: Int64
 ) {
   if result == Int64(PERSONA_RESTART) {
     context[PERSONA_RIP] -= 2
@@ -470,9 +471,8 @@ private func failDirect(
     thread.pointee.restart = 1
     return
   }
-  if result == -Int64(EIO),
-    isEndOfMaster(table, row.pointee.target, Int(truncatingIfNeeded: operand(context, sources.0, widths.0)))
-  {
+  let descriptor = operand(context, row.pointee.sources.0, row.pointee.widths.0)
+  if result == -Int64(EIO), isEndOfMaster(table, row.pointee.target, Int(truncatingIfNeeded: descriptor)) {
     succeed(table, context, 0)
     return
   }
