@@ -1,7 +1,7 @@
 import CEngine
 import CWire
 
-// Paths of a process that has a root: a tree of its own system's files. As an *overlay* (NetBSD's /emul, FreeBSD's
+// Paths of a process that has a root: a tree of its own system's files. As an *overlay* (as the BSDs' /emul and
 // kern_alternate_path of kern/vfs_lookup.c) an absolute path is looked up there first, then on the host; a process
 // that is *confined* to the root (chroot(2)) sees nothing else.
 

@@ -30,6 +30,9 @@ enum OpenBSDHeaders {
     #include <sys/unistd.h>
     #include <sys/syscall.h>
     #include <sys/exec_elf.h>
+    #include <net/if.h>
+    #include <net/if_dl.h>
+    #include <net/route.h>
     #include <netinet/in.h>
     #include <netinet/tcp.h>
     #include <dirent.h>
