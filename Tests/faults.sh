@@ -212,6 +212,29 @@ check "broken table" [ "$got" = 125 ]
 check "broken table: place and line" grep -q 'files.table:[0-9]*:[0-9]*: error' "$work/errors"
 check "the sound table again" status 0 "$persona" run -- "$programs/hello"
 
+# Bits that would make the program act for somebody else: only root can make such a file for the test.
+if [ "$(id -u)" = 0 ]; then
+  cp "$programs/hello" "$work/bits"
+  chown 65534:65534 "$work/bits" && chmod 4755 "$work/bits"
+  check "set-user-ID" message 126 "set-user-ID to user 65534" "$persona" run -- "$work/bits"
+  chmod 2755 "$work/bits"
+  check "set-group-ID" message 126 "set-group-ID to group 65534" "$persona" run -- "$work/bits"
+  chmod 4755 "$work/bits"
+  cat >"$work/execute.c" <<'END'
+#include "freebsd.h"
+static void sample(long argc, char **argv, char **environment) {
+    expect("execve", SYS(execve, argv[1], argv + 1, environment), -EPERM);
+}
+END
+  "$clang" --target=x86_64-unknown-freebsd14 -fuse-ld=lld -nostdlib -static -ffreestanding -O1 -fno-stack-protector \
+    -Wno-everything -Isamples/freebsd -o "$work/execute" "$work/execute.c"
+  "$persona" run -- "$work/execute" "$work/bits" >"$work/out" 2>"$work/errors"
+  check "set-user-ID at execve" [ "$(cat "$work/out")" = "execve: error 1" ]
+  check "and tells so" grep -q "set-user-ID to user 65534" "$work/errors"
+  chown 0:0 "$work/bits" && chmod 4755 "$work/bits"
+  check "set-user-ID to whom it is anyway" status 0 "$persona" run -- "$work/bits"
+fi
+
 # A guest that tries to do harm to the engine: it dies or gets an error, and Persona lives.
 cat >"$work/hostile.c" <<'END'
 #include "freebsd.h"

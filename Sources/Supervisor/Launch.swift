@@ -34,10 +34,12 @@ public struct Launch: ~Copyable {
 
   /// The same for a program that is already open, as an exec inside a guest has it.
   ///
-  /// - Parameter acceptsUnmarked: whether a program that nothing marks is taken for a Linux one.
+  /// - Parameters:
+  ///   - process: which process executes it, if not this one.
+  ///   - acceptsUnmarked: whether a program that nothing marks is taken for a Linux one.
   public init(
     _ file: consuming ProgramFile, arguments: [String], choice: PersonalityChoice?, root: FileRoot?,
-    recognizer: Recognizer, acceptsUnmarked: Bool = true
+    recognizer: Recognizer, process: pid_t? = nil, acceptsUnmarked: Bool = true
   ) throws(LaunchError) {
     var arguments = arguments
     var file = file
@@ -50,6 +52,7 @@ public struct Launch: ~Copyable {
             remedy: "if it is not for Linux, name the system with --as, one of: "
               + recognizer.available.joined(separator: ", "))
         }
+        if recognition.isForeign { try file.checkIdentity(of: process) }
         let edition = try Launch.edition(of: file, recognition, choice, recognizer)
         let linker = recognition.isForeign ? try Launch.linker(of: file, root: root) : nil
         self.recognition = recognition

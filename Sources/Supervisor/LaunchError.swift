@@ -14,6 +14,8 @@ public struct LaunchError: Error, Sendable, Equatable, CustomStringConvertible {
   public var file: String?
   public var cause: String
   public var remedy: String?
+  /// What exec tells the guest that asked, as a Linux errno; nil where the status says enough.
+  public var guestError: Int32?
 
   public init(_ status: Status, file: String? = nil, _ cause: String, remedy: String? = nil) {
     self.status = status

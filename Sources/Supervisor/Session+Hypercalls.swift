@@ -160,7 +160,7 @@ extension Session {
       try prepare(&exec, file, guestPath(exec, pid_t(request.pid)) ?? path, root, request)
     } catch {
       printError(error.description)
-      refuse(&exec, error.status == .notFound ? ENOENT : ENOEXEC)
+      refuse(&exec, error.guestError ?? (error.status == .notFound ? ENOENT : ENOEXEC))
     }
   }
 
@@ -185,7 +185,7 @@ extension Session {
     do {
       launch = try Launch(
         file, arguments: [guestPath], choice: choice, root: root,
-        recognizer: recognizer)
+        recognizer: recognizer, process: pid_t(request.pid))
     } catch {
       // A script whose interpreter is missing: Linux says the same, in its own words.
       if isScript { return isConfined ? refuse(&exec, ENOENT) : () }

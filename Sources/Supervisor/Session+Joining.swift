@@ -24,7 +24,7 @@ extension Session {
         if exec.verdict == Int32(PERSONA_EXEC_NATIVE.rawValue) { natives.add(target.status) }
       } catch {
         printError(error.description)
-        refuse(&exec, ENOEXEC)
+        refuse(&exec, error.guestError ?? ENOEXEC)
       }
       if exec.prefix_count > 0 {
         starting[exec.pid] = nil
