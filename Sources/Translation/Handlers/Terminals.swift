@@ -76,9 +76,26 @@ private enum NativeTerminal {
   static let outputSpeed = 40
   static let get = 0x802c_542a  // TCGETS2
   static let set = 0x402c_542b  // TCSETS2; TCSETSW2 and TCSETSF2 follow
-  static let speedMask: UInt32 = 0x100f_100f  // CBAUD, CIBAUD
   static let anySpeed: UInt32 = 0x1000  // BOTHER
+  static let inputShift: UInt32 = 16  // IBSHIFT
+
+  /// The code of a speed in c_cflag. Speeds that have one must go by it: programs that know struct termios only read
+  /// any other as none at all.
+  static func code(ofSpeed speed: UInt32) -> UInt32 {
+    for index in lowSpeeds.indices where lowSpeeds[index] == speed { return UInt32(index) }
+    for index in highSpeeds.indices where highSpeeds[index] == speed { return 0x1001 + UInt32(index) }
+    return anySpeed
+  }
 }
+
+/// The speeds of asm-generic/termbits.h in bit/s: B0 to B38400, B57600 to B4000000.
+private let lowSpeeds: InlineArray<16, UInt32> = [
+  0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400,
+]
+private let highSpeeds: InlineArray<15, UInt32> = [
+  57600, 115200, 230400, 460800, 500000, 576000, 921600, 1_000_000, 1_152_000, 1_500_000, 2_000_000, 2_500_000,
+  3_000_000, 3_500_000, 4_000_000,
+]
 
 extension UInt32 {
   /// Each group of bits that is wholly set in `self` becomes its counterpart.
@@ -156,9 +173,16 @@ private func setTerminal(_ call: Call, _ when: Int) -> Int {
   // What BSD cannot say, such as the line discipline, stays.
   let result = call.hostNow(__NR_ioctl, call[0], NativeTerminal.get, native.word)
   if result < 0 { return result }
+  let output = foreign.load(fromByteOffset: ForeignTerminal.outputSpeed, as: UInt32.self)
+  // An input speed of 0 is the output speed; Linux says so with CIBAUD left at 0.
+  var input = foreign.load(fromByteOffset: ForeignTerminal.inputSpeed, as: UInt32.self)
+  if input == 0 { input = output }
   for word in 0..<4 {
     var flags = flagsIn(word, foreign.load(fromByteOffset: 4 * word, as: UInt32.self))
-    if word == 2 { flags |= NativeTerminal.anySpeed }
+    if word == 2 {
+      flags |= NativeTerminal.code(ofSpeed: output)
+      if input != output { flags |= NativeTerminal.code(ofSpeed: input) << NativeTerminal.inputShift }
+    }
     native.storeBytes(of: flags, toByteOffset: 4 * word, as: UInt32.self)
   }
   for index in controlCharacters.indices where controlCharacters[index] != 255 {
@@ -167,11 +191,8 @@ private func setTerminal(_ call: Call, _ when: Int) -> Int {
     native.storeBytes(
       of: value, toByteOffset: NativeTerminal.characters + Int(controlCharacters[index]), as: UInt8.self)
   }
-  let output = foreign.load(fromByteOffset: ForeignTerminal.outputSpeed, as: UInt32.self)
-  let input = foreign.load(fromByteOffset: ForeignTerminal.inputSpeed, as: UInt32.self)
   native.storeBytes(of: output, toByteOffset: NativeTerminal.outputSpeed, as: UInt32.self)
-  // An input speed of 0 is the output speed; Linux says so with CIBAUD left at 0.
-  native.storeBytes(of: input == 0 ? output : input, toByteOffset: NativeTerminal.inputSpeed, as: UInt32.self)
+  native.storeBytes(of: input, toByteOffset: NativeTerminal.inputSpeed, as: UInt32.self)
   return call.host(__NR_ioctl, call[0], NativeTerminal.set + when, native.word)
 }
 
