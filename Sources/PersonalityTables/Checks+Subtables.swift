@@ -183,7 +183,8 @@ private func hostKind(_ name: String) -> HostKind? {
     .record
   case "onlineCPUs", "pageSize", "physicalMemory", "availableMemory", "maxFiles", "maxFilesPerProcess",
     "maxProcesses", "argMax", "stackTop", "userMemory", "securityLevel", "groupsMax", "openFiles", "cpuFrequency",
-    "swapTotal", "freePages", "availablePages", "highestCPU", "listenBacklog":
+    "swapTotal", "freePages", "availablePages", "highestCPU", "listenBacklog", "activePages", "inactivePages", "wiredPages",
+    "swapPagesIn", "swapPagesOut", "bufferBytes", "lastProcess":
     .number
   default: nil
   }

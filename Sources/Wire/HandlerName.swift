@@ -85,5 +85,5 @@ public enum HostValue: UInt16, CaseIterable {
     availablePages, highestCPU, listenBacklog, processEntries, processVectors, workingDirectory,
     programStrings, clockRates, processorStates, processorStatesOf,
     processTable, threadTable, processStrings, memoryStatistics, physicalMemoryShort, userMemoryShort, randomNumber,
-    upTicks
+    upTicks, activePages, inactivePages, wiredPages, swapPagesIn, swapPagesOut, bufferBytes, lastProcess
 }

@@ -93,6 +93,13 @@ private func hostNumber(_ value: HostValue, _ call: Call) -> Int64? {
   case .upTicks: return call.now(7).total / 10_000_000
   case .freePages: return systemInformation().map { $0.free / Int64(pageSize) }
   case .swapTotal: return systemInformation()?.swap
+  case .activePages: return memoryCount(call, "Active:").map { $0 / 4 }
+  case .inactivePages: return memoryCount(call, "Inactive:").map { $0 / 4 }
+  case .wiredPages: return wiredKilobytes(call) / 4
+  case .bufferBytes: return memoryCount(call, "Buffers:").map { $0 * 1024 }
+  case .swapPagesIn: return countedNumber(call, "/proc/vmstat", "pswpin ")
+  case .swapPagesOut: return countedNumber(call, "/proc/vmstat", "pswpout ")
+  case .lastProcess: return fileNumber(call, "/proc/sys/kernel/ns_last_pid")
   case .maxFiles: return fileNumber(call, "/proc/sys/fs/file-max").map { min($0, Int64(Int32.max)) }
   case .maxFilesPerProcess: return fileNumber(call, "/proc/sys/fs/nr_open")
   case .maxProcesses: return fileNumber(call, "/proc/sys/kernel/pid_max")
@@ -136,6 +143,23 @@ private func memory(_ call: Call, _ line: StaticString) -> Int64? {
 private func fileNumber(_ call: Call, _ path: StaticString) -> Int64? {
   var file = HostFile(call, path)
   return file.decimal().map { Int64($0) }
+}
+
+/// The number behind a title of one of Linux's files.
+private func countedNumber(_ call: Call, _ path: StaticString, _ title: StaticString) -> Int64? {
+  var file = HostFile(call, path)
+  return file.find(title) ? file.decimal().map { Int64($0) } : nil
+}
+
+/// A count of /proc/meminfo, in kilobytes.
+private func memoryCount(_ call: Call, _ title: StaticString) -> Int64? { countedNumber(call, "/proc/meminfo", title) }
+
+/// What no one can page out: locked memory, the kernel's own, and page tables.
+private func wiredKilobytes(_ call: Call) -> Int64 {
+  var file = HostFile(call, "/proc/meminfo")
+  func next(_ title: StaticString) -> Int64 { file.find(title) ? Int64(file.decimal() ?? 0) : 0 }
+  // In the file's order.
+  return next("Unevictable:") + next("Slab:") + next("KernelStack:") + next("PageTables:")
 }
 
 /// Processors that this process may run on.
