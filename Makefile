@@ -108,7 +108,7 @@ clean:
 
 PYTHON ?= python3
 
-.PHONY: deps tools samples go-programs go-std go-std-short faults test-root demo bench bench-large bench-instructions test ready
+.PHONY: deps tools samples go-programs go-std go-std-short faults test-root test-root-terminals demo bench bench-large bench-instructions test ready
 
 # The missing Debian packages.
 deps:
@@ -145,6 +145,10 @@ faults: ready tools
 test-root: ready
 	@test -d "$(ROOT)" || { echo "name the tree: make test-root ROOT=/srv/freebsd" >&2; exit 2; }
 	$(PYTHON) Tests/root.py "$(ROOT)" $(PROGRAMS)
+
+# The interactive programs of a FreeBSD base tree in tmux: make test-root-terminals ROOT=/srv/freebsd
+test-root-terminals: ready
+	$(PYTHON) Tests/root-terminals.py "$(ROOT)"
 
 demo: ready tools
 	@sh Tests/demo.sh
