@@ -53,4 +53,34 @@ for release in 10.1 12.0 13.1 14.0; do
     run --as freebsd:$release --root $tree -- /bin/$program x
   done
 done
+
+# Roots that the user keeps.
+export XDG_DATA_HOME="$PWD/$folder/data"
+rm -rf "$XDG_DATA_HOME" $folder/half
+mkdir -p $folder/half/lib
+tar cJf $folder/base.txz -C $tree . && tar cf $folder/half.tar -C $folder/half . && printf 'no archive' >$folder/bad.txz
+cp $tree/bin/program $folder/elsewhere
+{
+  "$persona" root add freebsd $folder/base.txz
+  "$persona" root add freebsd $folder/base.txz
+  "$persona" root add freebsd-13.2 $tree
+  "$persona" root add freebsd-half $folder/half.tar
+  "$persona" root add freebsd-bad $folder/bad.txz 2>&1 | grep -v '^tar: '
+  "$persona" root add nosuch $tree
+  "$persona" root list
+  "$persona" run --root freebsd-13.2 -- /bin/program x | tail -1
+  "$persona" run -- $folder/elsewhere x | grep 'data of a library'
+  "$persona" root remove freebsd
+  "$persona" root remove freebsd
+  "$persona" run -- $folder/elsewhere x | grep 'data of a library'
+  "$persona" root remove freebsd-13.2
+  "$persona" run -- $folder/elsewhere x
+  ls -A "$XDG_DATA_HOME/persona/roots"
+} 2>&1 | sed "s,$PWD/,,g; s/one of: .*/one of: …/" >$folder/out
+if diff -u samples/freebsd/dynamic/roots.out $folder/out; then
+  echo "ok   kept roots"
+else
+  echo "FAIL kept roots"
+  failed=1
+fi
 [ $failed = 0 ]

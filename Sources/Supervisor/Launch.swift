@@ -12,6 +12,8 @@ public struct Launch: ~Copyable {
   let edition: Edition
   /// argv, with a script's interpreter before the script.
   public let arguments: [String]
+  /// Where its paths are looked up: as was asked for, or the one that the user keeps for its system.
+  public let root: FileRoot?
 
   /// Scripts may name scripts so often, as in Linux (fs/exec.c).
   private static let scriptDepth = 5
@@ -54,7 +56,9 @@ public struct Launch: ~Copyable {
         }
         if recognition.isForeign { try file.checkIdentity(of: process) }
         let edition = try Launch.edition(of: file, recognition, choice, recognizer)
-        let linker = recognition.isForeign ? try Launch.linker(of: file, root: root) : nil
+        var root = root
+        let linker = recognition.isForeign ? try Launch.linker(of: file, recognition, &root, recognizer) : nil
+        self.root = root
         self.recognition = recognition
         self.edition = edition
         self.arguments = arguments
@@ -124,9 +128,11 @@ public struct Launch: ~Copyable {
   }
 
   /// Opens the run-time linker, after checking that the program itself can be loaded at all.
-  private static func linker(of file: borrowing ProgramFile, root: FileRoot?) throws(LaunchError)
-    -> ProgramFile?
-  {
+  ///
+  /// - Parameter root: becomes the one that the user keeps, where there is none and the linker is only there.
+  private static func linker(
+    of file: borrowing ProgramFile, _ recognition: Recognition, _ root: inout FileRoot?, _ recognizer: Recognizer
+  ) throws(LaunchError) -> ProgramFile? {
     do {
       _ = try PlacedImage(file.image, index: 0)
     } catch {
@@ -142,16 +148,10 @@ public struct Launch: ~Copyable {
       }
       return nil
     }
-    do {
-      return try ProgramFile.open(path, root: root)
-    } catch {
-      guard error.status == .notFound else { throw error }
-      throw LaunchError(
-        .cannotRun, file: file.path, "needs its run-time linker \(path)",
-        remedy: root == nil
-          ? "give the folder that holds the foreign system's files with --root"
-          : "put it and the libraries under the --root folder")
+    if root == nil, access(path, F_OK) != 0, case .foreign(let name) = recognition {
+      root = InstalledRoots.ofUser()?.root(for: name)
     }
+    return try Launch.open(linker: path, of: file, root, recognizer)
   }
 
   /// Lays the program and its run-time linker out for a personality with this auxiliary vector.
@@ -162,6 +162,13 @@ public struct Launch: ~Copyable {
         auxiliary: auxiliary.map { AuxiliaryRule(type: $0.type, source: $0.source) }, options: options)
     } catch {
       throw LaunchError(.cannotRun, file: program.path, error.cause, remedy: error.remedy)
+    }
+  }
+
+  var interpreterPath: String? {
+    switch interpreter {
+    case .some(let file): file.path
+    case .none: nil
     }
   }
 

@@ -197,7 +197,7 @@ extension Session {
     }
     let image = try GuestImage(
       launch, personality(name, launch.edition), log: log != nil, configuration: configuration,
-      root: root, state: state(exec, pid_t(request.pid)))
+      root: launch.root, state: state(exec, pid_t(request.pid)))
     let engine = persona_hand_over(filter.listener, request.id, self.engine, 0)
     guard engine >= 0 else { return refuse(&exec, -engine) }
     forgetDeadStarts()

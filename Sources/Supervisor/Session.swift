@@ -101,7 +101,7 @@ final class Session {
     _ launch: borrowing Launch, _ personality: CompiledPersonality, group: pid_t, mask: sigset_t
   ) throws(LaunchError) {
     let image = try GuestImage(
-      launch, personality, log: log != nil, configuration: configuration, root: configuration.root)
+      launch, personality, log: log != nil, configuration: configuration, root: launch.root)
     var mask = mask
     var argv: [UnsafeMutablePointer<CChar>?] = launch.arguments.map { strdup($0) }
     argv.append(nil)

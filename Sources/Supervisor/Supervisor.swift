@@ -16,6 +16,7 @@ public enum Supervisor {
       configuration, searchPath: getenv("PATH").map { String(cString: $0) }, recognizer: recognizer)
     guard case .foreign(let name) = launch.recognition else { throw executeNatively(launch) }
     if Joining.hasSupervisor { throw Joining.join(configuration, launch) }
+    try launch.checkRelease(recognizer)
     // What cannot be loaded is refused before the tables are read.
     _ = try launch.plan([], LoadOptions(path: launch.program.path, minimumAddress: HostLimits.minimumAddress))
 

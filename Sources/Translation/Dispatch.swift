@@ -50,6 +50,7 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .ioctlTerminalNames: return ioctlTerminalNames(&call)
   case .changeRootTo: return changeRootTo(&call)
   case .changeRoot: return changeRoot(&call)
+  case .ioctlDeviceType: return ioctlDeviceType(&call)
   case .remapMemory: return remapMemory(&call)
   case .queueSignal: return queueSignal(&call)
   case .sigactionWithTrampoline: return sigactionWithTrampoline(&call)

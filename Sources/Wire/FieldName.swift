@@ -72,4 +72,6 @@ public enum FieldName: UInt16, CaseIterable {
     if_data__ifi_ipackets, if_data__ifi_ierrors, if_data__ifi_opackets, if_data__ifi_oerrors,
     if_data__ifi_collisions, if_data__ifi_ibytes, if_data__ifi_obytes, if_data__ifi_imcasts, if_data__ifi_iqdrops,
     if_data__ifi_oqdrops
+  // processes, in flags
+  case kinfo_proc__ki_flag, kinfo_proc__ki_kiflag, kinfo_proc__ki_tdflags, kinfo_proc__ki_pri
 }

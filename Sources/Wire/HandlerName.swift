@@ -74,6 +74,8 @@ public enum HandlerName: UInt16, CaseIterable {
   // light-weight processes, their areas and their sleep; transfers with and without an offset
   case lightweightCreate, lightweightKill, extendedExit, umtxSleep, umtxWakeup, setThreadArea, getThreadArea,
     extendedTransfer, lightweightName, lightweightAffinity
+  // what a descriptor's device is
+  case ioctlDeviceType
 }
 
 /// A value of the running host that a table may name where the foreign OS would report its own.
@@ -85,5 +87,6 @@ public enum HostValue: UInt16, CaseIterable {
     availablePages, highestCPU, listenBacklog, processEntries, processVectors, workingDirectory,
     programStrings, clockRates, processorStates, processorStatesOf,
     processTable, threadTable, processStrings, memoryStatistics, physicalMemoryShort, userMemoryShort, randomNumber,
-    upTicks, activePages, inactivePages, wiredPages, swapPagesIn, swapPagesOut, bufferBytes, lastProcess
+    upTicks, activePages, inactivePages, wiredPages, swapPagesIn, swapPagesOut, bufferBytes, lastProcess,
+    filesystemKinds
 }

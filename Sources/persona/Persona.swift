@@ -17,7 +17,7 @@ struct Persona: ParsableCommand {
     version: "persona \(version)",
     subcommands: [
       Run.self, Trace.self, Identify.self, Personalities.self, Explain.self, New.self, Check.self, CoverageCommand.self, Format.self, Register.self, Unregister.self,
-      Doctor.self,
+      RootCommand.self, Doctor.self,
     ])
 
   static func main() {

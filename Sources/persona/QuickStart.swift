@@ -45,8 +45,8 @@ enum QuickStart {
         guard let choice = PersonalityChoice(value) else { return nil }
         result.personality = choice
       case "--root":
-        guard RunArguments.isDirectory(value) else { return nil }
-        result.root = FileRoot(folder: value)
+        guard let root = RunArguments.fileRoot(value) else { return nil }
+        result.root = root
       case "--personalities":
         guard RunArguments.isDirectory(value) else { return nil }
         result.personalityDirectories.append(value)

@@ -84,11 +84,18 @@ struct RunArguments: ParsableArguments {
     guard root == nil || chroot == nil else {
       throw ValidationError("--root and --chroot contradict each other: name one of them")
     }
-    for folder in [root, chroot].compactMap({ $0 }) + personalities {
-      guard RunArguments.isDirectory(folder) else {
-        throw ValidationError("'\(folder)' is not a directory")
-      }
+    for folder in [root, chroot].compactMap({ $0 }) where RunArguments.fileRoot(folder) == nil {
+      throw ValidationError("'\(folder)' is neither a directory nor a root that 'persona root list' lists")
     }
+    for folder in personalities where !RunArguments.isDirectory(folder) {
+      throw ValidationError("'\(folder)' is not a directory")
+    }
+  }
+
+  /// The root that a folder is, or that the user keeps under a name.
+  static func fileRoot(_ text: String, isConfining: Bool = false) -> FileRoot? {
+    if isDirectory(text) { return FileRoot(folder: text, isConfining: isConfining) }
+    return InstalledRoots.ofUser()?.root(named: text, isConfining: isConfining)
   }
 
   static func isDirectory(_ path: String) -> Bool {
@@ -99,7 +106,7 @@ struct RunArguments: ParsableArguments {
   private var words: ArraySlice<String> { command.first == "--" ? command.dropFirst() : command[...] }
 
   func configuration(trace: RunConfiguration.TraceDestination?) -> RunConfiguration {
-    let root = chroot.map { FileRoot(folder: $0, isConfining: true) } ?? root.map { FileRoot(folder: $0) }
+    let root = chroot.flatMap { RunArguments.fileRoot($0, isConfining: true) } ?? root.flatMap { RunArguments.fileRoot($0) }
     var result = RunConfiguration(
       program: words.first ?? "", arguments: Array(words.dropFirst()), trace: trace,
       personality: personality.flatMap { PersonalityChoice($0) }, root: root,

@@ -125,11 +125,24 @@ import Testing
       "dynamic", ELFBuilder.dynamicProgram(interpreter: "/libexec/none/ld-elf.so.1").build())
     try check(
       path, 126,
-      "needs its run-time linker /libexec/none/ld-elf.so.1; "
-        + "give the folder that holds the foreign system's files with --root")
+      "needs its run-time linker /libexec/none/ld-elf.so.1, which this host does not have; "
+        + "give the folder that holds the foreign system's files with --root, or keep its base archive with "
+        + "'persona root add freebsd base.txz'")
     try check(
       path, 126,
-      "needs its run-time linker /libexec/none/ld-elf.so.1; put it and the libraries under the --root folder",
+      "needs its run-time linker /libexec/none/ld-elf.so.1, which the root \(folder.path) does not have; "
+        + "unpack the system's whole base archive there",
+      options: ["--root", folder.path])
+  }
+
+  @Test func emptyLinker() throws {
+    let path = try folder.file(
+      "dynamic", ELFBuilder.dynamicProgram(interpreter: "/libexec/none/ld-elf.so.1").build())
+    _ = try folder.file("libexec/none/ld-elf.so.1", [])
+    try check(
+      path, 126,
+      "its run-time linker /libexec/none/ld-elf.so.1 of the root \(folder.path) is a file of unknown format, "
+        + "not an ELF file for amd64 (64 bits); unpack the root anew",
       options: ["--root", folder.path])
   }
 

@@ -27,7 +27,11 @@ import Testing
       ["run", "--as", "free bsd", "true"],
       "'free bsd' is no personality: write NAME or NAME:RELEASE, such as NAME:14.1"
     ),
-    (["run", "--root", "/no/such/folder", "true"], "'/no/such/folder' is not a directory"),
+    (
+      ["run", "--root", "/no/such/folder", "true"],
+      "'/no/such/folder' is neither a directory nor a root that 'persona root list' lists"
+    ),
+    (["run", "--root", "/", "--chroot", "/", "true"], "--root and --chroot contradict each other: name one of them"),
     (["trace", "--trace-format", "xml", "true"], "'xml' is no format of the call log: text, json or summary"),
     (["run", "--trace-format", "xml", "true"], "'xml' is no format of the call log: text, json or summary"),
     (["trace", "--root"], "Missing value for '--root <dir>'"),

@@ -23,6 +23,7 @@ func hostValue(
   case .processTable: return processTable(argument, &request)
   case .threadTable: return threadTable(argument, &request)
   case .processStrings: return processStrings(argument, &request)
+  case .filesystemKinds: return filesystemKinds(&request)
   default: break
   }
   if argument.count > 0 { return call.error(ENOTDIR) }

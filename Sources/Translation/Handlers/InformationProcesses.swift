@@ -134,6 +134,7 @@ func processList(
     guard ProcessInformation.fill(call, wanted, native, boot) else { return call.error(ESRCH) }
     call.thread.pointee.scratch_used = mark
     call.table.structToForeign(layout, from: native, to: foreign)
+    markProcess(call.table, native, foreign)
     request.put(foreign, size)
     return 0
   }
@@ -157,6 +158,7 @@ func processList(
       call.thread.pointee.scratch_used = mark
       guard known, selects(selection, wanted, native) else { continue }
       call.table.structToForeign(layout, from: native, to: foreign)
+      markProcess(call.table, native, foreign)
       request.put(foreign, size)
     }
   }
@@ -198,7 +200,7 @@ private func selects(_ selection: Selection, _ wanted: Int, _ entry: UnsafeMutab
 
 /// struct process_information of personalities/linux/types.table: what /proc tells of a process, from which the
 /// table's struct kinfo_proc is converted.
-private enum ProcessInformation {
+enum ProcessInformation {
   static let pid = 0
   static let parent = 4
   static let group = 8
@@ -221,6 +223,8 @@ private enum ProcessInformation {
   static let threads = 164
   static let bytes = 168
   static let name = 172
+  /// Linux's own letter of the state.
+  static let letter = 188
   static let own = 192
   static let children = 336
   static let thread = 480
@@ -244,7 +248,9 @@ private enum ProcessInformation {
       length += 1
     }
     file.byte()
-    entry.put(UInt32(simplified(file.byte() ?? 0)), at: state)
+    let letter = file.byte() ?? 0
+    entry.put(letter, at: Self.letter)
+    entry.put(UInt32(simplified(letter)), at: state)
     entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: parent)
     entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: group)
     entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: session)
