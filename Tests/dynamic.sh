@@ -65,7 +65,7 @@ cp $tree/bin/program $folder/elsewhere
   "$persona" root add freebsd $folder/base.txz
   "$persona" root add freebsd-13.2 $tree
   "$persona" root add freebsd-half $folder/half.tar
-  "$persona" root add freebsd-bad $folder/bad.txz 2>&1 | grep -v '^tar: '
+  "$persona" root add freebsd-bad $folder/bad.txz 2>&1 | grep -v -e '^tar: ' -e '^xz: '
   "$persona" root add nosuch $tree
   "$persona" root list
   "$persona" run --root freebsd-13.2 -- /bin/program x | tail -1

@@ -29,7 +29,7 @@ extension Launch {
     let needed = program.image
     let found = linker.image
     guard let elf = found.elf, found.format == needed.format,
-      elf.kind == .sharedObject || elf.kind == .executable
+      [.sharedObject, .positionIndependent, .executable].contains(elf.kind)
     else {
       throw LaunchError(
         .cannotRun, file: program.path,
