@@ -51,6 +51,8 @@ def main():
         # What is mounted, and how long the path of the project is, only this machine knows.
         line = re.sub(r"(__f?statvfs190|__getvfsstat90)\(.*", r"\1(MOUNTS)", line)
         line = re.sub(r"__getcwd\(.*", "__getcwd(WORK)", line)
+        # A process's directory is named by its number, which has more digits at times.
+        line = re.sub(r'(stat\("/proc/\w+", .*, \d+\) = )\d+', r"\1N", line)
         # How much of a buffer is shown behind a path depends on the path's length.
         line = re.sub(r'(WORK[^"]*?)(\\0)+"\.\.\.', r'\1\\0"...', line)
         line = re.sub(r"(S_IFCHR\|)0\d+, st_rdev=\d+(, \.\.\.\}\) = 0  <= stat\()", r"\1N, st_rdev=N\2", line)
@@ -62,7 +64,7 @@ def main():
         line = re.sub(r"(clock_getcpuclockid2\(\w+, \d+, \[)\d+", r"\1N", line)
         line = re.sub(r"/dev/pts/\d+", "/dev/pts/N", line)
         line = re.sub(r"\{cfd=(\d+), sfd=\1, (cn=\"/dev/null\", sn=\"/dev/pts/N\"\})", r"{cfd=N, sfd=N, \2", line)
-        line = re.sub(r"(__kevent50\(.*EVFILT_TIMER, EV_CLEAR, data=)\d+", r"\1N", line)
+        line = re.sub(r"(kevent\w*\(.*EVFILT_TIMER, EV_CLEAR, data=)\d+", r"\1N", line)
         line = re.sub(r"/\* \d\d+ variables", "/* N variables", line)
         line = PROCESS.sub(lambda match: match[1] + names.get(match[2], match[2]), line)
         line = re.sub(r'"(/proc/|#p/)(\d+)', lambda match: '"' + match[1] + names.get(match[2], match[2]), line)
