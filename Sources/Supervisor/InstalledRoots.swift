@@ -3,7 +3,7 @@ import Glibc
 import PersonalityTables
 
 /// The roots that the user keeps: folders or links to folders under $XDG_DATA_HOME/persona/roots. A root's name is
-/// that of its personality, or that with a word behind it: "freebsd", "freebsd-13.2".
+/// that of its personality, or that with a word behind it: NAME, NAME-13.2.
 public struct InstalledRoots: Sendable {
   public let directory: String
 

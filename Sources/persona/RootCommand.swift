@@ -26,7 +26,7 @@ struct RootCommand: ParsableCommand {
       abstract:
         "Keep a tree: an archive of the base system (base.txz), or a folder, which is linked to.")
 
-    @Argument(help: "The personality's name, or that with a word behind it: freebsd, freebsd-13.2.")
+    @Argument(help: "The personality's name, or that with a word behind it: NAME, NAME-13.2.")
     var name: String
 
     @Argument(help: ArgumentHelp("The archive or the folder.", valueName: "source"))

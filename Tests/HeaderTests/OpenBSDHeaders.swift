@@ -91,6 +91,7 @@ extension HeaderCheck {
     let words = control.name.split(separator: ".").map { $0.uppercased() }
     guard words.count == 2, control.mib.count == 2 else { return }
     constant("CTL_" + words[0], UInt64(control.mib[0]))
-    constant(words[0] + "_" + words[1], UInt64(control.mib[1]))
+    // Below net stand families of protocols: net.route is CTL_NET, PF_ROUTE.
+    constant((words[0] == "NET" ? "PF" : words[0]) + "_" + words[1], UInt64(control.mib[1]))
   }
 }
