@@ -42,23 +42,49 @@ extension Parser {
   /// Whether none of an included row's numbers is taken, since its inclusion or the including folder has no place
   /// for them.
   private mutating func isElsewhere(_ numbers: ClosedRange<Int>, _ name: Token) -> Bool {
-    for number in numbers where takes(name, call: number) {
-      guard number < claimed.count, claimed[number] >= 0,
-        standing(personality.calls[Int(claimed[number])].position) == .replaced
-      else { return false }
+    for number in numbers {
+      for place in places(of: name, call: number) {
+        guard place.token == nil, place.number < claimed.count, claimed[place.number] >= 0,
+          standing(personality.calls[Int(claimed[place.number])].position) == .replaced
+        else { return false }
+      }
     }
     return true
   }
 
-  /// Gives a row its numbers, reporting those that another has.
+  /// Gives a row its numbers, or those that it has in the including folder.
   private mutating func claim(_ row: CallRow, _ name: Token) {
-    if row.last >= claimed.count {
-      claimed += [Int32](repeating: -1, count: max(row.last + 1 - claimed.count, claimed.count))
+    if isOwn { return claim(row, at: Array(row.number...row.last)) }
+    var kept: [Int] = []
+    for number in row.number...row.last {
+      for place in places(of: name, call: number) {
+        guard let token = place.token else {
+          kept.append(number)
+          continue
+        }
+        var moved = row
+        (moved.number, moved.last, moved.position) = (place.number, place.number, token.position)
+        if let name = place.name { (moved.name, moved.firstName) = (name, nil) }
+        if place.number < claimed.count, claimed[place.number] >= 0 {
+          let other = personality.calls[Int(claimed[place.number])]
+          report("call \(place.number) is already '\(other.name)'", token.position)
+        } else {
+          claim(moved, at: [place.number])
+        }
+      }
+    }
+    claim(row, at: kept)
+  }
+
+  /// Gives a row some numbers, reporting those that another has.
+  private mutating func claim(_ row: CallRow, at numbers: [Int]) {
+    if let last = numbers.last, last >= claimed.count {
+      claimed += [Int32](repeating: -1, count: max(last + 1 - claimed.count, claimed.count))
     }
     let index = Int32(personality.calls.count)
     var isNeeded = isOwn
     var isReported = false
-    for number in row.number...row.last where isOwn || takes(name, call: number) {
+    for number in numbers {
       guard claimed[number] >= 0 else {
         claimed[number] = index
         isNeeded = true

@@ -1,12 +1,35 @@
 /// What an `include` line takes: all, or calls of some numbers, without some names.
 struct Inclusion {
-  var calls: [ClosedRange<Int>]?
+  /// Calls of some numbers, which the including folder numbers from `first` on.
+  struct Calls {
+    var numbers: ClosedRange<Int>
+    var first: Int
+    /// What the call is there, if that is another name.
+    var name: String?
+    /// Where the number or the name was given.
+    var token: Token?
+
+    func contains(_ number: Int) -> Bool { numbers.contains(number) }
+
+    func gives(_ number: Int) -> Bool { token != nil && (first...first + numbers.count - 1).contains(number) }
+  }
+
+  var calls: [Calls]?
   /// Where each name that is left out stands, by its symbol.
   var without: [UInt32: Token] = [:]
 
   var isLimited: Bool { calls != nil || !without.isEmpty }
 
-  func takes(call number: Int) -> Bool { calls?.contains { $0.contains(number) } ?? true }
+  /// The numbers that a call has in the including folder, each with the place of `calls` that says so; none where
+  /// another call was given the number.
+  func places(of number: Int) -> [(number: Int, index: Int)] {
+    guard let calls else { return [(number, -1)] }
+    return calls.indices.compactMap { index in
+      guard calls[index].contains(number) else { return nil }
+      if calls[index].token == nil, calls.contains(where: { $0.gives(number) }) { return nil }
+      return (calls[index].first + number - calls[index].numbers.lowerBound, index)
+    }
+  }
 }
 
 /// What a declaration is beside an earlier one of the same name or number.
@@ -20,7 +43,7 @@ enum Standing {
 }
 
 extension Parser {
-  /// `include "PATH" [calls RANGES | calls none] [without NAME…]`: the file's text is there already
+  /// `include "PATH" [calls RANGES | calls none] [without NAMES]`: the file's text is there already
   /// (`IncludeReader`); what is taken of it is decided here, before anything else is read.
   mutating func readIncludes() {
     for include in source.includes {
@@ -43,14 +66,16 @@ extension Parser {
   private mutating func limits(_ inclusion: inout Inclusion) throws(BadEntry) {
     while kind == .word {
       if accept(.calls) {
-        var ranges: [ClosedRange<Int>] = []
+        var ranges: [Inclusion.Calls] = []
         if !accept(.none) {
           repeat {
             let token = current
             let first = try small("a call's number", below: 1 << 16)
             let last = accept(.ellipsis) ? try small("a call's number", below: 1 << 16) : first
             if last < first { throw fail("the range ends before it begins", at: token) }
-            ranges.append(first...last)
+            var calls = Inclusion.Calls(numbers: first...last, first: first)
+            if accept(.as) { try rename(&calls) }
+            ranges.append(calls)
           } while accept(.comma)
         }
         inclusion.calls = (inclusion.calls ?? []) + ranges
@@ -58,7 +83,7 @@ extension Parser {
         repeat {
           let token = try word("a name that is left out")
           inclusion.without[token.symbol] = token
-        } while kind == .word && !isKeyword(.calls) && !isKeyword(.without)
+        } while accept(.comma) || kind == .word && !isKeyword(.calls) && !isKeyword(.without)
       } else {
         throw fail("expected 'calls' or 'without'\(found)", words: ["calls", "without"])
       }
@@ -66,6 +91,19 @@ extension Parser {
     guard kind == .newline || kind == .endOfFile else {
       throw fail("expected 'calls' or 'without'\(found)")
     }
+  }
+
+  /// `NUMBER`, `NAME` or `NUMBER NAME` behind `as`.
+  private mutating func rename(_ calls: inout Inclusion.Calls) throws(BadEntry) {
+    calls.token = current
+    if kind == .number { calls.first = try small("the call's number in this folder", below: 1 << 16) }
+    guard kind == .word && !isKeyword(.calls) && !isKeyword(.without) else {
+      if calls.token?.start == current.start { throw fail("expected the call's number or name in this folder\(found)") }
+      return
+    }
+    let token = current
+    calls.name = try name("the call's name in this folder")
+    if calls.numbers.count > 1 { throw fail("calls of several numbers keep their names", at: token) }
   }
 
   /// The limited inclusions on each way to a file; an empty way takes all of it.
@@ -99,31 +137,59 @@ extension Parser {
   var isOwn: Bool { source.files.isEmpty || source.files[file].unit == 0 }
 
   /// Whether the file's inclusion takes this name.
-  mutating func takes(_ name: Token) -> Bool { takes(name, nil) }
-
-  /// Whether it takes the call of this name and number.
-  mutating func takes(_ name: Token, call number: Int) -> Bool { takes(name, number) }
-
-  private mutating func takes(_ name: Token, _ number: Int?) -> Bool {
+  mutating func takes(_ name: Token) -> Bool {
     guard file < routes.count, let ways = routes[file] else { return true }
     var isTaken = false
-    for way in ways {
-      var isOpen = true
-      for index in way {
-        if inclusions[index].without[name.symbol] != nil {
-          leftOut.insert(UInt64(index) << 32 | UInt64(name.symbol))
-          isOpen = false
-        }
-        if let number, !inclusions[index].takes(call: number) { isOpen = false }
-      }
-      if isOpen { isTaken = true }
-    }
+    for way in ways where isOpen(way, name) { isTaken = true }
     return isTaken
   }
 
-  /// Names that `without` leaves out and that nothing has.
+  /// What an included call is in the including folder.
+  struct Place {
+    var number: Int
+    var name: String?
+    /// Where it was given another number or name.
+    var token: Token?
+  }
+
+  /// What the inclusion makes of the call of this name and number.
+  mutating func places(of name: Token, call number: Int) -> [Place] {
+    guard file < routes.count, let ways = routes[file] else { return [Place(number: number)] }
+    var found: [Place] = []
+    for way in ways where isOpen(way, name) {
+      var places = [Place(number: number)]
+      for index in way.reversed() {
+        places = places.flatMap { place in
+          inclusions[index].places(of: place.number).map { next in
+            let calls = next.index < 0 ? nil : inclusions[index].calls?[next.index]
+            if calls?.token != nil { moved.insert(UInt64(index) << 32 | UInt64(next.index)) }
+            return Place(number: next.number, name: calls?.name ?? place.name, token: calls?.token ?? place.token)
+          }
+        }
+      }
+      for place in places where !found.contains(where: { $0.number == place.number }) { found.append(place) }
+    }
+    return found
+  }
+
+  private mutating func isOpen(_ way: [Int], _ name: Token) -> Bool {
+    var isOpen = true
+    for index in way where inclusions[index].without[name.symbol] != nil {
+      leftOut.insert(UInt64(index) << 32 | UInt64(name.symbol))
+      isOpen = false
+    }
+    return isOpen
+  }
+
+  /// Names that `without` leaves out and that nothing has, and numbers for calls that are not there.
   mutating func reportUnusedLimits() {
     for (index, inclusion) in inclusions.enumerated() where source.includes[index].problem == nil {
+      for (place, calls) in (inclusion.calls ?? []).enumerated() {
+        if let token = calls.token, !moved.contains(UInt64(index) << 32 | UInt64(place)) {
+          let what = calls.numbers.count == 1 ? "call \(calls.numbers.lowerBound)" : "these calls"
+          report("nothing that is included here has \(what)", token.position)
+        }
+      }
       for (symbol, token) in inclusion.without where !leftOut.contains(UInt64(index) << 32 | UInt64(symbol)) {
         report("nothing that is included here is named '\(text(token))'", token.position)
       }

@@ -23,6 +23,8 @@ struct Parser {
   var routes: [[[Int]]?] = []
   /// Names that an inclusion has left out: its index and the symbol.
   var leftOut: Set<UInt64> = []
+  /// Calls that an inclusion has given other numbers: its index and the place.
+  var moved: Set<UInt64> = []
   /// The tokens of included declarations, by their position, where folders may contradict each other.
   var spans: [UInt32: Range<Int>] = [:]
   /// The row that has a call number; -1 for none.

@@ -94,7 +94,7 @@ enum Keyword: UInt32, CaseIterable {
   // sub-tables
   case host, writable
   // includes
-  case include, calls, none, without
+  case include, calls, none, without, `as`
   // recognition
   case system, format, load
   // what the checker compares
@@ -111,7 +111,7 @@ enum Keyword: UInt32, CaseIterable {
     version release trap syscall int lcall number args stack result error carry negative entry \
     padding word frame message osabi note interpreter tos mask else verbatim ignore reject pad at bytes char \
     in out inout path string strings pair never handler answer unsupported obsolete host writable \
-    include calls none without system format load entries encoded since until on serves machine named \
+    include calls none without as system format load entries encoded since until on serves machine named \
     union by signals bits
     """.utf8)
 }

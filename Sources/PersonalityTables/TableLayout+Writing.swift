@@ -25,7 +25,7 @@ struct LayoutWriter {
     }
     let hasComment = line.nodes.contains { if case .piece(let piece) = $0 { piece.isComment } else { false } }
     if hasComment { return writeBroken(line, kind, indent: indent) }
-    if indent == 0, case .piece(let first)? = line.nodes.first, first.kind == .number,
+    if indent == 0, case .piece(let first)? = line.nodes.first, first.kind == .number || first.text == "include",
       !line.nodes.contains(where: { if case .block = $0 { true } else { false } })
     {
       return writeRow(line)

@@ -85,6 +85,27 @@ struct IncludeTests {
     }
   }
 
+  @Test func callsCanBeGivenOtherNumbersAndNames() throws {
+    for (limit, names) in [
+      ("calls 1 as 11, 20 as 21", [11: "one", 21: "twenty"]),
+      ("calls 1, 1 as 11", [1: "one", 11: "one"]),
+      ("calls 3...4 as 13", [13: "gone", 14: "gone"]),
+      ("calls 1...2, 20 as 2", [1: "one", 2: "twenty"]),
+      ("calls 1 as uno, 20 as 21 score", [1: "uno", 21: "score"]),
+      ("calls 1 as 11 without two", [11: "one"]),
+    ] as [(String, [Int: String])] {
+      let folders = Self.tiny("include \"../base/all.table\" \(limit)\n30 last() -> pid = getpid\n")
+      #expect(folders.check("tiny").hasSuffix(": no errors\n"), "\(limit): \(folders.check("tiny"))")
+      let tiny = try folders.load("tiny").personality
+      #expect(Dictionary(uniqueKeysWithValues: (0..<30).compactMap { number in tiny.call(number).map { (number, $0.name) } }) == names)
+      let block = TableCompiler.compile(tiny, linux: Small.linux.personality).block
+      let table = try #require(block.map(CompiledTable.init(block:)))
+      for (number, name) in names { #expect(table.string(table.call(number).name) == name) }
+    }
+    let taken = Self.tiny("include \"../base/all.table\" calls 1 as 30\n30 last() -> pid = getpid\n").check("tiny")
+    #expect(taken.contains("tiny/own.table:1:40: error: call 30 is already 'last'\n"))
+  }
+
   @Test func namesCanBeLeftOut() throws {
     let folders = Self.tiny(
       """
@@ -281,6 +302,33 @@ struct IncludeTests {
       tiny/own.table:1:25: error: the range ends before it begins
       include "../none" calls 5...2
                               ^
+
+      """
+    ),
+    (
+      #"include "../none" calls 1 as"#,
+      """
+      tiny/own.table:1:29: error: expected the call's number or name in this folder, found the end of the line
+      include "../none" calls 1 as
+                                  ^
+
+      """
+    ),
+    (
+      #"include "../none" calls 1...2 as 11 one"#,
+      """
+      tiny/own.table:1:37: error: calls of several numbers keep their names
+      include "../none" calls 1...2 as 11 one
+                                          ^~~
+
+      """
+    ),
+    (
+      #"include "../none" calls 1 as 11"#,
+      """
+      tiny/own.table:1:30: error: nothing that is included here has call 1
+      include "../none" calls 1 as 11
+                                   ^~
 
       """
     ),
