@@ -109,8 +109,33 @@ private enum Selection: UInt32 {
   case effectiveGroup = 11
 }
 
-/// KERN_PROC_INC_THREAD, KERN_PROC_FLAG_LWP: one entry for each thread. Only processes are told here.
+/// KERN_PROC_INC_THREAD, KERN_PROC_FLAG_LWP: one entry for each thread.
 private let includeThreads: UInt32 = 0x10
+
+/// Adds the entry of a process that `native` tells of, or one for each of its threads.
+private func put(
+  _ pid: Int, withThreads: Bool, _ layout: Int, _ native: UnsafeMutableRawPointer, _ foreign: UnsafeMutableRawPointer,
+  _ request: inout SysctlRequest
+) {
+  let call = request.call
+  let size = call.table.size(.kinfo_proc)
+  guard withThreads else {
+    call.table.structToForeign(layout, from: native, to: foreign)
+    markProcess(call.table, native, foreign)
+    return request.put(foreign, size)
+  }
+  let outer = call.thread.pointee.scratch_used
+  _ = eachTask(call, pid) { task in
+    let mark = call.thread.pointee.scratch_used
+    ProcessInformation.fillThread(call, pid, task, native)
+    call.thread.pointee.scratch_used = mark
+    call.table.structToForeign(layout, from: native, to: foreign)
+    markProcess(call.table, native, foreign)
+    request.put(foreign, size)
+    return true
+  }
+  call.thread.pointee.scratch_used = outer
+}
 
 /// kern.proc.all and its kin: the table's struct kinfo_proc for each process that matches.
 func processList(
@@ -119,6 +144,7 @@ func processList(
   let call = request.call
   let last = entry.number(Int(entry.pointee.depth) - 1)
   guard let selection = Selection(rawValue: last & ~includeThreads) else { return call.error(EINVAL) }
+  let withThreads = last & includeThreads != 0
   let everything = selection == .all || selection == .process
   guard argument.count == (everything ? 0 : 1) || (everything && argument.count == 1) else {
     return call.error(argument.count > 1 ? EINVAL : EISDIR)
@@ -133,9 +159,7 @@ func processList(
     let mark = call.thread.pointee.scratch_used
     guard ProcessInformation.fill(call, wanted, native, boot) else { return call.error(ESRCH) }
     call.thread.pointee.scratch_used = mark
-    call.table.structToForeign(layout, from: native, to: foreign)
-    markProcess(call.table, native, foreign)
-    request.put(foreign, size)
+    put(wanted, withThreads: withThreads, layout, native, foreign, &request)
     return 0
   }
   let directory = quietly(
@@ -157,9 +181,7 @@ func processList(
       let known = ProcessInformation.fill(call, pid, native, boot)
       call.thread.pointee.scratch_used = mark
       guard known, selects(selection, wanted, native) else { continue }
-      call.table.structToForeign(layout, from: native, to: foreign)
-      markProcess(call.table, native, foreign)
-      request.put(foreign, size)
+      put(pid, withThreads: withThreads, layout, native, foreign, &request)
     }
   }
   if request.old == 0 {
@@ -223,12 +245,14 @@ enum ProcessInformation {
   static let threads = 164
   static let bytes = 168
   static let name = 172
-  /// Linux's own letter of the state.
-  static let letter = 188
+  static let task = 188
   static let own = 192
   static let children = 336
   static let thread = 480
-  static let size = 672
+  static let threadName = 672
+  /// Linux's own letter of the state, behind the structure.
+  static let letter = 688
+  static let size = 692
 
   static func fill(_ call: Call, _ process: Int, _ entry: UnsafeMutableRawPointer, _ boot: Int) -> Bool {
     clear(entry, size)
@@ -237,17 +261,7 @@ enum ProcessInformation {
     guard file.isOpen, file.decimal() != nil else { return false }
     entry.put(Int32(call.table.size(.kinfo_proc)), at: bytes)
     entry.put(Int32(process), at: pid)
-    // " (name) S ": the name may hold anything, so it ends at the last parenthesis of the line; Linux keeps
-    // 15 bytes of it.
-    file.byte()
-    file.byte()
-    var length = 0
-    while let next = file.byte() {
-      if next == UInt8(ascii: ")"), file.peek() == 0x20 { break }
-      if length < 15 { entry.put(next, at: name + length) }
-      length += 1
-    }
-    file.byte()
+    readName(&file, entry + name)
     let letter = file.byte() ?? 0
     entry.put(letter, at: Self.letter)
     entry.put(UInt32(simplified(letter)), at: state)
@@ -278,6 +292,8 @@ enum ProcessInformation {
     putTime(childUserTicks, entry, children)
     putTime(childSystemTicks, entry, children + 16)
     // struct thread_information: ids, state, microseconds, rusage, name.
+    entry.put(Int32(process), at: task)
+    (entry + threadName).copyMemory(from: entry + name, byteCount: 16)
     entry.put(Int32(process), at: thread)
     entry.put(Int32(process), at: thread + 4)
     entry.put(entry.get(at: state, as: UInt32.self), at: thread + 8)
@@ -286,6 +302,46 @@ enum ProcessInformation {
     (entry + thread + 32).copyMemory(from: entry + own, byteCount: 144)
     (entry + thread + 176).copyMemory(from: entry + name, byteCount: 16)
     return owners(call, process, entry)
+  }
+
+  /// What /proc tells of one of the process's threads, in place of another one's.
+  static func fillThread(_ call: Call, _ process: Int, _ id: Int, _ entry: UnsafeMutableRawPointer) {
+    guard var path = ByteWriter(call, limit: 96) else { return }
+    path.append("/proc/")
+    path.append(decimal: process)
+    path.append("/task/")
+    path.append(decimal: id)
+    path.append("/stat")
+    path.append(0)
+    var file = HostFile(call, UnsafeRawPointer(path.start))
+    guard file.isOpen, file.decimal() != nil else { return }
+    readName(&file, entry + threadName)
+    entry.put(Int32(id), at: task)
+    entry.put(Int32(id), at: thread + 4)
+    entry.put(UInt32(simplified(file.byte() ?? 0)), at: thread + 8)
+    for _ in 0..<10 { _ = file.decimal() }
+    let userTicks = file.decimal() ?? 0
+    let systemTicks = file.decimal() ?? 0
+    entry.put(UInt64(userTicks) * 10_000, at: thread + 16)
+    entry.put(UInt64(systemTicks) * 10_000, at: thread + 24)
+    putTime(userTicks, entry, thread + 32)
+    putTime(systemTicks, entry, thread + 48)
+    (entry + thread + 176).copyMemory(from: entry + threadName, byteCount: 16)
+  }
+
+  /// " (name) ": the name may hold anything, so it ends at the last parenthesis of the line; Linux keeps 15 bytes
+  /// of it.
+  private static func readName(_ file: inout HostFile, _ name: UnsafeMutableRawPointer) {
+    clear(name, 16)
+    file.byte()
+    file.byte()
+    var length = 0
+    while let next = file.byte() {
+      if next == UInt8(ascii: ")"), file.peek() == 0x20 { break }
+      if length < 15 { name.put(next, at: length) }
+      length += 1
+    }
+    file.byte()
   }
 
   /// A struct timeval from ticks of 1/100 s.
