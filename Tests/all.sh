@@ -30,6 +30,7 @@ step "unit tests" swift test --no-parallel ${SWIFT_TEST_FLAGS:-}
 step "tables" build/bin/persona check
 step "tutorial" python3 Tests/tutorial.py
 step "DragonFly against Go's facts" python3 Tests/dragonfly-facts.py
+step "DragonFly's size" sh Tests/limits.sh
 step "samples" sh Tests/samples.sh
 step "signals at every instruction" sh Tests/stepping.sh inject
 step "call sites of Go programs" python3 Tests/sites.py

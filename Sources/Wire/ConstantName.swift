@@ -25,4 +25,6 @@ public enum ConstantName: UInt16, CaseIterable {
   case SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_SA, SIGEV_THREAD_ID, TIMER_MIN
   // Asynchronous input and output.
   case LIO_NOP, LIO_READ, LIO_WRITE, LIO_READV, LIO_WRITEV, AIO_ALLDONE, AIO_LISTIO_MAX, JOB_DONE
+  // Whose variables a kernel keeps.
+  case VARSYM_PROC
 }

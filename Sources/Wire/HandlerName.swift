@@ -14,7 +14,7 @@ public enum HandlerName: UInt16, CaseIterable {
     unlinkSame, makeDirectory, renameFile, ioctlFlush, ioctlDrain, ioctlStartOutput, ioctlStopOutput,
     openDevice, ioctlSeekData, ioctlSeekHole, ioctlTerminalPair, ioctlTerminalNames, changeRootTo,
     changeRoot,
-    statvfs, fstatvfs, getvfsstat, attributeGet, attributeSet, attributeDelete, attributeList,
+    namedStatfs, namedFstatfs, namedGetfsstat, attributeGet, attributeSet, attributeDelete, attributeList,
     ioctlSignal, ioctlDiscipline, ioctlSetDiscipline, ioctlQueueSize, ioctlClearReady, ioctlSetReady
   // memory
   case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore, remapMemory
@@ -45,7 +45,7 @@ public enum HandlerName: UInt16, CaseIterable {
   case getrlimit, setrlimit, cpusetGetAffinity, cpusetSetAffinity, cpusetGetID, getdtablesize,
     getpriority
   // information
-  case sysctl, sysctlByName, uname, modfind, makeUUIDs
+  case sysctl, sysctlByName, uname, modfind, makeUUIDs, kernelEnvironment
   // security
   case getgroups, setgroups, issetugid, getresuid, getresgid, setfib
   // ipc
@@ -72,8 +72,8 @@ public enum HandlerName: UInt16, CaseIterable {
   // names that a process binds to files, and records of what a file is
   case bindName, unmountName, statByName, statByDescriptor, changeStatByName, changeStatByDescriptor
   // light-weight processes, their areas and their sleep; transfers with and without an offset
-  case lightweightCreate, lightweightKill, extendedExit, umtxSleep, umtxWakeup, setThreadArea, getThreadArea,
-    extendedTransfer, lightweightName, lightweightAffinity
+  case lightweightCreate, lightweightKill, extendedExit, umtxSleep, umtxWakeup, threadArea,
+    extendedTransfer, lightweightAffinity, variantSet, variantGet, variantList
   // what a descriptor's device is
   case ioctlDeviceType
 }

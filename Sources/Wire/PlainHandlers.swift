@@ -17,7 +17,7 @@ extension HandlerName {
       .clockGettime, .clockGetres, .gettimeofday, .nanosleep, .clockNanosleep,
       .threadSelf, .userMutex, .threadWake, .threadIdentity, .threadSleep, .threadWakeup, .futexOperation,
       .lwpSelf, .lwpPark, .lwpUnpark, .lwpUnparkAll, .umtxSleep, .umtxWakeup,
-      .anyClockGettime, .anyClockGetres, .openDevice, .statvfs, .fstatvfs, .setTimevals, .currentDirectoryLength,
+      .anyClockGettime, .anyClockGetres, .openDevice, .namedStatfs, .namedFstatfs, .setTimevals, .currentDirectoryLength,
       .socketPair, .breakTo, .futexWithCounts, .lwpGetPrivate, .semaphorePost, .semaphoreWait, .semaphoreTimedWait,
       .semaphoreTry, .sysctl, .sysctlByName, .sysctlWithQuery, .getpriority, .extendedTransfer,
       .sigaction, .sigactionWithTrampoline, .sigpending, .pendingSignalMask, .sigaltstack:

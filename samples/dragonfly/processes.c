@@ -16,6 +16,9 @@ static void program(void) {
     expect("kp_pid", *(int *)(told.bytes + 220) == pid, 1);
     expect("kp_ppid", *(int *)(told.bytes + 224) == SYS(39), 1);
     expect("kp_nthreads", *(int *)(told.bytes + 296), 1);
+    expect("kern.proc.pid_lwp", ask(1, 14, 17, (int)pid, 0, 0, 4), 0);
+    expect("one for each: 992 bytes", (long)length, 992);
+    expect("kl_tid", *(int *)(told.bytes + 664 + 4) == SYS(496), 1);
     expect("kern.proc.pid of nobody: ESRCH", ask(1, 14, 1, 0x7ffffff0, 0, 0, 4), -3);
 
     expect("lwp_setname", SYS(542, SYS(496), "worker"), 0);

@@ -64,7 +64,8 @@ struct persona_meeting {
 };
 
 #define PERSONA_SESSION_NAMES (4 << 20)     /* where names and environments may keep what they share */
-#define PERSONA_SESSION_BYTES (12 << 20)
+#define PERSONA_SESSION_VARIABLES (12 << 20) /* where struct persona_variables lies */
+#define PERSONA_SESSION_BYTES (14 << 20)
 
 struct persona_session {
     uint32_t lock;               ///< the holder's thread id, or 0
@@ -77,6 +78,32 @@ struct persona_session {
 };
 
 _Static_assert(sizeof(struct persona_session) <= PERSONA_SESSION_NAMES, "members, meetings, then the rest");
+
+#define PERSONA_VARIABLES 5120
+#define PERSONA_VARIABLE_NAME 136  /* bytes of a name, its NUL included */
+#define PERSONA_VARIABLE_DATA 256  /* the same of a value */
+
+/// A variable of the system's, a user's or a process's: Handlers/NamedVariables.
+struct persona_variable {
+    uint64_t owner;
+    char name[PERSONA_VARIABLE_NAME];
+    char data[PERSONA_VARIABLE_DATA];
+};
+
+/// All variables, in the order in which they were set.
+struct persona_variables {
+    uint32_t count;
+    uint32_t copies;             ///< how often a process's were copied for its child
+    struct persona_variable entries[PERSONA_VARIABLES];
+};
+
+_Static_assert(PERSONA_SESSION_VARIABLES + sizeof(struct persona_variables) <= PERSONA_SESSION_BYTES, "the last part");
+
+static inline struct persona_variable *persona_variable_at(struct persona_variables *list, uint32_t index) {
+    return &list->entries[index];
+}
+static inline char *persona_variable_name(struct persona_variable *variable) { return variable->name; }
+static inline char *persona_variable_data(struct persona_variable *variable) { return variable->data; }
 
 /// The session's memory; NULL when the supervisor gave none. Mapped when it is first asked for.
 struct persona_session *persona_session(void);

@@ -133,8 +133,8 @@ private func tell(_ call: Call, _ mount: Mount, _ identifier: UInt64?, _ naming:
 
 // MARK: - The list of mounts
 
-/// getfsstat(buf, bufsize, mode): how many file systems are mounted, and what fits of them. MNT_WAIT and MNT_NOWAIT
-/// are 1 and 2 wherever a mode is looked at.
+/// getfsstat(buf, bufsize, mode, second): how many file systems are mounted, and what fits of them; of each a second
+/// structure to `second` where the row has that. MNT_WAIT and MNT_NOWAIT are 1 and 2 wherever a mode is looked at.
 func getfsstat(_ call: inout Call) -> Int { getfsstat(&call) { _, _ in } }
 
 func getfsstat(_ call: inout Call, naming: MountNaming) -> Int {
@@ -143,6 +143,7 @@ func getfsstat(_ call: inout Call, naming: MountNaming) -> Int {
   let address = call.address(0)
   let size = Int(call.argument(0).pointee.element_size)
   let room = call[1] < 0 ? 0 : call[1] / size
+  let hasSecond = call.row.pointee.operand_count > 3
   guard let mount = Mount(call), let path = call.scratch(Mount.Field.nameBytes) else { return call.error(ENOMEM) }
   guard var mounts = MountList(call) else { return call.error(EIO) }
   var count = 0
@@ -159,7 +160,9 @@ func getfsstat(_ call: inout Call, naming: MountNaming) -> Int {
     guard copied.hostNow(__NR_statfs, path.word, mount.pointer.word) == 0 else { return true }
     mount.complete()
     mount.describe(line, naming)
-    guard mount.write(copied, operand: 0, to: address, count) else {
+    guard mount.write(copied, operand: 0, to: address, count),
+      !hasSecond || mount.write(copied, operand: 3, to: copied.address(3), count)
+    else {
       isFaulty = true
       return false
     }

@@ -12,7 +12,8 @@ func fork(_ call: inout Call) -> Int { spawn(&call, PERSONA_FORK.rawValue) }
 func vfork(_ call: inout Call) -> Int { spawn(&call, PERSONA_VFORK.rawValue) }
 
 private func spawn(_ call: inout Call, _ kind: UInt32) -> Int {
-  let result = Int(persona_fork(call.thread, kind, nil))
+  let copied = call
+  let result = call.withInheritance { Int(persona_fork(copied.thread, kind, nil)) }
   call.second = result == 0 ? 1 : 0
   return result
 }

@@ -1,7 +1,7 @@
 import CEngine
 import CWire
 
-// Threads, their areas and their sleep. Source: sys/kern/{kern_fork,kern_exit,kern_sig,kern_umtx,sys_generic}.c,
+// Threads, their areas and their sleep. Source: sys/kern/{kern_fork,kern_exit,kern_sig,kern_umtx,kern_usched}.c,
 // sys/platform/pc64/x86_64/{vm_machdep,tls}.c, sys/sys/{lwp,umtx,tls}.h.
 
 /// lwp_create(params), lwp_create2(params, mask) without a mask: struct lwp_params { func, arg, stack, tid1, tid2 }.
@@ -46,19 +46,15 @@ func lightweightKill(_ call: inout Call) -> Int {
 
 /// umtx_sleep(ptr, value, timeout): the timeout in microseconds, 0 without end.
 func umtxSleep(_ call: inout Call) -> Int {
-  let timeout = call.int32(2)
+  let (place, value, timeout) = (call[0], Int(call.int32(1)), call.int32(2))
   if timeout < 0 { return call.error(EINVAL) }
   var limit = Timespec(seconds: Int64(timeout / 1_000_000), nanoseconds: Int64(timeout % 1_000_000) * 1000)
-  let (place, value) = (call[0], Int(call.int32(1)))
   let result = withUnsafePointer(to: &limit) {
     call.host(__NR_futex, place, Int(FUTEX_WAIT), value, timeout == 0 ? 0 : Int(bitPattern: $0))
   }
-  switch result {
-  case call.error(EAGAIN): return call.error(EBUSY)
-  case call.error(ETIMEDOUT): return call.error(EAGAIN)
-  case Int(PERSONA_RESTART): return call.error(EINTR)
-  default: return result
-  }
+  if result == Int(PERSONA_RESTART) { return call.error(EINTR) }
+  if result == call.error(EAGAIN) { return call.error(EBUSY) }
+  return result == call.error(ETIMEDOUT) ? call.error(EAGAIN) : result
 }
 
 /// umtx_wakeup(ptr, count): 0 wakes all.
@@ -67,21 +63,14 @@ func umtxWakeup(_ call: inout Call) -> Int {
   return min(call.hostNow(__NR_futex, call[0], Int(FUTEX_WAKE), count), 0)
 }
 
-/// set_tls_area(which, info, infosize): struct tls_info { base, size }; the area is a segment base, 0 fs, 1 gs.
-func setThreadArea(_ call: inout Call) -> Int {
+/// set_tls_area and get_tls_area(which, info, infosize): struct tls_info { base, size } of a segment base, 0 fs, 1 gs.
+func threadArea(_ call: inout Call) -> Int {
   guard call.words[2] == 16, call.uint32(0) <= 1 else { return call.error(EINVAL) }
-  var information: InlineArray<2, UInt64> = InlineArray(repeating: 0)
-  guard call.read(&information, at: call.words[1]) else { return call.error(EFAULT) }
-  let operation = call.uint32(0) == 0 ? ARCH_SET_FS : ARCH_SET_GS
-  let result = call.setSegmentBase(operation, information[0])
-  return result < 0 ? call.error(EINVAL) : 0
-}
-
-func getThreadArea(_ call: inout Call) -> Int {
-  guard call.words[2] == 16, call.uint32(0) <= 1 else { return call.error(EINVAL) }
-  let base = call.segmentBase(call.uint32(0) == 0 ? ARCH_GET_FS : ARCH_GET_GS)
-  let information: InlineArray<2, UInt64> = [base, 0xffff_ffff]
-  return call.write(information, at: call.words[1]) ? 0 : call.error(EFAULT)
+  let isFirst = call.uint32(0) == 0
+  var area: InlineArray<2, UInt64> = [call.segmentBase(isFirst ? ARCH_GET_FS : ARCH_GET_GS), 0xffff_ffff]
+  if call[3] == 0 { return call.write(area, at: call.words[1]) ? 0 : call.error(EFAULT) }
+  guard call.read(&area, at: call.words[1]) else { return call.error(EFAULT) }
+  return call.setSegmentBase(isFirst ? ARCH_SET_FS : ARCH_SET_GS, area[0]) < 0 ? call.error(EINVAL) : 0
 }
 
 /// extpread and its like with the native calls without and with an offset, which -1 leaves out.
@@ -91,4 +80,17 @@ func extendedTransfer(_ call: inout Call) -> Int {
   return offset == -1
     ? call.host(Int32(call[5]), call[0], call[1], call[2])
     : call.host(Int32(call[6]), call[0], call[1], call[2], offset)
+}
+
+/// lwp_getaffinity and lwp_setaffinity(pid, tid, mask) with Linux's call; a cpumask_t has 256 bits.
+func lightweightAffinity(_ call: inout Call) -> Int {
+  guard let mask = call.scratch(1024) else { return call.error(ENOMEM) }
+  clear(mask, 1024)
+  let sets = call[3] == Int(__NR_sched_setaffinity)
+  if sets, !call.copyIn(mask, call.address(2), 32) { return call.error(EFAULT) }
+  if call.int32(0) < 0 { return call.error(EINVAL) }
+  let task = Int(call.int32(1) > 0 ? call.int32(1) : call.int32(0))
+  let result = call.hostNow(Int32(call[3]), task, 1024, mask.word)
+  if sets { return result == call.error(EINVAL) ? call.error(EPERM) : result }
+  return result < 0 ? result : call.copyOut(call.address(2), mask, 32) ? 0 : call.error(EFAULT)
 }

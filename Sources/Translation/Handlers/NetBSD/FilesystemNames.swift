@@ -6,13 +6,13 @@ import Wire
 // sys/fs/ptyfs/ptyfs_vfsops.c and sys/miscfs/procfs/procfs_vfsops.c, which name their source after themselves.
 
 /// __statvfs190(path, buf, flags)
-func statvfs(_ call: inout Call) -> Int { statfs(&call, naming: giveName) }
+func namedStatfs(_ call: inout Call) -> Int { statfs(&call, naming: giveName) }
 
 /// __fstatvfs190(fd, buf, flags)
-func fstatvfs(_ call: inout Call) -> Int { fstatfs(&call, naming: giveName) }
+func namedFstatfs(_ call: inout Call) -> Int { fstatfs(&call, naming: giveName) }
 
 /// __getvfsstat90(buf, bufsize, flags)
-func getvfsstat(_ call: inout Call) -> Int { getfsstat(&call, naming: giveName) }
+func namedGetfsstat(_ call: inout Call) -> Int { getfsstat(&call, naming: giveName) }
 
 private func giveName(_ type: UnsafeMutableRawPointer, _ source: UnsafeMutableRawPointer) {
   if rename(type, "devpts", "ptyfs") { put(source, "ptyfs") }

@@ -1,7 +1,7 @@
 import CEngine
 import CWire
 
-// _lwp_ctl(2), _lwp_getname(2), _sched_setaffinity(2) and its kin. Source: sys/kern/{sys_lwp,kern_lwp,sys_sched}.c,
+// _lwp_ctl(2), _sched_setaffinity(2) and its kin. Source: sys/kern/{sys_lwp,kern_lwp,sys_sched}.c,
 // sys/sys/{lwpctl,param,sched}.h.
 
 // MARK: - The processor that a thread runs on
@@ -34,26 +34,6 @@ private let processorSignature = 0x5305_3053
 func lwpControl(_ call: inout Call) -> Int {
   let currentProcessor: UInt32 = 1
   return call.uint32(0) & ~currentProcessor != 0 ? call.error(ENODEV) : call.watchProcessor(call.address(1))
-}
-
-// MARK: - Names
-
-/// _lwp_getname(target, name, len)
-func titleOfThread(_ call: inout Call) -> Int {
-  guard livingThread(call.int32(0)) != nil else { return call.error(ESRCH) }
-  guard let path = call.scratch(64), let name = call.scratch(32) else { return call.error(ENOMEM) }
-  var end = append(path, 0, "/proc/self/task/")
-  end = appendDecimal(path, end, Int(call.int32(0)))
-  _ = append(path, end, "/comm")
-  let file = call.hostNow(__NR_open, path.word, Int(O_RDONLY | O_CLOEXEC))
-  if file < 0 { return call.error(ESRCH) }
-  let length = call.hostNow(__NR_read, file, name.word, 31)
-  _ = call.hostNow(__NR_close, file)
-  // The name ends with a newline there, with a NUL here.
-  guard length > 0 else { return call.error(ESRCH) }
-  name.storeBytes(of: 0, toByteOffset: length - 1, as: UInt8.self)
-  if call.unsigned(2) < UInt64(length) { return call.error(ENAMETOOLONG) }
-  return call.copyOut(call.address(1), name, length) ? 0 : call.error(EFAULT)
 }
 
 // MARK: - Policies and processors
