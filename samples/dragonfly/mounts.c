@@ -12,5 +12,5 @@ static void program(void) {
     expect("getvfsstat", SYS(503, told.bytes, values.bytes, 160, 2), 1);
     expect("its f_bsize", values.words[0] >= 512, 1);
     expect("of the same", told.bytes[120], '/');
-    expect("getvfsstat: how many", SYS(503, 0, 0, 0, 2), count);
+    expect("getvfsstat: as many", SYS(503, 0, 0, 0, 2) == count, 1);
 }
