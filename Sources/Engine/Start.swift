@@ -79,6 +79,8 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
     truncatingIfNeeded: persona_syscall(
       Int64(__NR_set_tid_address), UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0, 0, 0, 0))
   process.pointee.pid = thread.pointee.tid
+  let session = persona_syscall(Int64(__NR_getsid), 0, 0, 0, 0, 0, 0)
+  process.pointee.leads_session = session == Int64(process.pointee.pid) ? 1 : 0
   process.pointee.plan = UnsafePointer(plan(reply.pointee))
   mapTable(process, reply.pointee.table)
   mapLog(process, reply.pointee.log)

@@ -215,6 +215,7 @@ private func becomeProcess(_ thread: UnsafeMutablePointer<persona_thread>, paren
   let pid = Int32(truncatingIfNeeded: persona_syscall(Int64(__NR_getpid), 0, 0, 0, 0, 0, 0))
   thread.pointee.tid = pid
   thread.pointee.process.pointee.pid = pid
+  thread.pointee.process.pointee.leads_session = 0
   _ = armUserDispatch()
   watchParent(expecting: parent)
 }

@@ -46,7 +46,7 @@ struct persona_process {
     const struct persona_table *table;
     const struct persona_plan *plan;
     int32_t pid;
-    int32_t reserved2;
+    int32_t leads_session;        ///< 1: it leads a session, so that Linux may give it a terminal that it opens
     uint32_t logging;             ///< 1: record calls
     uint32_t action_lock;
     struct persona_log_slot *log; ///< PERSONA_LOG_SLOTS of them, or NULL

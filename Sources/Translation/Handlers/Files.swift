@@ -28,7 +28,8 @@ private let stickyBit = 0o1000
 
 /// lockingOpen(dirfd, path, flags, mode): open(2) and openat(2).
 func lockingOpen(_ call: inout Call) -> Int {
-  let flags = call[2]
+  // Only TIOCSCTTY gives a session its terminal there (tty(4)); Linux gives the first one that its leader opens.
+  let flags = call[2] | (call.process.pointee.leads_session != 0 ? Int(O_NOCTTY) : 0)
   if flags & ~ForeignOpenFlags.native != 0 { return openWithExtras(call, flags) }
   let result = call.host(__NR_openat, call[0], call[1], flags, call[3] & ~stickyBit)
   return result < 0 ? openFailure(call, result, flags) : result

@@ -20,13 +20,6 @@ extension Call {
     let result = hostNow(__NR_ioctl, self[0], getDiscipline, number.word)
     return result < 0 ? result : Int(number.get(at: 0, as: Int32.self))
   }
-
-  /// TIOCMBIS or TIOCMBIC of TIOCM_DTR.
-  fileprivate func changeReady(_ request: Int) -> Int {
-    guard let lines = scratch(4) else { return error(ENOMEM) }
-    lines.put(Int32(2), at: 0)
-    return hostNow(__NR_ioctl, self[0], request, lines.word)
-  }
 }
 
 /// TIOCGLINED: the line discipline's name, of which Linux's terminals share one with NetBSD's.
@@ -57,27 +50,3 @@ func ioctlQueueSize(_ call: inout Call) -> Int {
   if number < 0 { return number }
   return call.write(Int32(4096), at: call.address(2)) ? 0 : call.error(EFAULT)
 }
-
-/// TIOCSIG: a master sends a signal, the request's own argument, to the processes in the foreground.
-func ioctlSignal(_ call: inout Call) -> Int {
-  let master = ioctlIsMaster(&call)
-  if master < 0 { return master }
-  let signal = call.table.nativeSignal(Int(call.int32(2)))
-  guard signal > 0 else { return call.error(EINVAL) }
-  // Linux's own TIOCSIG knows three of them, and empties the queues as NetBSD does.
-  let result = call.hostNow(__NR_ioctl, call[0], 0x4004_5436, signal)
-  if result != call.error(EINVAL) { return result }
-  guard let group = call.scratch(4) else { return call.error(ENOMEM) }
-  // TIOCGPGRP
-  let found = call.hostNow(__NR_ioctl, call[0], 0x540f, group.word)
-  if found < 0 { return found }
-  let leader = Int(group.get(at: 0, as: Int32.self))
-  if leader > 0 { _ = call.hostNow(__NR_kill, -leader, signal) }
-  return 0
-}
-
-/// TIOCCDTR
-func ioctlClearReady(_ call: inout Call) -> Int { call.changeReady(0x5417) }
-
-/// TIOCSDTR
-func ioctlSetReady(_ call: inout Call) -> Int { call.changeReady(0x5416) }
