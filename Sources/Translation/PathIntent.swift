@@ -70,6 +70,12 @@ extension Call {
     case .renameFile: return position == 0 ? .link : .destination
     case .changeMode, .chflags, .setTimes, .setTimevals: return isLink(3)
     case .pathconf: return isLink(2)
+    case .attributeGet, .attributeSet, .attributeDelete, .attributeList, .accessListGet, .accessListSet,
+      .accessListDelete, .accessListCheck:
+      switch Int32(operands[0]) {
+      case __NR_lgetxattr, __NR_lsetxattr, __NR_llistxattr, __NR_lremovexattr: return .link
+      default: return PathIntent()
+      }
     default: return PathIntent()
     }
   }

@@ -15,6 +15,7 @@ public enum HandlerName: UInt16, CaseIterable {
     startSession, ioctlSignalAt, ioctlExternalProcessing,
     openDevice, ioctlSeekData, ioctlSeekHole, ioctlTerminalPair, ioctlTerminalNames, changeRootTo,
     changeRoot,
+    accessListGet, accessListSet, accessListDelete, accessListCheck,
     namedStatfs, namedFstatfs, namedGetfsstat, attributeGet, attributeSet, attributeDelete, attributeList,
     ioctlSignal, ioctlDiscipline, ioctlSetDiscipline, ioctlQueueSize, ioctlClearReady, ioctlSetReady
   // memory
@@ -52,7 +53,7 @@ public enum HandlerName: UInt16, CaseIterable {
   // ipc
   case shmOpen, shmUnlink, semctl, shmat, shmctl, msgctl, messageQueueOpen, messageQueueUnlink,
     messageQueueAttributes, messageQueueNotify, aioRead, aioWrite, aioReadVector, aioWriteVector, aioLockMemory,
-    aioSynchronize, aioReturn, aioError, aioSuspend, aioCancel, aioList, semaphoreCreate, semaphoreOpen,
+    aioSynchronize, aioReturn, aioWaitComplete, aioError, aioSuspend, aioCancel, aioList, semaphoreCreate, semaphoreOpen,
     semaphoreUnlink, semaphoreClose, semaphorePost, semaphoreWait, semaphoreTimedWait, semaphoreTry, semaphoreValue
   // signal sets as words; threads by a control block; sleeping on an address
   case changeSignalMask, pendingSignalMask, suspendWithMask, divertSignal, threadFork, threadEnd,

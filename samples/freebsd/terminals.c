@@ -13,7 +13,8 @@ enum {
     BRKINT = 2, ICRNL = 0x100, IXON = 0x200, IXOFF = 0x400, IUTF8 = 0x4000, OPOST = 1, ONLCR = 2, TAB3 = 4, CS7 = 0x200, CS8 = 0x300,
     PARENB = 0x1000, ECHOKE = 1, ECHOE = 2, ECHO = 8, ECHOCTL = 0x40, ISIG = 0x80, ICANON = 0x100, IEXTEN = 0x400, EXTPROC = 0x800,
     TOSTOP = 0x400000, NOFLSH = (int)0x80000000,
-    VEOF = 0, VERASE = 3, VINTR = 8, VQUIT = 9, VSUSP = 10, VMIN = 16, VTIME = 17, DISABLED = 0xff,
+    VEOF = 0, VERASE = 3, VERASE2 = 7, VINTR = 8, VQUIT = 9, VSUSP = 10, VDSUSP = 11, VMIN = 16, VTIME = 17, VSTATUS = 18,
+    DISABLED = 0xff,
 };
 typedef struct { uint32_t iflag, oflag, cflag, lflag; uint8_t cc[20]; uint32_t ispeed, ospeed; } termios;
 typedef struct { uint16_t row, col, x, y; } winsize;
@@ -67,6 +68,9 @@ static void settings(long slave) {
     other.lflag = ISIG | IEXTEN | TOSTOP | NOFLSH;
     other.cc[VINTR] = 'i' & 0x1f;
     other.cc[VQUIT] = DISABLED;
+    other.cc[VERASE2] = 8;
+    other.cc[VDSUSP] = 'y' & 0x1f;
+    other.cc[VSTATUS] = 't' & 0x1f;
     other.cc[VMIN] = 0;
     other.cc[VTIME] = 3;
     other.ispeed = other.ospeed = 115200;
@@ -78,6 +82,7 @@ static void settings(long slave) {
     expect("a pseudo-terminal has eight bits and no parity", second.cflag & (CS8 | PARENB), CS8);
     expect("VINTR", second.cc[VINTR], 'i' & 0x1f);
     expect("VQUIT off", second.cc[VQUIT], DISABLED);
+    expect("VERASE2, VDSUSP, VSTATUS", second.cc[VERASE2] << 16 | second.cc[VDSUSP] << 8 | second.cc[VSTATUS], 0x081914);
     expect("VMIN", second.cc[VMIN], 0);
     expect("VTIME", second.cc[VTIME], 3);
     expect("115200 bit/s", second.ospeed, 115200);
@@ -263,6 +268,11 @@ static void sample(long argc, char **argv, char **environment) {
     SYS(ioctl, master, TIOCPKT, &off);
 
     say("the end\n");
+    SYS(write, slave, "last", 4);
+    SYS(close, slave);
+    expect("what is left", SYS(read, master, packet, 16), 4);
+    expect("read without a slave", SYS(read, master, packet, 16), 0);
+    slave = SYS(open, path, O_RDWR | O_NOCTTY, 0);
     SYS(close, master);
     expect("read without a master", SYS(read, slave, packet, 16), 0);
     expect("write", SYS(write, slave, "x", 1) < 0, 1);

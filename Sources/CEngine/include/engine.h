@@ -80,6 +80,7 @@ struct persona_process {
     void *paths;                  ///< what that way of looking up keeps of the process
     void *names;                  ///< Handlers/Plan9/NamesState: where it is, and its name space
     void *membership;             ///< Handlers/Plan9/ProcessGroups: what the process is in its session
+    void *finished_operations;    ///< Handlers/AsynchronousQueue: what aio_waitcomplete fetches; `event_lock` guards it
     void *patches;                ///< Engine/Patching: call sites that jump; NULL when none does
 };
 

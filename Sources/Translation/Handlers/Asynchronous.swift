@@ -31,9 +31,15 @@ extension Call {
 
   /// Leaves an outcome in a control block; false is EFAULT.
   fileprivate func finish(_ address: UInt64, _ status: Int, _ error: Int) -> Bool {
-    set(.aiocb__status, of: address, UInt64(bitPattern: Int64(error == 0 ? status : -1)))
-      && set(.aiocb__error, of: address, UInt64(error)) && set(.aiocb__mark, of: address, mark(address))
+    guard set(.aiocb__status, of: address, UInt64(bitPattern: Int64(error == 0 ? status : -1))),
+      set(.aiocb__error, of: address, UInt64(error)), set(.aiocb__mark, of: address, mark(address))
+    else { return false }
+    if keepsFinished { keepFinished(address) }
+    return true
   }
+
+  /// Whether the system's kernel has a list of what finished.
+  fileprivate var keepsFinished: Bool { table.constant(.JOB_DONE) == nil }
 }
 
 private enum Operation {
@@ -73,6 +79,7 @@ private func start(_ call: Call, _ address: UInt64, _ operation: Operation, _ no
     return call.error(EAGAIN)
   }
   guard call.copyIn(memory, address, size) else { return call.error(EFAULT) }
+  if call.keepsFinished, !call.hasRoomForOperation { return call.error(EAGAIN) }
   let block = Record(memory, call.table)
   var notice = SignalEvent(kind: .nothing)
   if notified != 0 {
@@ -140,12 +147,16 @@ func aioError(_ call: inout Call) -> Int {
 /// aio_return(aiocbp): the outcome itself, once. Where the block's state is the system's own, a failure is the value
 /// -1, whose errno aio_error tells.
 func aioReturn(_ call: inout Call) -> Int {
-  let address = call.address(0)
+  if call.keepsFinished { _ = call.takeFinished(call.address(0)) }
+  return fetchOutcome(call, call.address(0))
+}
+
+func fetchOutcome(_ call: Call, _ address: UInt64) -> Int {
   guard let known = isFinished(call, address) else { return call.error(EFAULT) }
   guard known, let status = call.field(.aiocb__status, of: address),
     let error = call.field(.aiocb__error, of: address), call.set(.aiocb__mark, of: address, 0)
   else { return call.error(EINVAL) }
-  if call.table.constant(.JOB_DONE) != nil {
+  if !call.keepsFinished {
     guard call.set(.aiocb__error, of: address, 0), call.set(.aiocb__status, of: address, UInt64.max) else {
       return call.error(EFAULT)
     }

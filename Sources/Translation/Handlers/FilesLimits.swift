@@ -57,7 +57,20 @@ func pathconf(_ call: inout Call) -> Int {
   let result = call.hostNow(__NR_newfstatat, Int(AT_FDCWD), call[0], status.word, call[2])
   if result < 0 { return result }
   let hasSpace = call.hostNow(__NR_statfs, call[0], space.word) == 0
+  if let lists = listsOfAccess(call, call[2] & Int(AT_SYMLINK_NOFOLLOW) == 0 ? __NR_getxattr : __NR_lgetxattr) {
+    return lists
+  }
   return limit(call, call[1], status, hasSpace ? space : nil)
+}
+
+/// What is told of POSIX.1e's access control lists: whether the file system has them, and of how many entries; nil of
+/// other names.
+private func listsOfAccess(_ call: Call, _ number: Int32) -> Int? {
+  guard call[1] == PathVariable.extendedACL || call[1] == PathVariable.aclPathMax else { return nil }
+  let name: StaticString = "system.posix_acl_access"
+  let length = call.hostNow(number, call[0], Int(bitPattern: name.utf8Start), 0, 0)
+  let isKept = length >= 0 || length == call.error(ENODATA)
+  return call[1] == PathVariable.extendedACL ? (isKept ? 1 : 0) : isKept ? 254 : 3
 }
 
 /// fpathconf(fd, name)
@@ -69,6 +82,7 @@ func fpathconf(_ call: inout Call) -> Int {
   if type == socketFile {
     return call[1] == PathVariable.pipeBuffer ? ForeignLimit.pipeBuffer : call.error(EINVAL)
   }
+  if let lists = listsOfAccess(call, __NR_fgetxattr) { return lists }
   let hasSpace = call.hostNow(__NR_fstatfs, call[0], space.word) == 0
   return limit(call, call[1], status, hasSpace ? space : nil)
 }
@@ -89,11 +103,9 @@ private func limit(
     return type == characterFile ? ForeignLimit.canon : call.error(EINVAL)
   case PathVariable.disable: return type == characterFile ? ForeignLimit.disable : call.error(EINVAL)
   case PathVariable.asynchronousIO: return ForeignLimit.posixVersion
-  case PathVariable.prioritizedIO, PathVariable.synchronizedIO, PathVariable.extendedACL,
-    PathVariable.capabilities, PathVariable.informationLabels, PathVariable.macLabels, PathVariable.nfs4ACL,
+  case PathVariable.prioritizedIO, PathVariable.synchronizedIO, PathVariable.capabilities, PathVariable.informationLabels, PathVariable.macLabels, PathVariable.nfs4ACL,
     PathVariable.deallocation:
     return 0
-  case PathVariable.aclPathMax: return 3
   case PathVariable.allocationMinimum:
     let fragment = Int(space?.load(fromByteOffset: 72, as: UInt64.self) ?? 0)
     return fragment == 0 ? blockSize : fragment

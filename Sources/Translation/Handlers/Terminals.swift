@@ -50,10 +50,11 @@ private let localFlags: InlineArray<15, TerminalFlag> = [
   (0x8000_0000, 0x80),  // NOFLSH
 ]
 
-/// For each control character of 4.4BSD, VEOF to VSTATUS, its index in Linux's c_cc; 255 where Linux has
-/// none.
+/// For each control character of 4.4BSD, VEOF to VSTATUS, its index in Linux's c_cc; 255 where Linux has none.
+/// VERASE2, VDSUSP and VSTATUS mean nothing to Linux, which keeps them in slots that its line discipline does not
+/// look at: 17, 18 and VSWTC.
 private let controlCharacters: InlineArray<20, UInt8> = [
-  4, 11, 16, 2, 14, 3, 12, 255, 0, 1, 10, 255, 8, 9, 15, 13, 6, 5, 255, 255,
+  4, 11, 16, 2, 14, 3, 12, 17, 0, 1, 10, 18, 8, 9, 15, 13, 6, 5, 7, 255,
 ]
 private let minimumCharacter = 16
 private let timeCharacter = 17

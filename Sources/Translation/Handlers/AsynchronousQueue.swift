@@ -1,0 +1,112 @@
+import CEngine
+import CWire
+
+// Finished operations of aio_read(2) and its kin that nobody has fetched yet, where the system's kernel keeps a list of
+// them: aio_waitcomplete(2) fetches the one that finished first. Source: sys/kern/vfs_aio.c.
+
+/// MAX_AIO_QUEUE_PER_PROC
+private let mostFinished = 256
+
+/// What a process keeps; `event_lock` guards it.
+private struct FinishedOperations {
+  /// Whose list it is: a child of fork begins with one of its own.
+  var process: Int32
+  var count: Int32
+  /// A futex word that counts what finished.
+  var changes: UInt32
+  /// The control blocks' guest addresses.
+  var blocks: InlineArray<256, UInt64>
+}
+
+extension Call {
+  /// The list, made at its first use; the lock is held. Nil when there is no memory.
+  private func finishedOperations() -> UnsafeMutablePointer<FinishedOperations>? {
+    if let present = process.pointee.finished_operations?.assumingMemoryBound(to: FinishedOperations.self),
+      present.pointee.process == process.pointee.pid
+    {
+      return present
+    }
+    guard let memory = persona_allocate(MemoryLayout<FinishedOperations>.stride) else { return nil }
+    let list = memory.bindMemory(to: FinishedOperations.self, capacity: 1)
+    list.initialize(
+      to: FinishedOperations(process: process.pointee.pid, count: 0, changes: 0, blocks: InlineArray(repeating: 0)))
+    process.pointee.finished_operations = memory
+    return list
+  }
+
+  /// Whether one more operation may begin.
+  var hasRoomForOperation: Bool {
+    lockEvents()
+    defer { unlockEvents() }
+    return finishedOperations().map { Int($0.pointee.count) < mostFinished } ?? false
+  }
+
+  /// Puts a control block at the list's end.
+  func keepFinished(_ block: UInt64) {
+    lockEvents()
+    guard let list = finishedOperations(), Int(list.pointee.count) < mostFinished else { return unlockEvents() }
+    list.pointee.blocks[Int(list.pointee.count)] = block
+    list.pointee.count += 1
+    list.pointee.changes &+= 1
+    unlockEvents()
+    _ = withUnsafeMutablePointer(to: &list.pointee.changes) {
+      quietly(__NR_futex, Int(bitPattern: $0), Int(FUTEX_WAKE), Int(Int32.max))
+    }
+  }
+
+  /// Takes a control block, or the first, out of the list; 0 when it is not there.
+  func takeFinished(_ block: UInt64?) -> UInt64 {
+    lockEvents()
+    defer { unlockEvents() }
+    guard let list = finishedOperations() else { return 0 }
+    let count = Int(list.pointee.count)
+    var index = 0
+    if let block { while index < count, list.pointee.blocks[index] != block { index += 1 } }
+    guard index < count else { return 0 }
+    let found = list.pointee.blocks[index]
+    for next in index + 1..<max(count, index + 1) { list.pointee.blocks[next - 1] = list.pointee.blocks[next] }
+    list.pointee.count -= 1
+    return found
+  }
+
+  /// Waits until another thread's operation has finished: 0, or the answer.
+  fileprivate func awaitFinished(_ limit: UnsafePointer<Timespec>?) -> Int {
+    lockEvents()
+    guard let list = finishedOperations() else {
+      unlockEvents()
+      return error(EAGAIN)
+    }
+    let seen = list.pointee.changes
+    let isEmpty = list.pointee.count == 0
+    unlockEvents()
+    if !isEmpty { return 0 }
+    let result = withUnsafeMutablePointer(to: &list.pointee.changes) {
+      host(
+        __NR_futex, Int(bitPattern: $0), Int(FUTEX_WAIT_BITSET), Int(seen), Int(bitPattern: limit), 0, -1)
+    }
+    return result == error(EAGAIN) || result == 0 ? 0 : result
+  }
+}
+
+/// aio_waitcomplete(aiocbp, timeout): fetches the operation that finished first, and says which it was.
+func aioWaitComplete(_ call: inout Call) -> Int {
+  guard call.write(UInt64(0), at: call.address(0)) else { return call.error(EFAULT) }
+  var limit = Timespec()
+  if call.address(1) != 0 {
+    var span = Timespec()
+    guard call.readTime(1, &span) else { return call.error(EFAULT) }
+    guard span.isInterval else { return call.error(EINVAL) }
+    limit = call.now(1) + span
+  }
+  while true {
+    let block = call.takeFinished(nil)
+    if block != 0 {
+      guard call.write(block, at: call.address(0)) else { return call.error(EFAULT) }
+      return fetchOutcome(call, block)
+    }
+    let result = withUnsafePointer(to: &limit) { call.awaitFinished(call.address(1) == 0 ? nil : $0) }
+    if result == call.error(ETIMEDOUT) { return call.error(EAGAIN) }
+    if result == Int(PERSONA_RESTART), call.address(1) != 0 { return call.error(EINTR) }
+    if result < 0 { return result }
+  }
+}
