@@ -43,6 +43,8 @@ enum FreeBSDHeaders {
     #include <sys/specialfd.h>
     #include <sys/membarrier.h>
     #include <sys/extattr.h>
+    #define _ACL_PRIVATE 1
+    #include <sys/acl.h>
     #include <sys/unistd.h>
     #include <sys/syscall.h>
     #include <sys/inotify.h>
@@ -96,7 +98,7 @@ enum FreeBSDHeaders {
     "SIGFASTBLOCK_UNBLOCK": kernel, "SIGFASTBLOCK_UNSETPTR": kernel,
     "O_UNUSED1000": unnamed, "O_UNUSED2000": unnamed, "O_UNUSED4000": unnamed, "MAP_NEITHER": unnamed,
     "MAP_BOTH": unnamed, "IP_FRAGMENT": unnamed, "IP_DONT_FRAGMENT": unnamed,
-    "TIMER_MIN": unnamed,
+    "TIMER_MIN": unnamed, "MASTER_READS_END": unnamed,
     "SOL_LOCAL": "0 there, as IPPROTO_IP; the table keeps the two apart",
   ]
 

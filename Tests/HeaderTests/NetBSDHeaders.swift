@@ -40,6 +40,8 @@ enum NetBSDHeaders {
     #include <sys/syscall.h>
     #include <sys/exec_elf.h>
     #include <sys/extattr.h>
+    #define _ACL_PRIVATE 1
+    #include <sys/acl.h>
     #include <sys/xattr.h>
     #include <sys/lwpctl.h>
     #include <sys/quotactl.h>

@@ -57,6 +57,7 @@ enum OpenBSDHeaders {
       "sigset.bits": "the set is a plain word", "O_NEITHER": unnamed, "MAP_NEITHER": unnamed, "MAP_BOTH": unnamed,
       "POLL_NOHUP": "only the kernel's own part of the header has it",
     ]
+    missing["MASTER_READS_END"] = unnamed
     for bits in ["1000", "2000", "4000", "80000", "100000", "200000"] { missing["O_UNUSED" + bits] = unnamed }
     for name in ["COPY", "RENAME", "NORESERVE", "INHERIT", "NOEXTEND", "HASSEMAPHORE", "TRYFIXED"] {
       missing["MAP_" + name + "_OLD"] = gone
