@@ -63,6 +63,8 @@ public enum FieldName: UInt16, CaseIterable {
   case kevent__ident, kevent__filter, kevent__flags, kevent__fflags, kevent__data, kevent__udata, kevent__ext
   // network interfaces
   case if_msghdr__ifm_addrs, if_msghdr__ifm_flags, if_msghdr__ifm_index, if_msghdr__ifm_hdrlen, if_msghdr__ifm_data
+  case rt_msghdr__rtm_hdrlen, rt_msghdr__rtm_index, rt_msghdr__rtm_flags, rt_msghdr__rtm_addrs, rt_msghdr__rtm_priority
+  case rt_msghdr__rtm_rmx, rt_metrics__rmx_mtu, rt_metrics__rmx_expire
   case if_msghdrl__ifm_len, if_msghdrl__ifm_data_off, if_msghdrl__ifm_data
   case ifa_msghdr__ifam_addrs, ifa_msghdr__ifam_index, ifa_msghdr__ifam_hdrlen
   case ifa_msghdr70__ifam_addrs, ifa_msghdr70__ifam_index

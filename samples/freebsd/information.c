@@ -19,6 +19,30 @@ static void text(const char *name, int first, int second, const char *wanted) {
     holds("  as it should be", wanted ? same(value, wanted, length(wanted) + 1) && size == length(wanted) + 1 : size > 1);
 }
 
+/// The kernel's routes: struct rt_msghdr of net/route.h, then the addresses that rtm_addrs tells of.
+static void routes(void) {
+    static char messages[1 << 16];
+    struct { uint16_t msglen; uint8_t version, type; uint16_t index, spare; int32_t flags, addrs; } *route;
+    int question[6] = {4, 17, 0, 0, 1, 0}, neighbours[6] = {4, 17, 0, 2, 2, 0x400}; // NET_RT_DUMP; NET_RT_FLAGS, RTF_LLDATA
+    size_t size = 0, got = sizeof messages, at = 0;
+    int whole = 1, loopback = 0;
+    expect("the routes' size", SYS(__sysctl, question, 6, 0, &size, 0, 0), 0);
+    expect("the routes", SYS(__sysctl, question, 6, messages, &got, 0, 0), 0);
+    holds("as many", got > 0 && got == size);
+    for (; at + 152 <= got; at += route->msglen) {
+        route = (void *)(messages + at);
+        whole &= route->msglen > 152 && route->version == 5 && route->type == 4 && (route->addrs & 3) == 3 && (route->flags & 1);
+        loopback |= same(messages + at + 152, "\020\002\0\0\177\0\0\1", 8) && (route->flags & 4) && !(route->flags & 2);
+        if (!whole) break;
+    }
+    holds("each is whole", whole && at == got);
+    holds("one leads to 127.0.0.1, a host, without a gateway", loopback);
+    got = sizeof messages;
+    expect("neighbours", SYS(__sysctl, neighbours, 6, messages, &got, 0, 0), 0);
+    question[4] = 77;
+    expect("another question", SYS(__sysctl, question, 6, 0, &size, 0, 0), -EINVAL);
+}
+
 static void sample(long argc, char **argv, char **environment) {
     text("kern.ostype", 1, 1, "FreeBSD");
     text("kern.osrelease", 1, 2, 0);
@@ -64,4 +88,5 @@ static void sample(long argc, char **argv, char **environment) {
     size = sizeof path;
     expect("own path", SYS(__sysctl, program, 4, path, &size, 0, 0), 0);
     holds("absolute", path[0] == '/' && same(path + length(path) - 11, "information", 11));
+    routes();
 }

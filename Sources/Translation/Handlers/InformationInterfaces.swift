@@ -24,6 +24,8 @@ func interfaceList(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   guard argument.count >= 4 else { return call.error(EINVAL) }
   let question = Int64(argument[2])
   let wanted = argument[3]
+  if question == table.constant(.NET_RT_DUMP) { return routeList(call, argument[1], 0, &request) }
+  if question == table.constant(.NET_RT_FLAGS) { return routeList(call, argument[1], UInt64(wanted), &request) }
   if question == table.constant(.NET_RT_IFMALIST) {
     multicastList(call, argument[1], wanted, &request)
     return 0
@@ -170,10 +172,7 @@ private func addressMessage(
   var present = RouteAddresses.netmask | RouteAddresses.address
   let mask = message + head
   var end = head + family.put(mask, number, nil, 0)
-  for byte in 0..<family.width {
-    let bits = min(max(prefix - 8 * byte, 0), 8)
-    mask.put(UInt8(truncatingIfNeeded: 0xff << (8 - bits)), at: family.start + byte)
-  }
+  putMask(mask, family, prefix)
   end += family.put(message + end, number, own, index)
   if let other = broadcast ?? (family == .internet ? far : nil) {
     present |= RouteAddresses.broadcast
@@ -190,6 +189,14 @@ private func addressMessage(
   }
   beginMessage(table, message, end, older ? .RTM_ONEWADDR : .RTM_NEWADDR)
   return end
+}
+
+/// Sets the first bits of an address.
+func putMask(_ mask: UnsafeMutableRawPointer, _ family: InternetFamily, _ prefix: Int) {
+  for byte in 0..<family.width {
+    let bits = min(max(prefix - 8 * byte, 0), 8)
+    mask.put(UInt8(truncatingIfNeeded: 0xff << (8 - bits)), at: family.start + byte)
+  }
 }
 
 /// The two families whose addresses are told.
@@ -227,7 +234,7 @@ enum InternetFamily: UInt8 {
 }
 
 /// IFT_* of net/if_types.h, IANA's numbers, for one of Linux's ARPHRD_*.
-private func interfaceType(_ hardware: UInt16) -> UInt8 {
+func interfaceType(_ hardware: UInt16) -> UInt8 {
   switch hardware {
   case 1: return 6
   case 772: return 24

@@ -7,11 +7,17 @@ enum NetlinkRequest {
   static let links: UInt16 = 18
   static let addressAnswer: UInt16 = 20
   static let addresses: UInt16 = 22
+  static let routeAnswer: UInt16 = 24
+  static let routes: UInt16 = 26
+  static let neighbourAnswer: UInt16 = 28
+  static let neighbours: UInt16 = 30
 }
 
-/// A conversation with Linux about its network interfaces.
+/// A conversation with Linux about its network interfaces, routes and neighbours.
 struct Netlink: ~Copyable {
   private let socket: Int
+  /// For ioctls about interfaces.
+  var descriptor: Int { socket }
   private let buffer: UnsafeMutableRawPointer
   static let capacity = 16 * 1024
 
