@@ -11,12 +11,13 @@ failed=0
 
 lay_out() {
   rm -rf "$tree" "$host"
-  mkdir -p "$tree/etc" "$tree/bin" "$tree/dev" "$tree/inner" "$host"
+  mkdir -p "$tree/etc" "$tree/bin" "$tree/dev" "$tree/inner" "$tree/usr/bin" "$host"
   cp "$folder/program" "$tree/bin/program"
   cp "$folder/program" "$tree/bin/again"
   printf '#!/bin/again\n' >"$tree/bin/script"
   chmod 755 "$tree/bin/script"
   echo "of the tree" >"$tree/etc/name"
+  : >"$tree/usr/bin/sh"
   echo "of the host" >"$host/name"
   echo "within" >"$tree/inner/name"
   ln -s /etc/name "$tree/etc/absolute"

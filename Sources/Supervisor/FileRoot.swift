@@ -31,6 +31,16 @@ public struct FileRoot: Sendable, Equatable {
     return readLink("/proc/self/fd/\(found)")
   }
 
+  /// Whether `path`, which the root does not hold, names a program of the host that one of the root's hides: it is in
+  /// another of the folders of programs, as ls is in /bin there, and on the host in /usr/bin.
+  func hides(_ path: String) -> Bool {
+    let folders = ["/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/"]
+    guard let own = folders.first(where: path.hasPrefix) else { return false }
+    let name = path.dropFirst(own.utf8.count)
+    guard !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")) else { return false }
+    return folders.contains { $0 != own && resolve($0 + name) != nil }
+  }
+
   /// A confining root holds the current folder, too.
   func enter() throws(LaunchError) {
     guard isConfining, let current = getcwd(nil, 0) else { return }

@@ -116,17 +116,17 @@ extension ProgramFile {
 
   /// Opens a path, under `root` first when it is absolute.
   public static func open(_ path: String, root: FileRoot?) throws(LaunchError) -> ProgramFile {
+    let hosts = hostPaths(of: path, root: root)
+    guard !hosts.isEmpty else { throw failure(path, ENOENT) }
     var status = stat()
-    let host = hostPaths(of: path, root: root).first { stat($0, &status) == 0 }
-    guard host != nil || root?.isConfining != true || !path.hasPrefix("/") else {
-      throw failure(path, ENOENT)
-    }
+    let host = hosts.first { stat($0, &status) == 0 }
     return try ProgramFile(hostPath: host ?? path, path: path)
   }
 
   /// Where a guest's path may lie on the host, in the order of the search.
   static func hostPaths(of path: String, root: FileRoot?) -> [String] {
     guard let root, path.hasPrefix("/") else { return [path] }
-    return [root.resolve(path), root.isConfining ? nil : path].compactMap { $0 }
+    if let found = root.resolve(path) { return root.isConfining ? [found] : [found, path] }
+    return root.isConfining || root.hides(path) ? [] : [path]
   }
 }

@@ -90,9 +90,8 @@ func rootedPath(_ call: Call, _ path: PathOperand, _ intent: PathIntent? = nil) 
   guard let root = PathRoot(call.process) else { return .same }
   var first: UInt8 = 0
   guard call.read(&first, at: path.address), first != 0 else { return .same }
-  let isAbsolute = first == slash
-  guard isAbsolute || root.isConfining else { return .same }
   let intent = intent ?? call.intent(of: path)
+  guard first == slash || root.isConfining else { return relativePath(call, root, path, intent) }
   guard var walk = RootWalk(call, root, from: path.directory, follows: intent.follows) else {
     return .refused(call.error(ENOMEM))
   }
@@ -104,15 +103,58 @@ func rootedPath(_ call: Call, _ path: PathOperand, _ intent: PathIntent? = nil) 
   switch outcome {
   // The root itself is the host's: a way up to it would else never find it (kern_alternate_path).
   case .found: return walk.isAtRoot ? .same : .other(walk.text)
-  case .refused: return ownProcess(call, path) ?? .same
+  case .refused:
+    return ownProcess(call, path) ?? (intent.purpose == .use ? hostPath(call, root, path) : .same)
   case .missing:
     switch intent.purpose {
-    case .use: return .same
+    case .use: return hostPath(call, root, path)
     case .make: return exists(path.address) ? .same : .other(walk.text)
     case .destination:
       return path.isSourceRooted || !parentExists(call, path.address) ? .other(walk.text) : .same
     }
   }
+}
+
+/// A relative path of a process that sees the host too. It is Linux's own affair, unless it starts in the root and a
+/// symbolic link or ".." would lead it out.
+private func relativePath(_ call: Call, _ root: PathRoot, _ path: PathOperand, _ intent: PathIntent) -> NativePath {
+  let used = call.thread.pointee.scratch_used
+  guard let text = call.scratch(4096) else { return .refused(call.error(ENOMEM)) }
+  let count = Int(persona_copy_string(text.assumingMemoryBound(to: CChar.self), path.address, 4096))
+  guard count > 0, count < 4096 else { return .same }
+  if isOneName(text, count) {
+    var byte: UInt8 = 0
+    guard intent.follows,
+      withUnsafeMutableBytes(of: &byte, {
+        quietly(__NR_readlinkat, path.directory, text.word, Int(bitPattern: $0.baseAddress!), 1)
+      }) >= 0
+    else { return .same }
+  }
+  let length = directoryName(call, path.directory, to: text)
+  guard length > 0, root.holds(text, length) || root.isRoot(text, length) else { return .same }
+  call.thread.pointee.scratch_used = used
+  guard var walk = RootWalk(call, root, from: path.directory, follows: intent.follows) else {
+    return .refused(call.error(ENOMEM))
+  }
+  let outcome = walk.walk(path.address)
+  guard walk.differs, !walk.isAtRoot else { return .same }
+  switch outcome {
+  case .found: return .other(walk.text)
+  case .missing where intent.purpose != .use: return .other(walk.text)
+  case .missing, .refused: return .same
+  }
+}
+
+/// Whether a relative path has no directories in it, and does not lead up.
+private func isOneName(_ path: UnsafeRawPointer, _ count: Int) -> Bool {
+  for index in 0..<count where path.load(fromByteOffset: index, as: UInt8.self) == slash { return false }
+  let dot = UInt8(ascii: ".")
+  return !(count == 2 && path.load(as: UInt8.self) == dot && path.load(fromByteOffset: 1, as: UInt8.self) == dot)
+}
+
+/// A path that is to be found on the host alone.
+private func hostPath(_ call: Call, _ root: PathRoot, _ path: PathOperand) -> NativePath {
+  isShadowedProgram(call, root, path.address) ? .refused(call.error(ENOENT)) : .same
 }
 
 /// "/proc/curproc" of procfs(5): Linux's name of it, and behind "file" the program itself, which Linux does not execute.
@@ -135,7 +177,7 @@ private func ownProcess(_ call: Call, _ path: PathOperand) -> NativePath? {
   return .other(start)
 }
 
-private func begins(_ text: UnsafeRawPointer, with name: StaticString) -> Bool {
+func begins(_ text: UnsafeRawPointer, with name: StaticString) -> Bool {
   for index in 0..<name.utf8CodeUnitCount
   where text.load(fromByteOffset: index, as: UInt8.self) != name.utf8Start[index] { return false }
   return true

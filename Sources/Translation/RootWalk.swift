@@ -31,6 +31,8 @@ struct RootWalk {
   private var links = 0
   /// Whether `text` is absolute.
   private var isAbsolute = false
+  /// Whether Linux might end elsewhere: a symbolic link was followed, or ".." stayed at the root.
+  private(set) var differs = false
 
   init?(_ call: Call, _ root: PathRoot, from base: Int, follows: Bool) {
     guard let text = call.scratch(Self.room), let rest = call.scratch(Self.longestPath),
@@ -111,7 +113,10 @@ struct RootWalk {
   /// "..", which stays at the root.
   private mutating func stepUp() -> Outcome? {
     if !isAbsolute, let refusal = becomeAbsolute() { return .refused(refusal) }
-    if isAtRoot { return nil }
+    if isAtRoot {
+      differs = true
+      return nil
+    }
     let before = length
     appendSlash()
     append(".")
@@ -126,16 +131,8 @@ struct RootWalk {
 
   /// Puts the name of the directory that a relative path starts from before what is resolved.
   private mutating func becomeAbsolute() -> Int? {
-    guard let name = call.scratch(Self.longestPath), let path = call.scratch(40) else {
-      return call.error(ENOMEM)
-    }
-    var count: Int
-    if base == Int(AT_FDCWD) {
-      count = quietly(__NR_getcwd, name.word, Self.longestPath) - 1
-    } else {
-      writeDescriptorPath(base, to: path)
-      count = quietly(__NR_readlinkat, Int(AT_FDCWD), path.word, name.word, Self.longestPath)
-    }
+    guard let name = call.scratch(Self.longestPath) else { return call.error(ENOMEM) }
+    var count = directoryName(call, base, to: name)
     guard count > 0 else { return base == Int(AT_FDCWD) ? call.error(ENOENT) : call.error(EBADF) }
     guard byte(name, 0) == slash else { return call.error(ENOTDIR) }
     if count == 1 { count = 0 }
@@ -153,6 +150,7 @@ struct RootWalk {
 
   private mutating func follow(_ count: Int, _ before: Int, _ end: Int) -> Outcome? {
     links += 1
+    differs = true
     if links > Self.mostLinks { return .refused(call.error(ELOOP)) }
     if count == 0 { return .refused(call.error(ENOENT)) }
     var tail = 0
@@ -239,4 +237,12 @@ struct RootWalk {
     (text + length).copyMemory(from: name.utf8Start, byteCount: name.utf8CodeUnitCount)
     cut(to: length + name.utf8CodeUnitCount)
   }
+}
+
+/// Writes Linux's name of the directory that a relative path starts from to 4096 bytes at `name`; its length, or not above 0.
+func directoryName(_ call: Call, _ directory: Int, to name: UnsafeMutableRawPointer) -> Int {
+  if directory == Int(AT_FDCWD) { return quietly(__NR_getcwd, name.word, 4096) - 1 }
+  guard let path = call.scratch(40) else { return call.error(ENOMEM) }
+  writeDescriptorPath(directory, to: path)
+  return quietly(__NR_readlinkat, Int(AT_FDCWD), path.word, name.word, 4096)
 }
