@@ -184,7 +184,7 @@ private func hostKind(_ name: String) -> HostKind? {
   case "onlineCPUs", "pageSize", "physicalMemory", "availableMemory", "maxFiles", "maxFilesPerProcess",
     "maxProcesses", "argMax", "stackTop", "userMemory", "securityLevel", "groupsMax", "openFiles", "cpuFrequency",
     "swapTotal", "freePages", "availablePages", "highestCPU", "listenBacklog", "activePages", "inactivePages", "wiredPages",
-    "swapPagesIn", "swapPagesOut", "bufferBytes", "lastProcess":
+    "swapPagesIn", "swapPagesOut", "bufferBytes", "lastProcess", "internet6":
     .number
   default: nil
   }

@@ -90,5 +90,5 @@ public enum HostValue: UInt16, CaseIterable {
     programStrings, clockRates, processorStates, processorStatesOf,
     processTable, threadTable, processStrings, memoryStatistics, physicalMemoryShort, userMemoryShort, randomNumber,
     upTicks, activePages, inactivePages, wiredPages, swapPagesIn, swapPagesOut, bufferBytes, lastProcess,
-    filesystemKinds
+    filesystemKinds, internet6
 }
