@@ -39,7 +39,7 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "persona",
-      dependencies: ["BinaryImage", "PersonalityTables", "Supervisor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: ["BinaryImage", "CHost", "PersonalityTables", "Supervisor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
     .testTarget(
       name: "PersonalityTablesTests", dependencies: ["PersonalityTables", "CWire", "Wire"], swiftSettings: strict),

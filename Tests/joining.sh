@@ -54,6 +54,15 @@ guest execute: 5" shell 'echo 1 2 3 4 5 | xargs -n 2 "$0"'
 expect "pipes both ways" 0 "guest execute: copy
 from Linux" shell 'echo from Linux | "$0" copy | cat'
 expect "by a relative path" 0 "guest execute: r" shell 'cd "${0%/*}" && ./execute r'
+printf '#!%s x y\n' "$program" >"$work/script"
+chmod +x "$work/script"
+expect "a script whose interpreter is foreign" 0 "guest execute: x y $work/script a b" shell "'$work/script' a b"
+expect "the same by a relative path, in the shell's place" 0 "guest execute: x y ./script" \
+  shell "cd '$work' && exec ./script"
+expect "the same by posix_spawn, without arguments" 0 "guest execute: x y $work/script" \
+  "$persona" run -- "$program" "$(command -v python3)" -c "
+import os
+os.waitpid(os.posix_spawn('$work/script', ['s'], {}), 0)"
 expect "by PATH" 0 "guest execute: p" shell 'PATH=${0%/*}:$PATH; execute p'
 expect "another system's program" 0 "hello from NetBSD" shell "$netbsd"
 expect "a guest's guest's guest" 0 "guest execute: deep" shell '"$0" /bin/sh -c "\"\$0\" /bin/sh -c \"\\\"\\\$0\\\" deep\" \"\$0\"" "$0"'

@@ -182,6 +182,16 @@ int persona_when_parent_dies(int signal_number) {
     return prctl(PR_SET_PDEATHSIG, signal_number) < 0 ? -errno : 0;
 }
 
+static char **command_line;
+
+/// The C library hands main's arguments to constructors too.
+__attribute__((constructor)) static void keep_command_line(int count, char **arguments) {
+    (void)count;
+    command_line = arguments;
+}
+
+char **persona_command_line(void) { return command_line; }
+
 int persona_receive(int listener, struct seccomp_notif *request) {
     memset(request, 0, sizeof *request);
     return ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, request) < 0 ? -errno : 0;
@@ -214,8 +224,31 @@ static uint64_t end_of_text(pid_t tid, uint64_t address) {
     return 0;
 }
 
+/// Writes a script's interpreter and its argument before the task's own arguments but the first: the new argv, or -errno.
+/// They lie on the task's stack, below what it or a parent that shares the stack still needs.
+static int64_t write_prefix(pid_t tid, uint64_t stack, uint64_t argv, const struct persona_exec *exec) {
+    static uint64_t vector[8192 + 8];
+    uint64_t count = exec->prefix_count, text = 0, from = argv + 8;
+    for (uint64_t index = 0; index < count; index++) text += strlen(exec->prefix + text) + 1;
+    uint64_t first, *next = vector + count;
+    // An empty argv has no first argument to leave out.
+    if (!argv || persona_read_memory(tid, argv, &first, 8) != 0) return -EFAULT;
+    do {
+        if (next == vector + sizeof vector / sizeof *vector) return -E2BIG;
+        *next = 0;
+        if (first && persona_read_memory(tid, from, next, 8) != 0) return -EFAULT;
+        from += 8;
+    } while (*next++);
+    uint64_t bytes = (uint64_t)((char *)next - (char *)vector);
+    uint64_t place = (stack - 128 - bytes - text) & ~15ull;
+    for (uint64_t index = 0, at = 0; index < count; at += strlen(exec->prefix + at) + 1) vector[index++] = place + bytes + at;
+    int result = persona_write_memory(tid, place, vector, bytes);
+    if (result == 0) result = persona_write_memory(tid, place + bytes, exec->prefix, text);
+    return result == 0 ? (int64_t)place : result;
+}
+
 /// Changes the stopped task's registers to begin execveat(engine, "", ...) instead of its call.
-static int change_call(pid_t tid, int engine) {
+static int change_call(pid_t tid, const struct persona_exec *exec) {
     struct user_regs_struct registers;
     if (ptrace(PTRACE_GETREGS, tid, NULL, &registers) != 0) return -errno;
     unsigned char code[2];
@@ -227,13 +260,18 @@ static int change_call(pid_t tid, int engine) {
         path = registers.rsi, argv = registers.rdx, environment = registers.r10;
     else
         return -EPERM;
-    // Nothing is written into the task, which may share its memory: an empty path ends every path.
+    // What the task has is left as it is, since it may share its memory: an empty path ends every path.
     uint64_t empty = end_of_text(tid, path);
     if (!empty) return -EFAULT;
+    if (exec->prefix_count > 0) {
+        int64_t made = write_prefix(tid, registers.rsp, argv, exec);
+        if (made < 0) return (int)made;
+        argv = (uint64_t)made;
+    }
     registers.rip -= 2;
     registers.rax = SYS_execveat;
     registers.orig_rax = (unsigned long long)-1;
-    registers.rdi = (unsigned)engine;
+    registers.rdi = (unsigned)exec->engine;
     registers.rsi = empty;
     registers.rdx = argv;
     registers.r10 = environment;
@@ -241,7 +279,16 @@ static int change_call(pid_t tid, int engine) {
     return ptrace(PTRACE_SETREGS, tid, NULL, &registers) != 0 ? -errno : 0;
 }
 
-int persona_redirect_exec(pid_t tid, int engine) {
+/// Ends the stopped task's call with ENOEXEC.
+static void refuse_call(pid_t tid) {
+    struct user_regs_struct registers;
+    if (ptrace(PTRACE_GETREGS, tid, NULL, &registers) != 0) return;
+    registers.rax = (unsigned long long)-ENOEXEC;
+    registers.orig_rax = (unsigned long long)-1;
+    ptrace(PTRACE_SETREGS, tid, NULL, &registers);
+}
+
+int persona_redirect_exec(pid_t tid, const struct persona_exec *exec) {
     if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) != 0) return -errno;
     // The interruption ends the wait for this process's answer, and with it the call.
     if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) != 0) return -errno;
@@ -251,7 +298,8 @@ int persona_redirect_exec(pid_t tid, int engine) {
     if (!WIFSTOPPED(status)) return 0;
     int is_ours = status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG(status) == SIGTRAP;
     // A signal that came first is delivered first; the call then starts over and asks again.
-    int result = is_ours ? change_call(tid, engine) : 0;
+    int result = is_ours ? change_call(tid, exec) : 0;
+    if (result < 0) refuse_call(tid);
     ptrace(PTRACE_DETACH, tid, NULL, is_ours ? NULL : (void *)(long)WSTOPSIG(status));
     return result;
 }

@@ -65,8 +65,11 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   let thread = argument!.assumingMemoryBound(to: persona_thread.self)
   let linux = LinuxStack(thread.pointee.context.assumingMemoryBound(to: UInt64.self))
   let reply = persona_start_reply()!
-  if hypercall(PERSONA_HC_START, UInt64(UInt(bitPattern: reply))) < 0 {
-    fatal("persona: the engine runs only under 'persona run'")
+  switch hypercall(PERSONA_HC_START, UInt64(UInt(bitPattern: reply))) {
+  case 0...: break
+  case -Int64(EMFILE): fatal("persona: the program cannot be handed over: too many open files; raise 'ulimit -n'")
+  case -Int64(ENOENT), -Int64(ENOSYS): fatal("persona: the engine runs only under 'persona run'")
+  default: fatal("persona: the program cannot be handed over by the supervisor")
   }
   guard
     let process = persona_allocate(MemoryLayout<persona_process>.stride)?

@@ -26,14 +26,33 @@ struct GuestImage: ~Copyable {
     loadPlan.state = state
     loadPlan.root = root?.path ?? ""
     loadPlan.isConfined = root?.isConfining ?? false
-    plan = loadPlan.serialized()
-    var files = [fcntl(launch.program.descriptor, F_DUPFD_CLOEXEC, 3)]
+    let plan = loadPlan.serialized()
+    var files = [try GuestImage.keep(launch.program)]
     switch launch.interpreter {
-    case .some(let linker): files.append(fcntl(linker.descriptor, F_DUPFD_CLOEXEC, 3))
+    case .some(let linker):
+      do {
+        files.append(try GuestImage.keep(linker))
+      } catch {
+        close(files[0])
+        throw error
+      }
     case .none: break
     }
+    self.plan = plan
     self.files = files
     self.personality = personality
+  }
+
+  private static func keep(_ file: borrowing ProgramFile) throws(LaunchError) -> Int32 {
+    let kept = fcntl(file.descriptor, F_DUPFD_CLOEXEC, 3)
+    guard kept >= 0 else {
+      let code = errno
+      var error = LaunchError(
+        .ours, file: file.path, "cannot be kept open: \(describe(code))", remedy: "close some files, or raise 'ulimit -n'")
+      error.guestError = code
+      throw error
+    }
+    return kept
   }
 
   deinit {

@@ -45,9 +45,15 @@ struct HypercallFilter: ~Copyable {
       throw LaunchError(
         .ours, "seccomp gave no notification descriptor", remedy: "'persona doctor' tells what this kernel lacks")
     }
-    listener = fcntl(file, F_DUPFD_CLOEXEC, 3)
+    let kept = fcntl(file, F_DUPFD_CLOEXEC, 3)
+    let failure = errno
     close(file)
-    persona_wake_synchronously(listener)
+    guard kept >= 0 else {
+      throw LaunchError(
+        .ours, "no descriptor for the hypercalls: \(describe(failure))", remedy: "close some files, or raise 'ulimit -n'")
+    }
+    listener = kept
+    persona_wake_synchronously(kept)
   }
 
   deinit {

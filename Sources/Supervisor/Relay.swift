@@ -29,7 +29,7 @@ final class RelayEnd {
       case .endedLast(let status): (5, status)
       }
     guard file >= 0 else { return }
-    _ = withUnsafeBytes(of: &words) { write(file, $0.baseAddress!, $0.count) }
+    while withUnsafeBytes(of: &words, { write(file, $0.baseAddress!, $0.count) }) < 0, errno == EINTR { continue }
   }
 
   func finish() {

@@ -18,19 +18,12 @@ extension Session {
     exec.verdict = Int32(PERSONA_EXEC_NATIVE.rawValue)
     exec.pid = persona_thread_group(pid_t(request.pid))
     if let target = ExecTarget(request, self), let file = target.open(natives) {
-      let path = file.path
       do {
-        try prepare(&exec, file, target.shown, configuration.root, request)
+        try prepare(&exec, file, target.given, configuration.root, request)
         if exec.verdict == Int32(PERSONA_EXEC_NATIVE.rawValue) { natives.add(target.status) }
       } catch {
         printError(error.description)
         refuse(&exec, error.guestError ?? ENOEXEC)
-      }
-      if exec.prefix_count > 0 {
-        starting[exec.pid] = nil
-        printError(
-          "persona: \(path): a Linux program executes this script, whose interpreter is foreign; let it name the interpreter")
-        refuse(&exec, ENOEXEC)
       }
     }
     switch persona_exec_verdict(UInt32(bitPattern: exec.verdict)) {
@@ -41,7 +34,7 @@ extension Session {
   }
 
   private func redirect(_ request: seccomp_notif, _ exec: persona_exec) {
-    let result = persona_redirect_exec(pid_t(request.pid), exec.engine)
+    let result = withUnsafePointer(to: exec) { persona_redirect_exec(pid_t(request.pid), $0) }
     guard result < 0 else { return }
     starting[exec.pid] = nil
     printError(
@@ -55,8 +48,10 @@ extension Session {
 private struct ExecTarget {
   /// Where the supervisor finds it.
   let host: String
-  /// How the program names it.
+  /// Its absolute path.
   let shown: String
+  /// How the program names it, as a script hears of itself.
+  let given: String
   let status: stat
 
   init?(_ request: seccomp_notif, _ session: Session) {
@@ -70,9 +65,11 @@ private struct ExecTarget {
       guard isRelative, arguments.4 & UInt64(PERSONA_EMPTY_PATH) != 0 else { return nil }
       host = base
       shown = readLink(base) ?? base
+      given = shown
     } else {
       host = path.hasPrefix("/") ? "/proc/\(pid)/root" + path : base + "/" + path
       shown = path.hasPrefix("/") ? path : (readLink(base) ?? base) + "/" + path
+      given = isRelative && directory != AT_FDCWD ? shown : path
     }
     var status = stat()
     guard stat(host, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CHost
 import Glibc
 import Supervisor
 
@@ -21,9 +22,10 @@ struct Persona: ParsableCommand {
     ])
 
   static func main() {
-    let arguments = Array(CommandLine.arguments.dropFirst())
+    let words = commandLine()
+    let arguments = Array(words.dropFirst())
     do {
-      if let configuration = try QuickStart.interpreterConfiguration(CommandLine.arguments) {
+      if let configuration = try QuickStart.interpreterConfiguration(words) {
         throw ExitCode(try Supervisor.run(configuration))
       }
       if let configuration = QuickStart.configuration(arguments) {
@@ -38,6 +40,17 @@ struct Persona: ParsableCommand {
     } catch {
       end(error)
     }
+  }
+
+  /// The words of the command line. Swift reads its own from /proc, which fails where no descriptor is left.
+  private static func commandLine() -> [String] {
+    var words: [String] = []
+    var next = persona_command_line()
+    while let word = next?.pointee {
+      words.append(String(cString: word))
+      next = next?.successor()
+    }
+    return words
   }
 
   /// Prints an error, or the help that was asked for, and leaves.

@@ -62,15 +62,19 @@ int persona_become_subreaper(void);
 /// Asks for `signal` when the parent dies; 0 asks for nothing any more.
 int persona_when_parent_dies(int signal);
 
+/// argv as the process got it.
+char **persona_command_line(void);
+
 /// One hypercall notification: 0 or -errno.
 int persona_receive(int listener, struct seccomp_notif *request);
 int persona_respond(int listener, uint64_t id, int64_t value);
 /// Lets Linux carry out the call that was notified.
 int persona_let_continue(int listener, uint64_t id);
 
-/// Makes task `tid`, which waits in the notification of an execve or execveat, execute its descriptor `engine`
-/// instead, with the same arguments and environment: 0 or -errno. The notification is gone then.
-int persona_redirect_exec(pid_t tid, int engine);
+/// Makes task `tid`, which waits in the notification of an execve or execveat, execute its descriptor `exec->engine`
+/// instead, with the same environment, and with `exec->prefix` in place of its first argument if there is one: 0 or
+/// -errno. The notification is gone then.
+int persona_redirect_exec(pid_t tid, const struct persona_exec *exec);
 
 /// Copies the linker's build id (NT_GNU_BUILD_ID, ld --build-id) of the running executable into `bytes`:
 /// its length, or 0 when it was linked without one or needs more than `room` bytes.
