@@ -41,8 +41,14 @@ public struct FileRoot: Sendable, Equatable {
     return folders.contains { $0 != own && resolve($0 + name) != nil }
   }
 
-  /// A confining root holds the current folder, too.
+  /// Refuses a root that cannot be looked into, where everything would seem to be missing. A confining root holds the
+  /// current folder, too.
   func enter() throws(LaunchError) {
+    guard access(path, X_OK) == 0 else {
+      throw LaunchError(
+        .cannotRun, file: path, "the root cannot be looked into: \(describe(errno))",
+        remedy: "check the folder's permissions")
+    }
     guard isConfining, let current = getcwd(nil, 0) else { return }
     defer { free(current) }
     let folder = String(cString: current)

@@ -37,6 +37,8 @@ final class Session {
   }
   private let relay: RelayEnd
   private var firstGuest: Int32 = -1
+  /// The first guest's libraries, should it die of them.
+  private var libraries: BrokenLibraries?
   /// The first guest's wait status, until the relay knows it.
   private var lastStatus: Int32?
   private let childSignals: Int32
@@ -113,6 +115,7 @@ final class Session {
         remedy: -pid == E2BIG ? "pass fewer or shorter arguments" : "'persona doctor' checks this host")
     }
     firstGuest = pid
+    libraries = BrokenLibraries(launch, recognizer)
     starting[pid] = StartingGuest(image)
     relay.send(.started(pid))
   }
@@ -130,7 +133,8 @@ final class Session {
     ]
     while true {
       let ready = poll(&events, nfds_t(events.count), log == nil ? -1 : Session.logInterval)
-      if ready < 0 && errno != EINTR { break }
+      // A signal, or no memory for the moment: `events` tells nothing new.
+      if ready < 0 { continue }
       if events[0].revents & Int16(POLLIN) != 0 { answerHypercall() }
       if events[1].revents & Int16(POLLIN) != 0 {
         drainSignals()
@@ -171,6 +175,7 @@ final class Session {
       if pid == firstGuest {
         firstGuest = -1
         lastStatus = status
+        if status & 0x7f == SIGBUS, let error = libraries?.report() { printError(error.description) }
       }
     }
   }
