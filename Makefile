@@ -108,7 +108,7 @@ clean:
 
 PYTHON ?= python3
 
-.PHONY: deps tools samples go-programs go-std go-std-short faults test-root test-root-terminals demo bench bench-large bench-instructions test ready
+.PHONY: deps tools samples go-programs go-std go-std-short faults injected-faults crowd test-root test-root-terminals demo bench bench-large bench-instructions test ready
 
 # The missing Debian packages.
 deps:
@@ -140,6 +140,15 @@ go-std-short: ready tools
 # Killed supervisors, killed guests, broken programs and tables.
 faults: ready tools
 	sh Tests/faults.sh
+
+# Linux's calls fail at random under foreign programs, many times; with a base tree under its tar and make, too.
+injected-faults: ready
+	$(PYTHON) Tests/injecting.py --times 1000
+	$(if $(ROOT),$(PYTHON) Tests/injecting.py --root "$(ROOT)" --times 200)
+
+# What 500 runs at once take of private memory.
+crowd: samples
+	$(PYTHON) Tests/crowd.py
 
 # The programs of a FreeBSD base tree: make test-root ROOT=/srv/freebsd [PROGRAMS='tar sort'].
 test-root: ready

@@ -54,6 +54,34 @@ for release in 10.1 12.0 13.1 14.0; do
   done
 done
 
+# Roots that are broken: one error each. Whoever may look into everything is nobody for the last.
+broken=$folder/broken
+break_root() {
+  rm -rf $broken
+  cp -R $tree $broken
+  "$@"
+  echo "$*" | sed "s,$folder/,,g"
+  timeout -k 5 30 $as "$persona" run --root $broken -- /bin/program x 2>&1 </dev/null | grep '^persona: '
+}
+cut() { head -c "$2" "$1" >"$1.cut" && mv "$1.cut" "$1" && chmod 755 "$1"; }
+as=""
+{
+  break_root rm $broken/libexec/ld-elf.so.1
+  break_root cut $broken/libexec/ld-elf.so.1 0
+  break_root cut $broken/libexec/ld-elf.so.1 900
+  break_root chmod 644 $broken/libexec/ld-elf.so.1
+  break_root cp /bin/true $broken/libexec/ld-elf.so.1
+  [ "$(id -u)" != 0 ] || as="setpriv --reuid 65534 --regid 65534 --clear-groups"
+  break_root chmod 600 $broken
+} 2>&1 | sed "s,$PWD/,,g; s/needs [0-9]* bytes/needs N bytes/; s/at byte [0-9]*/at byte N/" >$folder/out
+chmod 700 $broken
+if diff -u $source/broken.out $folder/out; then
+  echo "ok   broken roots"
+else
+  echo "FAIL broken roots"
+  failed=1
+fi
+
 # Roots that the user keeps.
 export XDG_DATA_HOME="$PWD/$folder/data"
 rm -rf "$XDG_DATA_HOME" $folder/half
