@@ -23,7 +23,7 @@
 /// What may fail how. Calls that cannot fail so on Linux are not here: close(2), say, frees its descriptor all the same.
 static const struct { long number; const char *name; int errors[4]; } failures[] = {
     {SYS_openat, "openat", {EMFILE, ENFILE, ENOSPC, EINTR}}, {SYS_open, "open", {EMFILE, ENFILE, ENOSPC, EINTR}},
-    {SYS_read, "read", {EINTR, EIO}}, {SYS_pread64, "pread64", {EINTR, EIO}},
+    {SYS_read, "read", {EINTR}}, {SYS_pread64, "pread64", {EINTR}},
     {SYS_write, "write", {ENOSPC, EINTR}}, {SYS_pwrite64, "pwrite64", {ENOSPC, EINTR}},
     {SYS_writev, "writev", {ENOSPC, EINTR}}, {SYS_ftruncate, "ftruncate", {ENOSPC, EINTR}},
     {SYS_mkdir, "mkdir", {ENOSPC}}, {SYS_mkdirat, "mkdirat", {ENOSPC}}, {SYS_rename, "rename", {ENOSPC}},
@@ -63,7 +63,7 @@ static int is_persona(pid_t process) {
     return count > 0 && !strncmp(text, "persona", 7);
 }
 
-/// Whether a descriptor is of a file or a device, which may be full or broken; pipes and sockets are neither.
+/// Whether a descriptor is of a file or a device, which may be full; pipes and sockets are not.
 static int is_file(pid_t process, long descriptor) {
     char name[64], text[2];
     snprintf(name, sizeof name, "/proc/%d/fd/%ld", process, descriptor);
@@ -92,7 +92,7 @@ static void enter(pid_t process, const struct __ptrace_syscall_info *call, int w
         int error = failures[kind].errors[next_random() % (uint64_t)count];
         if (error == ENOSPC && (call->entry.nr == SYS_openat || call->entry.nr == SYS_open) &&
             !(call->entry.args[call->entry.nr == SYS_open ? 1 : 2] & O_CREAT)) error = EMFILE;
-        if ((error == ENOSPC || error == EIO) && failures[kind].errors[1] && call->entry.nr != SYS_openat &&
+        if (error == ENOSPC && failures[kind].errors[1] && call->entry.nr != SYS_openat &&
             call->entry.nr != SYS_open && !is_file(process, (long)call->entry.args[0])) error = EINTR;
         fprintf(report, "%d: %s(%#llx, %#llx, %#llx): %s\n", process, failures[kind].name, (long long)call->entry.args[0],
                 (long long)call->entry.args[1], (long long)call->entry.args[2], strerror(error));
