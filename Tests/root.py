@@ -9,6 +9,7 @@ Each entry is a title, a command for the tree's sh, and what it prints, both str
     # title
     $ command            further lines of it begin with "> "
     ? 1                  its status, if it is not 0
+    @ freebsd:10.1       the release that the kernel claims, for programs that read its structures
     exact line
     ~ regular expression for a whole line
 
@@ -23,7 +24,7 @@ persona = os.environ.get("PERSONA", os.path.join(here, "build/bin/persona"))
 
 class Entry:
     def __init__(self, title):
-        self.title, self.command, self.status, self.lines = title, [], 0, []
+        self.title, self.command, self.status, self.claim, self.lines = title, [], 0, None, []
 
 
 def entries(path):
@@ -36,6 +37,8 @@ def entries(path):
             found[-1].command.append(line[2:])
         elif line.startswith("? "):
             found[-1].status = int(line[2:])
+        elif line.startswith("@ "):
+            found[-1].claim = line[2:]
         elif found and found[-1].command:
             found[-1].lines.append(line)
     for entry in found:
@@ -68,6 +71,8 @@ def link_programs(tree, folder):
 def run(entry, tree, programs, options):
     folder = tempfile.mkdtemp(prefix="root-")
     environment = {"HOME": folder, "TERM": "vt100", "PATH": programs}
+    if entry.claim and not options:
+        options = ["--as", entry.claim]
     command = "\n".join(entry.command).replace("{port}", str(free_port()))
     try:
         done = subprocess.run(

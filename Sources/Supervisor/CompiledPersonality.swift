@@ -37,7 +37,9 @@ public final class CompiledPersonality {
     }
     let file = block.withUnsafeBytes { persona_memory_file("persona-table", $0.baseAddress!, $0.count) }
     guard file >= 0 else {
-      throw LaunchError(.ours, "cannot make a memory file: \(describe(-file))", remedy: "free some memory")
+      throw LaunchError(
+        .ours, "cannot make a memory file: \(describe(-file))",
+        remedy: -file == EFBIG ? "raise 'ulimit -f' to \(block.count / 1024 + 1) KiB at least" : "free some memory")
     }
     table = file
     tableSize = UInt64(block.count)
