@@ -43,7 +43,7 @@ step "programs" python3 Tests/programs.py
 step "joining" sh Tests/joining.sh
 step "runners" python3 Tests/runners.py
 step "faults" sh Tests/faults.sh
-step "failing calls" python3 Tests/injecting.py --times 20
+step "failing calls" python3 Tests/injecting.py --times 12
 step "Go's own tests" python3 Tests/gostd.py --subset
 step "Go's own tests on Plan 9" python3 Tests/gostd.py --os plan9 --subset --skip '^TestRoot|^TestProcessWithHandleUnsupported' strings sort os
 

@@ -83,17 +83,20 @@ enum LinuxHeaders {
   private static let types = [
     "kernel_sigaction": "struct sigaction", "stack_t": "stack_t", "siginfo": "siginfo_t",
     "utsname": "struct new_utsname", "semid_ds": "struct semid64_ds", "shmid_ds": "struct shmid64_ds",
-    "msqid_ds": "struct msqid64_ds",
+    "msqid_ds": "struct msqid64_ds", "ifreq_flags": "struct ifreq", "ifreq_number": "struct ifreq",
   ]
 
   static let kernelNames = HeaderCheck.Names(
     types: types,
     fields: HeaderCheck.permissionFields.merging(["ipv6_mreq.ipv6mr_interface": "ipv6mr_ifindex"]) { $1 },
     missing: inNeither.merging(onlyInLibrary.map { ($0, "only in the C library's headers") }) { $1 })
-  static let libraryNames = HeaderCheck.Names(types: types)
+  static let libraryNames = HeaderCheck.Names(
+    types: types,
+    fields: ["ifreq_flags.ifr_flags": "ifr_ifru.ifru_flags", "ifreq_number.ifr_number": "ifr_ifru.ifru_ivalue"])
 
   static let onlyInLibrary: Set<String> = [
     "struct stat", "struct msghdr", "struct cmsghdr", "struct ucred", "struct linger", "struct sched_param",
+    "struct ifreq_flags", "struct ifreq_number",
     "AF_UNSPEC", "AF_UNIX", "AF_LOCAL", "AF_INET", "AF_INET6", "AF_NETLINK", "AF_PACKET", "AF_VSOCK", "AF_BLUETOOTH",
     "SOCK_STREAM", "SOCK_DGRAM", "SOCK_RAW", "SOCK_RDM", "SOCK_SEQPACKET", "SOCK_NONBLOCK", "SOCK_CLOEXEC",
     "MSG_OOB", "MSG_PEEK", "MSG_DONTROUTE", "MSG_CTRUNC", "MSG_TRUNC", "MSG_DONTWAIT", "MSG_EOR", "MSG_WAITALL",
