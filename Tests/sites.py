@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Which call sites of real programs have become jumps: Tests/sites/main.go, built for each system that Go knows.
+"""Which call sites of real programs have become jumps: Tests/sites/main.go, built for each system that Go knows, and
+Tests/sites/forms.c, built by Zig, with all forms of a call that C libraries and compilers have.
 
-The program runs through its calls many times; then its text is read, and each `syscall` in it is either jumped over or
-still traps. Those in ALWAYS must jump: they are where Go's packages make nearly all calls.
+A program runs through its calls many times; then its text is read, and each `syscall` in it is either jumped over or
+still traps. Those in ALWAYS must jump: they are where Go's packages make nearly all calls. So must all of FORMS.
+With --process, it tells what has become of the sites in the text of a guest that runs already.
 """
 import os
 import struct
@@ -12,6 +14,7 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PERSONA = os.environ.get("PERSONA") or os.path.join(TOP, "build", "bin", "persona")
 GOROOT = os.environ.get("GOROOT") or os.path.join(TOP, "build", "tools", "site", "go")
+ZIG = os.environ.get("PERSONA_ZIG") or os.path.join(TOP, "build", "tools", "site", "ziglang", "zig")
 BUILD = os.path.join(TOP, "build", "sites")
 
 # Functions with a site that must jump, by system.
@@ -23,6 +26,22 @@ ALWAYS = {
     "dragonfly": ["syscall.Syscall.abi0", "syscall.Syscall6.abi0", "syscall.RawSyscall.abi0", "runtime.kevent.abi0",
                   "runtime.nanotime1.abi0", "runtime.usleep.abi0"],
 }
+
+# What Tests/sites/forms.c has, for each of these systems.
+FORMS = ["bsd_stub", "dragonfly_stub", "illumos_stub", "solaris_stub", "go_stub", "any_stub", "inline_call", "inline_read"]
+SYSTEMS = {"freebsd": "freebsd", "netbsd": "netbsd", "openbsd": "openbsd", "dragonfly": "freebsd"}
+
+
+def build_forms(system):
+    os.makedirs(BUILD, exist_ok=True)
+    program = os.path.join(BUILD, f"forms-{system}")
+    cache = os.path.join(TOP, "build", "zig-cache")
+    values = dict(os.environ, ZIG_GLOBAL_CACHE_DIR=cache, ZIG_LOCAL_CACHE_DIR=cache)
+    subprocess.run([ZIG, "cc", "-target", f"x86_64-{SYSTEMS[system]}", "-c", "-ffreestanding", "-fno-stack-protector",
+                    "-fno-sanitize=all", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program + ".o",
+                    os.path.join(TOP, "Tests", "sites", "forms.c")], env=values, check=True)
+    subprocess.run([ZIG, "ld.lld", "-static", "-o", program, program + ".o"], env=values, check=True)
+    return program
 
 
 def build(system):
@@ -83,22 +102,60 @@ def jumped(code, start, at, memory):
     return 0
 
 
+def judge(title, command, program, wanted):
+    """Runs a program up to where it waits; false where a site that must jump does not."""
+    guest = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = int(guest.stdout.readline())
+    with open(f"/proc/{process}/mem", "rb", 0) as memory:
+        found = sites(program, memory)
+    guest.stdin.close()
+    guest.wait(timeout=30)
+    missing = [name for name in wanted if not found.get(name, (0, 0))[0]]
+    print(f"{title}: {sum(jumps for jumps, _ in found.values())} of {sum(total for _, total in found.values())} sites "
+          f"jump: {', '.join(name for name, (jumps, _) in sorted(found.items()) if jumps)}"
+          + (f"; but not: {', '.join(missing)}" if missing else "")
+          + (f"; and ended with status {guest.returncode}" if guest.returncode else ""))
+    return not missing and guest.returncode == 0
+
+
+def tell(process):
+    """What has become of the sites in each piece of a running guest's text."""
+    pieces = []
+    for line in open(f"/proc/{process}/maps"):
+        fields = line.split()
+        start, end = (int(place, 16) for place in fields[0].split("-"))
+        name = fields[5] if len(fields) > 5 else ""
+        if "x" not in fields[1] or 0x600000000000 <= start < 0x610000000000 or name.startswith("["):
+            continue
+        if pieces and pieces[-1][1] == start:  # a page with a jump is a copy, and has no name
+            pieces[-1] = (pieces[-1][0], end, pieces[-1][2] or name)
+        else:
+            pieces.append((start, end, name))
+    with open(f"/proc/{process}/mem", "rb", 0) as memory:
+        for start, end, name in pieces:
+            memory.seek(start)
+            code = memory.read(end - start)
+            jumps, at = [], code.find(b"\x0f\x05")
+            total = code.count(b"\x0f\x05")
+            while at >= 0:
+                if jumped(code, start, at, memory):
+                    jumps.append(f"{start + at:#x}")
+                at = code.find(b"\x0f\x05", at + 2)
+            if total:
+                print(f"{name or hex(start)}: {len(jumps)} of {total} jump: {' '.join(jumps)}")
+
+
 def main():
-    failed = False
+    if sys.argv[1:2] == ["--process"]:
+        return tell(int(sys.argv[2]))
+    good = True
     for system in sys.argv[1:] or ALWAYS:
         program = build(system)
-        guest = subprocess.Popen([PERSONA, "run", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        process = int(guest.stdout.readline())
-        with open(f"/proc/{process}/mem", "rb", 0) as memory:
-            found = sites(program, memory)
-        guest.stdin.close()
-        guest.wait(timeout=30)
-        missing = [name for name in ALWAYS.get(system, []) if not found.get(name, (0, 0))[0]]
-        failed |= bool(missing) or guest.returncode != 0
-        print(f"{system}: {sum(jumps for jumps, _ in found.values())} of {sum(total for _, total in found.values())} sites "
-              f"jump: {', '.join(name for name, (jumps, _) in sorted(found.items()) if jumps)}"
-              + (f"; but not: {', '.join(missing)}" if missing else ""))
-    sys.exit(failed)
+        good &= judge(system, [PERSONA, "run", program], program, ALWAYS.get(system, []))
+    for system in sys.argv[1:] or SYSTEMS:
+        program = build_forms(system)
+        good &= judge(f"{system}, by Zig", [PERSONA, "run", "--as", system, program], program, FORMS)
+    sys.exit(not good)
 
 
 if __name__ == "__main__":

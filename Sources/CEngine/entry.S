@@ -66,6 +66,20 @@ persona_interruptible_give_up:
         popq    %rbx
         ret
 
+// int64_t persona_same(thread, number): persona_interruptible with a patched call's own registers
+        .globl  persona_same
+persona_same:
+        pushq   %rbx
+        leaq    THREAD_PENDING(%rdi), %rbx
+        movq    %rsi, %rax
+        movq    REGISTER(8), %rdi
+        movq    REGISTER(9), %rsi
+        movq    REGISTER(12), %rdx
+        movq    REGISTER(2), %r10
+        movq    REGISTER(0), %r8
+        movq    REGISTER(1), %r9
+        jmp     persona_interruptible_begin
+
 // int64_t persona_clone(flags, stack, parent_tid, child_tid, tls, function, argument):
 // the child calls function(argument) on its own stack.
         .globl  persona_clone
@@ -258,52 +272,6 @@ persona_load_state:
         xrstor64 (%rdi)
         ret
 
-// const struct persona_step *persona_follow(step, end, native, foreign)
-        .globl  persona_follow
-persona_follow:
-        cmpq    %rsi, %rdi
-        jae     9f
-        movzwl  6(%rdi), %eax           // kind: copy 0, zero 1, field 2
-        cmpl    $1, %eax
-        ja      9f
-        movzwl  4(%rdi), %r10d          // both places by their end, and the count from below to 0
-        movzwl  (%rdi), %r8d
-        leaq    (%rcx,%r10), %r11
-        addq    %r11, %r8
-        movzwl  2(%rdi), %r9d
-        leaq    (%rdx,%r10), %r11
-        addq    %r11, %r9
-        addq    $8, %rdi
-        negq    %r10
-        testl   %eax, %eax
-        jnz     5f
-        addq    $8, %r10
-        jg      2f
-1:      movq    -8(%r9,%r10), %rax
-        movq    %rax, -8(%r8,%r10)
-        addq    $8, %r10
-        jle     1b
-2:      subq    $8, %r10
-        jz      persona_follow
-3:      movb    (%r9,%r10), %al
-        movb    %al, (%r8,%r10)
-        incq    %r10
-        jnz     3b
-        jmp     persona_follow
-5:      addq    $8, %r10
-        jg      7f
-6:      movq    $0, -8(%r8,%r10)
-        addq    $8, %r10
-        jle     6b
-7:      subq    $8, %r10
-        jz      persona_follow
-8:      movb    $0, (%r8,%r10)
-        incq    %r10
-        jnz     8b
-        jmp     persona_follow
-9:      movq    %rdi, %rax
-        ret
-
 // struct persona_thread *persona_current(void)
         .globl  persona_current
 persona_current:
@@ -377,10 +345,78 @@ persona_swap32:
         sete    %al
         movzbl  %al, %eax
         ret
+        .globl  persona_store_pair
+persona_store_pair:
+        movq    %rsi, (%rdi)
+        movq    %rdx, 8(%rdi)
+        xorl    %eax, %eax
+        ret
+
+// int64_t persona_follow(step, native, foreign): each kind of step has a way, which leads on to the next step's.
+        .macro  NEXT_STEP
+        movzwl  6(%rdi), %eax           // kind
+        movzwl  (%rdi), %ecx            // foreign_offset
+        movzwl  2(%rdi), %r9d           // native_offset
+        addq    $8, %rdi
+        movslq  (%r10,%rax,4), %rax
+        addq    %r10, %rax
+        jmpq    *%rax
+        .endm
+
+        .globl  persona_follow
+persona_follow:
+        leaq    ways(%rip), %r10
+        NEXT_STEP
+        .irp    word, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0
+copy_\word:
+        movq    8*\word(%rsi,%r9), %rax
+        movq    %rax, 8*\word(%rdx,%rcx)
+        .endr
+        NEXT_STEP
+        .irp    word, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0
+zero_\word:
+        movq    $0, 8*\word(%rdx,%rcx)
+        .endr
+        NEXT_STEP
+copy_byte:
+        movb    (%rsi,%r9), %al
+        movb    %al, (%rdx,%rcx)
+        NEXT_STEP
+copy_two:
+        movw    (%rsi,%r9), %ax
+        movw    %ax, (%rdx,%rcx)
+        NEXT_STEP
+copy_four:
+        movl    (%rsi,%r9), %eax
+        movl    %eax, (%rdx,%rcx)
+        NEXT_STEP
+zero_byte:
+        movb    $0, (%rdx,%rcx)
+        NEXT_STEP
+zero_two:
+        movw    $0, (%rdx,%rcx)
+        NEXT_STEP
+zero_four:
+        movl    $0, (%rdx,%rcx)
+        NEXT_STEP
+stop:   leaq    -8(%rdi), %rax
+        ret
 persona_copy_end:
 
 persona_copy_fault:
         movq    $-14, %rax
         ret
+
+        .section .rodata
+        .balign 4
+// By enum persona_step_kind.
+ways:   .long   stop - ways, stop - ways
+        .long   copy_byte - ways, copy_two - ways, copy_four - ways, zero_byte - ways, zero_two - ways, zero_four - ways
+        .irp    word, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        .long   copy_\word - ways
+        .endr
+        .irp    word, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        .long   zero_\word - ways
+        .endr
 
         .section .note.GNU-stack, "", @progbits

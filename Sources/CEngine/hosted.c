@@ -69,14 +69,21 @@ int64_t persona_swap32(uint64_t address, uint32_t *expected, uint32_t value) {
                                        __ATOMIC_SEQ_CST);
 }
 
-const struct persona_step *persona_follow(const struct persona_step *step, const struct persona_step *end,
-                                          const void *native, void *foreign) {
-    for (; step < end && step->kind != PERSONA_STEP_FIELD; step++) {
+int64_t persona_store_pair(uint64_t destination, uint64_t first, uint64_t second) {
+    uint64_t pair[2] = {first, second};
+    return move(destination, pair, 16, 1);
+}
+
+int64_t persona_follow(const struct persona_step *step, const void *native, uint64_t foreign) {
+    for (; step->kind > PERSONA_STEP_FIELD; step++) {
         char *to = (char *)foreign + step->foreign_offset;
-        if (step->kind == PERSONA_STEP_COPY) memcpy(to, (const char *)native + step->native_offset, step->count);
-        else memset(to, 0, step->count);
+        const char *from = (const char *)native + step->native_offset;
+        if (step->kind > PERSONA_STEP_ZERO) memset(to, 0, 8 * (step->kind - PERSONA_STEP_ZERO));
+        else if (step->kind > PERSONA_STEP_COPY) memcpy(to, from, 8 * (step->kind - PERSONA_STEP_COPY));
+        else if (step->kind > PERSONA_STEP_ZERO_BYTES) memset(to, 0, 1 << (step->kind - PERSONA_STEP_ZERO_BYTES - 1));
+        else memcpy(to, from, 1 << (step->kind - PERSONA_STEP_COPY_BYTES - 1));
     }
-    return step;
+    return (int64_t)step;
 }
 
 void *persona_allocate(size_t bytes) { return calloc(1, bytes); }

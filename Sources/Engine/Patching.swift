@@ -337,44 +337,102 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?, _ registe
   let process = thread.pointee.process.unsafelyUnwrapped
   let table = Table(UnsafeRawPointer(process.pointee.table.unsafelyUnwrapped))
   let number = context[number: table.header.pointee.abi.number] & 0xffff_ffff
-  guard let row = table.call(number), row.pointee.passage != UInt16(PERSONA_PASSAGE_TRAP.rawValue) else {
-    // The instruction itself is still there.
+  guard let row = table.call(number) else {
     context[PERSONA_RIP] -= 2
     return
   }
-  if row.pointee.passage == UInt16(PERSONA_PASSAGE_WHOLE.rawValue) {
-    thread.pointee.whole = PERSONA_WHOLE_WANTED.rawValue
-    return
-  }
   thread.pointee.restart = 0
-  if process.pointee.logging == 0, process.pointee.promised & PromiseState.watched == 0 {
-    let passage = row.pointee.passage
-    if passage == UInt16(PERSONA_PASSAGE_DIRECT.rawValue) {
-      passThrough(thread, table, row, context)
-      return
-    }
-    // It may have a path, too.
-    if passage == UInt16(PERSONA_PASSAGE_STRUCT.rawValue), process.pointee.path_view == 0 {
-      passStructure(thread, table, row, context)
-      return
-    }
-    if row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue), row.pointee.target == HandlerName.clockGettime.rawValue,
-      tellTime(thread, table, context)
-    {
-      return
-    }
-  }
-  thread.pointee.context = registers
-  thread.pointee.trap_length = 2
-  if row.pointee.passage == UInt16(PERSONA_PASSAGE_MASK.rawValue) {
-    answerWithMask(thread, context)
-  } else {
+  let isWatched = process.pointee.logging != 0 || process.pointee.promised & PromiseState.watched != 0
+  switch UInt32(row.pointee.passage) {
+  case PERSONA_PASSAGE_TRAP.rawValue:
+    // The instruction itself is still there.
+    context[PERSONA_RIP] -= 2
+  case PERSONA_PASSAGE_WHOLE.rawValue:
+    thread.pointee.whole = PERSONA_WHOLE_WANTED.rawValue
+  case PERSONA_PASSAGE_SAME.rawValue where !isWatched:
+    passSame(thread, table, row, context)
+  case PERSONA_PASSAGE_DIRECT.rawValue where !isWatched:
+    passThrough(thread, table, row, context)
+  // It may have a path, too.
+  case PERSONA_PASSAGE_STRUCT.rawValue where !isWatched && process.pointee.path_view == 0:
+    passStructure(thread, table, row, context)
+  case PERSONA_PASSAGE_CLOCK.rawValue where !isWatched && row.pointee.in_registers != 0:
+    tellTime(thread, table, row, context)
+  case PERSONA_PASSAGE_CLOSE.rawValue where !isWatched && row.pointee.in_registers != 0:
+    closeDirectly(thread, table, row, context)
+  case PERSONA_PASSAGE_PLAIN.rawValue
+  where !isWatched && row.pointee.in_registers != 0 && process.pointee.path_view == 0:
+    carryOut(thread, table, row, context)
+  case PERSONA_PASSAGE_MASK.rawValue:
+    prepare(thread, context)
+    answerWithMask(thread, context, !isWatched && row.pointee.in_registers != 0 ? row : nil)
+  default:
+    prepare(thread, context)
     answer(thread, context)
   }
 }
 
-/// Makes the one Linux call that a row of plain registers is.
 @inline(__always)
+private func prepare(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) {
+  thread.pointee.context = UnsafeMutableRawPointer(context.words)
+  thread.pointee.trap_length = 2
+}
+
+/// Carries out a call whose operands are registers and constants, converted where they must be.
+@inline(never)
+func carryOut(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
+  _ context: TrapContext
+) {
+  prepare(thread, context)
+  let number = context[number: table.header.pointee.abi.number]
+  thread.pointee.restart_number = number
+  thread.pointee.scratch_used = 0
+  thread.pointee.has_message = 0
+  var call = Call(thread: thread, table: table, row: row, number: Int(number & 0xffff_ffff), registers: context)
+  let result = call.perform(context)
+  if result < 0 || call.second != 0 || row.pointee.result == UInt8(PERSONA_RESULT_PAIR.rawValue) {
+    _ = encode(result, call, context)
+  } else {
+    succeed(table, context, Int64(result))
+  }
+}
+
+/// close(2): one call to Linux where no queue of events may know the descriptor.
+@inline(never)
+private func closeDirectly(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
+  _ context: TrapContext
+) {
+  guard thread.pointee.process.unsafelyUnwrapped.pointee.event_queues == nil else {
+    carryOut(thread, table, row, context)
+    return
+  }
+  let descriptor = operand(context, row.pointee.sources.0, row.pointee.widths.0)
+  let result = persona_syscall(Int64(__NR_close), descriptor, 0, 0, 0, 0, 0)
+  if result < 0 {
+    failPlainly(thread, table, table.foreignErrno(Int(-result)), context)
+  } else {
+    succeed(table, context, result)
+  }
+}
+
+/// Makes the one Linux call that a row is whose registers are in Linux's places.
+@inline(never)
+private func passSame(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
+  _ context: TrapContext
+) {
+  let result = persona_same(thread, Int64(row.pointee.target))
+  if result >= 0 || result < -4095 {
+    succeed(table, context, result)
+  } else {
+    failDirect(thread, table, row, context, result)
+  }
+}
+
+/// Makes the one Linux call that a row of plain registers is.
+@inline(never)
 private func passThrough(
   _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
   _ context: TrapContext
@@ -402,7 +460,7 @@ private func passThrough(
 }
 
 /// The same for a row with one structure that Linux fills, in the engine's memory.
-@inline(__always)
+@inline(never)
 private func passStructure(
   _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
   _ context: TrapContext
@@ -432,9 +490,7 @@ private func passStructure(
     return
   }
   if guest != 0 {
-    let foreign = native + (Int(shape.pointee.native_size) + 15) & ~15
-    table.follow(shape, from: native, to: foreign)
-    if persona_copy_out(guest, foreign, Int(shape.pointee.foreign_size)) != 0 {
+    guard writeStructure(table, shape, native, to: guest) else {
       fail(thread, table, table.foreignErrno(Int(EFAULT)), context)
       return
     }
@@ -442,23 +498,34 @@ private func passStructure(
   succeed(table, context, result)
 }
 
-/// clock_gettime(2) of a clock that Linux's shared object reads; false leaves it to the handler.
-private func tellTime(
-  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ context: TrapContext
+@inline(__always)
+private func writeStructure(
+  _ table: Table, _ shape: UnsafePointer<persona_struct>, _ native: UnsafeMutableRawPointer, to guest: UInt64
 ) -> Bool {
+  if shape.pointee.is_straight != 0 { return table.fill(guest, shape, from: native) }
+  let foreign = native + (Int(shape.pointee.native_size) + 15) & ~15
+  table.follow(shape, from: native, to: foreign)
+  return persona_copy_out(guest, foreign, Int(shape.pointee.foreign_size)) == 0
+}
+
+/// clock_gettime(2): Linux's shared object reads most clocks, the handler the others.
+@inline(never)
+private func tellTime(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
+  _ context: TrapContext
+) {
   let registers = table.header.pointee.abi.arguments
-  guard let clock = Call.plainClock(context[number: registers.0]) else { return false }
-  var time: (UInt64, UInt64) = (0, 0)
-  let result = withUnsafeMutablePointer(to: &time) {
-    persona_clock(clock, UnsafeMutableRawPointer($0).assumingMemoryBound(to: UInt64.self))
+  let time = UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride
+  guard let clock = Call.plainClock(context[number: registers.0]), readSharedClock(clock, time) else {
+    carryOut(thread, table, row, context)
+    return
   }
-  guard result >= 0 else { return false }
-  if persona_copy_out(context[number: registers.1], &time, 16) == 0 {
+  let (seconds, nanoseconds) = (time.load(as: UInt64.self), time.load(fromByteOffset: 8, as: UInt64.self))
+  if persona_store_pair(context[number: registers.1], seconds, nanoseconds) == 0 {
     succeed(table, context, 0)
   } else {
     fail(thread, table, table.foreignErrno(Int(EFAULT)), context)
   }
-  return true
 }
 
 private func failDirect(
@@ -476,7 +543,20 @@ private func failDirect(
     succeed(table, context, 0)
     return
   }
-  fail(thread, table, table.foreignErrno(Int(-result)), context)
+  failPlainly(thread, table, table.foreignErrno(Int(-result)), context)
+}
+
+/// `fail` in place for the usual way of telling an errno.
+@inline(__always)
+private func failPlainly(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ errno: Int, _ context: TrapContext
+) {
+  guard table.header.pointee.abi.error == UInt8(PERSONA_ERROR_CARRY.rawValue) else {
+    fail(thread, table, errno, context)
+    return
+  }
+  context[number: table.header.pointee.abi.result] = UInt64(truncatingIfNeeded: errno)
+  context[PERSONA_FLAGS] |= TrapContext.carry
 }
 
 @inline(__always)

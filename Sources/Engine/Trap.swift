@@ -91,7 +91,7 @@ private func readStackWords(
 
 /// Puts a result in Linux's convention into the registers as the personality's ABI says, and answers what
 /// the log calls it.
-private func encode(
+func encode(
   _ result: Int, _ call: Call, _ context: TrapContext
 ) -> (kind: persona_log_outcome, value: Int) {
   if result == Int(PERSONA_JUMP) { return (PERSONA_OUTCOME_JUMP, 0) }

@@ -77,6 +77,14 @@ public func readClock(_ clock: Int32, _ time: UnsafeMutablePointer<UInt64>?) -> 
     Int64(__NR_clock_gettime), UInt64(bitPattern: Int64(clock)), UInt64(UInt(bitPattern: time)), 0, 0, 0, 0)
 }
 
+/// Has the shared object read one of its clocks; false where there is none.
+@inline(__always)
+func readSharedClock(_ clock: Int32, _ time: UnsafeMutableRawPointer) -> Bool {
+  guard vdsoClock != 0 else { return false }
+  let function = unsafeBitCast(UInt(vdsoClock), to: (@convention(c) (Int32, UnsafeMutableRawPointer?) -> Int32).self)
+  return function(clock, time) == 0
+}
+
 func isVdso(_ rip: UInt64) -> Bool { rip &- vdsoStart < vdsoLength }
 
 /// A call that the shared object makes is Linux's own.

@@ -84,11 +84,17 @@ private func giveMask(_ thread: UnsafeMutablePointer<persona_thread>, _ context:
   if result == Int64(PERSONA_RESTART) { thread.pointee.mask_known = PERSONA_MASK_DIFFERS.rawValue }
 }
 
-/// A call that reads or changes the mask besides its own registers.
-func answerWithMask(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) {
+/// A call that reads or changes the mask besides its own registers; `plain` is its row where its operands are registers.
+func answerWithMask(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext, _ plain: UnsafePointer<persona_call>?
+) {
   learnMask(thread, context)
   let before = context.mask
-  answer(thread, context)
+  if let plain {
+    carryOut(thread, Table(UnsafeRawPointer(thread.pointee.process.pointee.table)), plain, context)
+  } else {
+    answer(thread, context)
+  }
   if context.mask != before { giveMask(thread, context) }
 }
 

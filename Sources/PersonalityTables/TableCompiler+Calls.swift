@@ -16,7 +16,7 @@ extension TableCompiler {
 
   private mutating func compile(_ row: CallRow) -> persona_call {
     var wire = persona_call()
-    wire.passage = UInt16(PERSONA_PASSAGE_PLAIN.rawValue)
+    wire.passage = UInt8(PERSONA_PASSAGE_PLAIN.rawValue)
     wire.name = string(row.name)
     wire.argument_count = UInt8(truncatingIfNeeded: row.arguments.count)
     wire.arguments = UInt32(arguments.count)
@@ -47,8 +47,9 @@ extension TableCompiler {
     case .handler(let name, let operands):
       wire.kind = UInt8(PERSONA_CALL_HANDLER.rawValue)
       wire.target = handler(name, row.actionPosition)
-      wire.passage = UInt16((HandlerName(rawValue: wire.target)?.passage ?? PERSONA_PASSAGE_TRAP).rawValue)
+      wire.passage = UInt8((HandlerName(rawValue: wire.target)?.passage ?? PERSONA_PASSAGE_TRAP).rawValue)
       append(operands, row, &wire)
+      listRegisters(&wire)
       checkResult(row)
     case .translate(let name, let operands):
       wire.kind = UInt8(PERSONA_CALL_TRANSLATE.rawValue)
@@ -60,7 +61,8 @@ extension TableCompiler {
       }
       wire.target = UInt16(truncatingIfNeeded: call.number)
       append(operands, row, &wire)
-      makeDirect(&wire)
+      makeDirect(&wire, call)
+      if wire.passage == UInt8(PERSONA_PASSAGE_PLAIN.rawValue) { listRegisters(&wire) }
       checkTranslation(row, call, operands)
       checkResult(row)
     }
@@ -98,7 +100,7 @@ extension TableCompiler {
 
   /// Lists a Linux call's operands by their registers, if they are no more than that but for one structure that Linux
   /// fills; with such a structure paths may go along, which the engine looks at where they are not Linux's own.
-  private func makeDirect(_ wire: inout persona_call) {
+  private func makeDirect(_ wire: inout persona_call, _ call: CallRow) {
     let count = Int(wire.operand_count)
     let registers = abi.arguments
     guard count <= 6, wire.result == UInt8(PERSONA_RESULT_VALUE.rawValue) else { return }
@@ -130,7 +132,59 @@ extension TableCompiler {
       withUnsafeMutableBytes(of: &wire.widths) { $0[index] = UInt8(width.rawValue) }
     }
     if hasPath, passage == PERSONA_PASSAGE_DIRECT { return }
-    wire.passage = UInt16(passage.rawValue)
+    if passage == PERSONA_PASSAGE_DIRECT, isSame(wire, call) { passage = PERSONA_PASSAGE_SAME }
+    wire.passage = UInt8(passage.rawValue)
+  }
+
+  /// Whether the operands' registers are where Linux looks for them. What is of 32 bits on both sides Linux extends itself
+  /// (SYSCALL_DEFINE of linux/syscalls.h), but for calls that declare a long there.
+  private func isSame(_ wire: persona_call, _ call: CallRow) -> Bool {
+    let longer = ["mmap", "mprotect", "pkey_mprotect", "readv", "writev", "remap_file_pages"]
+    guard call.name != "getpid", !longer.contains(call.name), call.arguments.count >= wire.operand_count else { return false }
+    let places = [PERSONA_RDI, PERSONA_RSI, PERSONA_RDX, PERSONA_R10, PERSONA_R8, PERSONA_R9].map { UInt8($0.rawValue) }
+    return (0..<Int(wire.operand_count)).allSatisfy { index in
+      let operand = operands[Int(wire.operands) + index]
+      let argument = arguments[Int(wire.arguments) + Int(operand.argument)]
+      let isWhole = [PERSONA_CONVERT_NONE, PERSONA_CONVERT_STRUCT].contains { UInt8($0.rawValue) == argument.conversion }
+      return abi.arguments[Int(argument.word)] == places[index] && (isWhole || isOf32Bits(call.arguments[index].type))
+    }
+  }
+
+  private func isOf32Bits(_ type: ArgumentType) -> Bool {
+    switch type {
+    case .scalar(let scalar): scalar.width(word: 8) == 4
+    case .map(_, let width): width == 4
+    default: false
+    }
+  }
+
+  /// Lists a call's operands by their registers and conversions, if no other words of the guest's and no converted
+  /// structures are among them.
+  private func listRegisters(_ wire: inout persona_call) {
+    let count = Int(wire.operand_count)
+    let registers = abi.arguments
+    let isTranslated = wire.kind == UInt8(PERSONA_CALL_TRANSLATE.rawValue)
+    for argument in arguments[Int(wire.arguments)...].prefix(Int(wire.argument_count)) {
+      if Int(argument.word) >= registers.count { return }
+    }
+    guard count <= 6, wire.result == UInt8(PERSONA_RESULT_VALUE.rawValue) || !isTranslated else { return }
+    for index in 0..<count {
+      let operand = operands[Int(wire.operands) + index]
+      var (source, conversion) = (UInt8(PERSONA_NO_REGISTER.rawValue), UInt32(PERSONA_CONVERT_NONE.rawValue))
+      if operand.kind == UInt8(PERSONA_OPERAND_ARGUMENT.rawValue) {
+        let argument = arguments[Int(wire.arguments) + Int(operand.argument)]
+        source = registers[Int(argument.word)]
+        conversion = UInt32(argument.conversion)
+        if conversion == PERSONA_CONVERT_STRUCT.rawValue {
+          if isTranslated, structs[Int(argument.parameter)].identical == 0 { return }
+          conversion = PERSONA_CONVERT_NONE.rawValue
+        }
+        if conversion == PERSONA_CONVERT_PATH.rawValue { conversion = PERSONA_CONVERT_NONE.rawValue }
+      }
+      withUnsafeMutableBytes(of: &wire.sources) { $0[index] = source }
+      withUnsafeMutableBytes(of: &wire.widths) { $0[index] = UInt8(conversion) }
+    }
+    wire.in_registers = 1
   }
 
   private mutating func namedOperand(_ name: String, _ position: Position, _ row: CallRow) -> UInt64? {

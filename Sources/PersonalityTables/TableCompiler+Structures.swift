@@ -39,45 +39,6 @@ extension TableCompiler {
     }
   }
 
-  /// Lists how the foreign structure is made of Linux's, from its first byte to its last; leaves that out where fields
-  /// overlap.
-  private mutating func compileSteps(_ wire: inout persona_struct) {
-    var list: [persona_step] = []
-    func add(_ kind: persona_step_kind, _ foreign: Int, _ native: Int, _ count: Int) {
-      let step = persona_step(
-        foreign_offset: UInt16(foreign), native_offset: UInt16(native), count: UInt16(count),
-        kind: UInt16(kind.rawValue))
-      if let last = list.last, last.kind == step.kind, kind != PERSONA_STEP_FIELD,
-        kind == PERSONA_STEP_ZERO || last.native_offset + last.count == step.native_offset
-      {
-        list[list.count - 1].count += step.count
-      } else if count > 0 || kind == PERSONA_STEP_FIELD {
-        list.append(step)
-      }
-    }
-    let present = fields[Int(wire.first)...].enumerated().filter { $0.element.native_width > 0 }
-      .sorted { $0.element.foreign_offset < $1.element.foreign_offset }
-    var end = 0
-    for (position, field) in present {
-      let (foreign, native) = (Int(field.foreign_width), Int(field.native_width))
-      let start = Int(field.foreign_offset)
-      guard start >= end, start + foreign <= Int(wire.foreign_size), wire.foreign_size < 65536 else { return }
-      add(PERSONA_STEP_ZERO, end, 0, start - end)
-      end = start + foreign
-      if field.conversion == UInt8(PERSONA_CONVERT_NONE.rawValue), native >= foreign || field.is_signed == 0 {
-        let common = min(foreign, native)
-        add(PERSONA_STEP_COPY, start, Int(field.native_offset), common)
-        add(PERSONA_STEP_ZERO, start + common, 0, foreign - common)
-      } else {
-        add(PERSONA_STEP_FIELD, start, 0, position)
-      }
-    }
-    add(PERSONA_STEP_ZERO, end, 0, Int(wire.foreign_size) - end)
-    wire.steps = UInt32(steps.count)
-    wire.step_count = UInt16(list.count)
-    steps += list
-  }
-
   private mutating func compileFields(
     _ structure: Structure, _ counterpart: Structure, _ foreignBase: Int, _ nativeBase: Int
   ) {

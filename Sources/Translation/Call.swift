@@ -31,6 +31,24 @@ public struct Call {
     self.operands = InlineArray(repeating: 0)
   }
 
+  /// The same with the words that lie in `context`'s registers.
+  @inline(__always)
+  public init(
+    thread: UnsafeMutablePointer<persona_thread>, table: Table, row: UnsafePointer<persona_call>, number: Int,
+    registers context: TrapContext
+  ) {
+    self.thread = thread
+    self.table = table
+    self.row = row
+    self.number = number
+    let registers = table.header.pointee.abi.arguments
+    self.words = [
+      context[number: registers.0], context[number: registers.1], context[number: registers.2],
+      context[number: registers.3], context[number: registers.4], context[number: registers.5], 0, 0,
+    ]
+    self.operands = InlineArray(repeating: 0)
+  }
+
   public var process: UnsafeMutablePointer<persona_process> { thread.pointee.process }
 
   // MARK: Operands, by position

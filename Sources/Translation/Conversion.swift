@@ -137,16 +137,24 @@ extension Table {
     _ structure: UnsafePointer<persona_struct>, from source: UnsafeRawPointer, to destination: UnsafeMutableRawPointer
   ) {
     var step = steps(structure)
-    let end = step + Int(structure.pointee.step_count)
     while true {
-      step = persona_follow(step, end, source, destination)
-      if step == end { return }
-      fieldToForeign(field(structure, Int(step.pointee.count)), from: source, to: destination)
+      let stop = persona_follow(step, source, UInt64(UInt(bitPattern: destination)))
+      step = UnsafePointer(bitPattern: Int(stop)).unsafelyUnwrapped
+      if step.pointee.kind == UInt16(PERSONA_STEP_END.rawValue) { return }
+      fieldToForeign(field(structure, Int(step.pointee.field)), from: source, to: destination)
       step += 1
     }
   }
 
-  private func fieldToForeign(
+  /// Fills the guest's structure, whose steps must be straight; false is EFAULT.
+  @inline(__always)
+  public func fill(
+    _ guest: UInt64, _ structure: UnsafePointer<persona_struct>, from source: UnsafeRawPointer
+  ) -> Bool {
+    persona_follow(steps(structure), source, guest) != -Int64(EFAULT)
+  }
+
+  func fieldToForeign(
     _ field: UnsafePointer<persona_field>, from source: UnsafeRawPointer, to destination: UnsafeMutableRawPointer
   ) {
     guard field.pointee.native_width > 0, field.pointee.foreign_width > 0 else { return }

@@ -1,6 +1,22 @@
 import CEngine
 import Wire
 
+/// Runs the handler of that number. Those that programs call most have no others' weight.
+@inline(__always)
+func dispatchPlain(_ target: UInt16, _ call: inout Call) -> Int {
+  switch target {
+  case HandlerName.close.rawValue: return close(&call)
+  case HandlerName.fcntl.rawValue: return fcntl(&call)
+  case HandlerName.mmap.rawValue: return mmap(&call)
+  case HandlerName.munmap.rawValue: return munmap(&call)
+  case HandlerName.kevent.rawValue: return kevent(&call)
+  case HandlerName.userMutex.rawValue: return userMutex(&call)
+  default:
+    guard let name = HandlerName(rawValue: target) else { return call.error(ENOSYS) }
+    return dispatch(name, &call)
+  }
+}
+
 /// Runs the handler that a row names: every name has one.
 func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   switch name {

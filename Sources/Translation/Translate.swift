@@ -28,6 +28,44 @@ extension Call {
     }
   }
 
+  /// The same for a call whose operands are `context`'s registers and constants: nobody watches it or records it, and
+  /// paths are Linux's.
+  @inline(__always)
+  public mutating func perform(_ context: TrapContext) -> Int {
+    if let refusal = takeOperands(context) { return refusal }
+    if row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue) { return dispatchPlain(row.pointee.target, &self) }
+    if row.pointee.target == UInt16(__NR_clock_gettime) { return translateClock() }
+    let result = Int(
+      persona_interruptible(
+        thread, Int64(row.pointee.target), unsigned(0), unsigned(1), unsigned(2), unsigned(3), unsigned(4), unsigned(5)))
+    return result == error(EIO) && isEndOfMaster(table, row.pointee.target, operands[0]) ? 0 : result
+  }
+
+  @inline(__always)
+  private mutating func takeOperands(_ context: TrapContext) -> Int? {
+    let count = Int(row.pointee.operand_count)
+    let bytes = UnsafeRawPointer(row)
+    var index = 0
+    while index < count {
+      let source = bytes.load(fromByteOffset: Int(PERSONA_CALL_SOURCES.rawValue) &+ index, as: UInt8.self)
+      let width = UInt32(bytes.load(fromByteOffset: Int(PERSONA_CALL_WIDTHS.rawValue) &+ index, as: UInt8.self))
+      if source == UInt8(PERSONA_NO_REGISTER.rawValue) {
+        operands[unchecked: index] = Int(table.operand(row, index).pointee.constant)
+      } else {
+        let word = context[number: source]
+        if width == PERSONA_CONVERT_NONE.rawValue {
+          operands[unchecked: index] = Int(truncatingIfNeeded: word)
+        } else if width == PERSONA_CONVERT_SIGN32.rawValue {
+          operands[unchecked: index] = Int(Int32(truncatingIfNeeded: word))
+        } else if let refusal = convertOperand(index, argument(index), word) {
+          return refusal
+        }
+      }
+      index &+= 1
+    }
+    return nil
+  }
+
   /// One Linux call with converted operands.
   private mutating func translate() -> Int {
     if let refusal = convertOperands(structures: true) { return refusal }
@@ -67,18 +105,22 @@ extension Call {
         if structures, word != 0, let refusal = enterStructure(index, argument, word) { return refusal }
         continue
       }
-      // An int's upper half is whatever the register held.
-      let isNarrowMap =
-        argument.pointee.element_size == 4
-        && (conversion == PERSONA_CONVERT_FLAGS.rawValue || conversion == PERSONA_CONVERT_ENUM.rawValue)
-      switch table.convert(
-        conversion, Int(argument.pointee.parameter), isNarrowMap ? word & 0xffff_ffff : word)
-      {
-      case .value(let value): operands[index] = Int(truncatingIfNeeded: value)
-      case .refused(let errno): return foreignError(errno)
-      }
+      if let refusal = convertOperand(index, argument, word) { return refusal }
     }
     return process.pointee.path_view == 0 ? nil : enterPaths()
+  }
+
+  private mutating func convertOperand(_ index: Int, _ argument: UnsafePointer<persona_argument>, _ word: UInt64) -> Int? {
+    let conversion = UInt32(argument.pointee.conversion)
+    // An int's upper half is whatever the register held.
+    let isNarrowMap =
+      argument.pointee.element_size == 4
+      && (conversion == PERSONA_CONVERT_FLAGS.rawValue || conversion == PERSONA_CONVERT_ENUM.rawValue)
+    switch table.convert(conversion, Int(argument.pointee.parameter), isNarrowMap ? word & 0xffff_ffff : word) {
+    case .value(let value): operands[index] = Int(truncatingIfNeeded: value)
+    case .refused(let errno): return foreignError(errno)
+    }
+    return nil
   }
 
   private mutating func enterStructure(

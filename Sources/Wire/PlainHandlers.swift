@@ -6,6 +6,8 @@ extension HandlerName {
   /// looked at, and traps.
   public var passage: persona_passage {
     switch self {
+    case .clockGettime: PERSONA_PASSAGE_CLOCK
+    case .close: PERSONA_PASSAGE_CLOSE
     case .sigprocmask, .changeSignalMask, .sigsuspend, .suspendWithMask: PERSONA_PASSAGE_MASK
     case .sigreturn, .setcontext, .getcontext, .swapcontext: PERSONA_PASSAGE_WHOLE
     case .fcntl, .ioctl, .getdirentries, .getdirentriesWithBase, .currentDirectory, .pathconf, .fpathconf, .statfs,
@@ -13,14 +15,23 @@ extension HandlerName {
       .mmap, .munmap, .mprotect, .madvise, .msync, .mincore, .mapMemory, .unmapMemory, .protectMemory,
       .bind, .connect, .accept, .accept4, .getsockname, .getpeername, .sendto, .recvfrom, .sendmsg, .recvmsg,
       .getsockopt, .setsockopt, .openSocket, .sendfile,
-      .kqueue, .kevent, .poll, .select, .close, .dup2, .duplicateTo,
-      .clockGettime, .clockGetres, .gettimeofday, .nanosleep, .clockNanosleep,
+      .kqueue, .kevent, .poll, .select, .dup2, .duplicateTo,
+      .clockGetres, .gettimeofday, .nanosleep, .clockNanosleep,
       .threadSelf, .userMutex, .threadWake, .threadIdentity, .threadSleep, .threadWakeup, .futexOperation,
       .lwpSelf, .lwpPark, .lwpUnpark, .lwpUnparkAll, .umtxSleep, .umtxWakeup,
       .anyClockGettime, .anyClockGetres, .openDevice, .namedStatfs, .namedFstatfs, .setTimevals, .currentDirectoryLength,
       .socketPair, .breakTo, .futexWithCounts, .lwpGetPrivate, .semaphorePost, .semaphoreWait, .semaphoreTimedWait,
       .semaphoreTry, .sysctl, .sysctlByName, .sysctlWithQuery, .getpriority, .extendedTransfer,
-      .sigaction, .sigactionWithTrampoline, .sigpending, .pendingSignalMask, .sigaltstack:
+      .sigaction, .sigactionWithTrampoline, .sigpending, .pendingSignalMask, .sigaltstack,
+      .threadKill, .threadSignal, .lwpKill, .lwpWakeup, .getThreadBase, .setBreak, .entropy, .openMarkedSocket,
+      .closeRange, .closeFrom, .getrlimit, .getgroups, .getresuid, .getresgid, .issetugid, .getLogin, .getdtablesize,
+      .descriptorCount, .currentCPU, .realPath, .setTimes, .setTimesOfLink, .setitimer, .getitimer, .getfsstat,
+      .namedGetfsstat, .mountStatus, .mountStatusOf, .posixFadvise, .posixFallocate, .makeFifo, .receiveMessages,
+      .sendMessages, .timerGettime, .timerSettime, .informationVariable,
+      .changeDirectory, .closeFile, .duplicate, .openByMode, .createByMode, .seekTo, .readAt, .writeAt, .makePipe,
+      .pathOfDescriptor, .moveBreak, .removePath, .exchangeMessage, .statByName, .statByDescriptor, .changeStatByName,
+      .changeStatByDescriptor, .bindName, .unmountName, .setNoteHandler, .setAlarm, .pause, .meet, .acquireSemaphore,
+      .acquireSemaphoreWithin, .releaseSemaphore, .nanosecondsNow:
       PERSONA_PASSAGE_PLAIN
     default: PERSONA_PASSAGE_TRAP
     }

@@ -33,21 +33,29 @@ struct Guest: @unchecked Sendable {
   static let freeBSD32 = Guest(Edition(abi: "i386"))
 
   private init(_ edition: Edition = Edition()) {
-    var path = #filePath[...]
-    for _ in 0..<3 { path = path[..<path.lastIndex(of: "/")!] }
-    let directory = String(path) + "/personalities"
-    let linux = try! PersonalityLoader.load("linux", from: [directory])
-    let freeBSD = try! PersonalityLoader.load("freebsd", from: [directory], edition: edition)
-    let compiled = TableCompiler.compile(freeBSD.personality, linux: linux.personality)
-    guard let block = compiled.block, freeBSD.diagnostics.isEmpty, linux.diagnostics.isEmpty else {
-      fatalError(freeBSD.report + compiled.diagnostics.map { $0.text(in: freeBSD.source) }.joined(separator: "\n"))
-    }
+    let (personality, block) = try! Guest.compile("freebsd", edition)
     // The table is read by address for as long as the process lives.
     let memory = UnsafeMutableRawPointer.allocate(byteCount: block.count, alignment: 16)
     block.withUnsafeBytes { memory.copyMemory(from: $0.baseAddress!, byteCount: block.count) }
     self.block = block
-    personality = freeBSD.personality
+    self.personality = personality
     table = Table(memory)
+  }
+
+  /// The compiled table of a personality.
+  static func block(_ name: String) throws -> [UInt8] { try compile(name, Edition()).block }
+
+  private static func compile(_ name: String, _ edition: Edition) throws -> (personality: Personality, block: [UInt8]) {
+    var path = #filePath[...]
+    for _ in 0..<3 { path = path[..<path.lastIndex(of: "/")!] }
+    let directory = String(path) + "/personalities"
+    let linux = try PersonalityLoader.load("linux", from: [directory])
+    let foreign = try PersonalityLoader.load(name, from: [directory], edition: edition)
+    let compiled = TableCompiler.compile(foreign.personality, linux: linux.personality)
+    guard let block = compiled.block, foreign.diagnostics.isEmpty, linux.diagnostics.isEmpty else {
+      fatalError(foreign.report + compiled.diagnostics.map { $0.text(in: foreign.source) }.joined(separator: "\n"))
+    }
+    return (foreign.personality, block)
   }
 
   /// Makes the call `name` with these argument words.

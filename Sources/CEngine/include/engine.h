@@ -167,6 +167,8 @@ int64_t persona_clock(int32_t clock, uint64_t time[2]);
 
 int64_t persona_copy_in(void *destination, uint64_t source, size_t count);
 int64_t persona_copy_out(uint64_t destination, const void *source, size_t count);
+/// Writes two words, as persona_copy_out does 16 bytes.
+int64_t persona_store_pair(uint64_t destination, uint64_t first, uint64_t second);
 /// Copies a NUL-terminated string: its length without the NUL, -EFAULT, or -ENAMETOOLONG if no NUL is
 /// among the first `limit` bytes (then `limit` bytes have been copied).
 int64_t persona_copy_string(char *destination, uint64_t source, size_t limit);
@@ -175,10 +177,9 @@ int64_t persona_store32(uint64_t address, uint32_t value);
 /// Atomic compare-and-swap; `*expected` receives the value found. 1 if swapped, 0 if not, or -EFAULT.
 int64_t persona_swap32(uint64_t address, uint32_t *expected, uint32_t value);
 
-/// Copies and zeroes as the steps from `step` to `end` say, up to one that a field's conversion needs; answers where it
-/// stopped. Both structures are the engine's own.
-const struct persona_step *persona_follow(const struct persona_step *step, const struct persona_step *end,
-                                          const void *native, void *foreign);
+/// Copies and zeroes from `native`, which is the engine's own, to `foreign` as the steps from `step` on say, up to the end
+/// or one that a field's conversion needs; the address where it stopped, or -EFAULT.
+int64_t persona_follow(const struct persona_step *step, const void *native, uint64_t foreign);
 
 // MARK: - The engine's own memory and locks
 

@@ -23,6 +23,9 @@ enum persona_label {
 
 uint64_t persona_label(enum persona_label label);
 
+/// persona_interruptible with the registers of the thread's patched call, which are in Linux's places.
+int64_t persona_same(struct persona_thread *thread, int64_t number);
+
 /// Continues at a Linux ucontext, as if a signal handler returned to it. Does not return.
 void persona_resume(void *ucontext) __attribute__((noreturn));
 void persona_on_stack(uint64_t stack, void (*function)(void *), void *argument) __attribute__((noreturn));

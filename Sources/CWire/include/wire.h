@@ -173,7 +173,7 @@ struct persona_start {
 // MARK: - Compiled personality table
 
 #define PERSONA_TABLE_MAGIC 0x6c626174 /* "tabl" */
-#define PERSONA_TABLE_VERSION 5
+#define PERSONA_TABLE_VERSION 6
 #define PERSONA_MAX_ARGUMENTS 8
 
 /// The value of a constant that the personality does not have.
@@ -287,6 +287,9 @@ enum persona_passage {
     PERSONA_PASSAGE_MASK = 3,    ///< argument and result registers, and the signal mask
     PERSONA_PASSAGE_WHOLE = 4,   ///< all registers, the floating-point state and the signal mask
     PERSONA_PASSAGE_STRUCT = 5,  ///< as DIRECT, and Linux fills one structure, which is converted by its steps
+    PERSONA_PASSAGE_SAME = 6,    ///< as DIRECT, and the registers are those of Linux's own call
+    PERSONA_PASSAGE_CLOCK = 7,   ///< as PLAIN: the handler clockGettime, which has a way of its own
+    PERSONA_PASSAGE_CLOSE = 8,   ///< as PLAIN: the handler close, likewise
 };
 
 struct persona_call {
@@ -295,15 +298,23 @@ struct persona_call {
     uint8_t operand_count;
     uint8_t result;        ///< enum persona_result_kind
     uint16_t target;
-    uint16_t passage;      ///< enum persona_passage
+    uint8_t passage;       ///< enum persona_passage
+    uint8_t in_registers;  ///< 1: `sources` and `widths` tell all operands where the passage is no direct one
     uint32_t arguments;    ///< index of the first persona_argument
     uint32_t operands;     ///< index of the first persona_operand
     uint32_t name;         ///< string
     uint32_t reason;       ///< string: why unsupported
-    uint8_t sources[6];    ///< for PERSONA_PASSAGE_DIRECT: the register of each operand
+    uint8_t sources[6];    ///< for PERSONA_PASSAGE_DIRECT, or with `in_registers`: the register of each operand, or
+                           ///< PERSONA_NO_REGISTER for a constant
     uint8_t widths[6];     ///< and its persona_conversion
     uint16_t structure;    ///< for PERSONA_PASSAGE_STRUCT: persona_struct
     uint16_t place;        ///< and the operand that points to it
+};
+
+/// Where they lie in a row, for who reads them by their place.
+enum persona_call_offset {
+    PERSONA_CALL_SOURCES = __builtin_offsetof(struct persona_call, sources),
+    PERSONA_CALL_WIDTHS = __builtin_offsetof(struct persona_call, widths),
 };
 
 /// What an argument points to, or that it is a plain value.
@@ -421,20 +432,28 @@ struct persona_struct {
     uint32_t name;         ///< string
     uint32_t steps;        ///< index of its first persona_step
     uint16_t step_count;   ///< 0: it is converted field by field
-    uint16_t reserved;
+    uint16_t is_straight;  ///< 1: its steps copy and zero only
 };
 
+/// The most words of 8 bytes that one step copies or zeroes.
+#define PERSONA_STEP_WORDS 16
+
+/// What a step does: entry.S has a way for each number.
 enum persona_step_kind {
-    PERSONA_STEP_COPY = 0,   ///< `count` bytes of Linux's
-    PERSONA_STEP_ZERO = 1,   ///< `count` bytes that Linux does not have
-    PERSONA_STEP_FIELD = 2,  ///< the structure's persona_field number `count`
+    PERSONA_STEP_END = 0,
+    PERSONA_STEP_FIELD = 1,       ///< converts the structure's persona_field number `field`
+    PERSONA_STEP_COPY_BYTES = 1,  ///< plus 1, 2 or 3: copies 1, 2 or 4 bytes of Linux's
+    PERSONA_STEP_ZERO_BYTES = 4,  ///< plus 1, 2 or 3: zeroes as many
+    PERSONA_STEP_COPY = 7,        ///< plus 1 to PERSONA_STEP_WORDS: copies as many words
+    PERSONA_STEP_ZERO = 23,       ///< plus 1 to PERSONA_STEP_WORDS: zeroes as many
 };
 
-/// One step of making a foreign structure of Linux's. In their order they write each byte once.
+/// One step of making a foreign structure of Linux's, from the first to PERSONA_STEP_END. What a step writes, a later
+/// one may write again.
 struct persona_step {
     uint16_t foreign_offset;
     uint16_t native_offset;
-    uint16_t count;
+    uint16_t field;
     uint16_t kind;           ///< enum persona_step_kind
 };
 
