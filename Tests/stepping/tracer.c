@@ -21,7 +21,7 @@
 /// In the guest's order; the most engine instructions (docs/performance.md tells what is wanted); whether the call waits.
 static const struct { const char *name; long budget; int waits; } cases[] = {
     {"getppid", 120, 0}, {"lseek", 120, 0}, {"read, 1 byte", 120, 0}, {"close, failing", 150, 0}, {"fstat", 350, 0},
-    {"open", 560, 0}, {"clock_gettime", 150, 0}, {"sigprocmask", 700, 0}, {"sigprocmask, blocking", 700, 0},
+    {"open", 480, 0}, {"clock_gettime", 140, 0}, {"sigprocmask", 620, 0}, {"sigprocmask, blocking", 620, 0},
     {"kill, handler, sigreturn", 3900, 0}, {"read that is begun again", 0, 1}, {"read that is interrupted", 0, 1},
     {"sigsuspend", 0, 1},
 };
