@@ -1,4 +1,5 @@
-/// Times one kind of call, for FreeBSD and for Linux: `micro NAME COUNT [N]` prints the picoseconds of one.
+/// Times one kind of call, for FreeBSD and for Linux: `micro NAME COUNT [N]` prints the picoseconds of one, in the median of
+/// many batches.
 #include "system.h"
 
 static char page[1 << 20];
@@ -142,6 +143,14 @@ static void prepare(const char *name) {
     }
 }
 
+/// Batches of calls, whose median is the answer: one during which another process had the processor does not count.
+enum { BATCHES = 64 };
+
+static void insert(uint64_t *sorted, long present, uint64_t value) {
+    for (; present > 0 && sorted[present - 1] > value; present--) sorted[present] = sorted[present - 1];
+    sorted[present] = value;
+}
+
 static void bench(long argc, char **argv, char **environment) {
     if (argc < 3) return;
     itself = argv[0];
@@ -152,9 +161,14 @@ static void bench(long argc, char **argv, char **environment) {
         if (!same(argv[1], kinds[index].name)) continue;
         long turns = same(argv[1], "contention") ? 1 : count;
         for (long turn = 0; turn < turns / 20; turn++) kinds[index].run();
-        uint64_t before = now();
-        for (long turn = 0; turn < turns; turn++) kinds[index].run();
-        uint64_t value = (now() - before) * 1000 / (uint64_t)count;
+        long batches = turns < BATCHES ? turns : BATCHES, each = turns / batches;
+        uint64_t times[BATCHES];
+        for (long batch = 0; batch < batches; batch++) {
+            uint64_t before = now();
+            for (long turn = 0; turn < each; turn++) kinds[index].run();
+            insert(times, batch, now() - before);
+        }
+        uint64_t value = times[batches / 2] * 1000 / (uint64_t)(turns == 1 ? count : each);
         char digits[24];
         int place = 24;
         digits[--place] = '\n';
