@@ -206,19 +206,19 @@ persona_patched_saved:
 
 persona_patched_exit:
         movq    %gs:THREAD_STACK, %rsp
-        movq    REGISTER(17), %rax
         cmpq    $0, %gs:THREAD_PENDING  // nothing pending, nothing whole
         jne     persona_patched_whole
-        testl   $0x40400, %eax          // direction, alignment check
+        movl    REGISTER_BYTE(17, 1), %eax  // not all at once: the engine may just have written the byte that holds the carry
+        testl   $0x404, %eax            // direction, alignment check
         jnz     3f
-        btl     $11, %eax               // overflow, then the other status flags
+        btl     $3, %eax                // overflow, then the other status flags
         setc    %cl
         addb    $0x7f, %cl
-        movb    %al, %ah
+        movb    REGISTER(17), %ah
         sahf
 1:      RESTORE
         jmpq    *%rcx
-3:      pushq   %rax
+3:      pushq   REGISTER(17)
         popfq
         jmp     1b
 persona_patched_exit_end:

@@ -9,3 +9,4 @@
 #define CONTEXT_REGISTERS 40
 #define CONTEXT_STATE 224
 #define REGISTER(number) %gs:(THREAD_REGISTERS + 8 * number)
+#define REGISTER_BYTE(number, byte) %gs:(THREAD_REGISTERS + 8 * number + byte)
