@@ -179,12 +179,14 @@ private func hostKind(_ name: String) -> HostKind? {
   switch name {
   case "hostName", "domainName", "cpuModel", "executablePath", "machineArchitecture": .text
   case "bootTime", "loadAverage", "processArguments", "clockRate", "pageSizes", "processList", "interfaceList",
-    "cpuTimes", "randomBytes", "processorTimes":
+    "cpuTimes", "randomBytes", "processorTimes", "memoryTotals", "swapDevice", "deviceStatistics", "fileTable", "tcpSockets",
+    "udpSockets", "rawSockets", "localStreams", "localDatagrams", "localPackets":
     .record
   case "onlineCPUs", "pageSize", "physicalMemory", "availableMemory", "maxFiles", "maxFilesPerProcess",
     "maxProcesses", "argMax", "stackTop", "userMemory", "securityLevel", "groupsMax", "openFiles", "cpuFrequency",
     "swapTotal", "freePages", "availablePages", "highestCPU", "listenBacklog", "activePages", "inactivePages", "wiredPages",
-    "swapPagesIn", "swapPagesOut", "bufferBytes", "lastProcess", "internet6":
+    "swapPagesIn", "swapPagesOut", "bufferBytes", "lastProcess", "internet6", "deviceCount", "contextSwitches", "interrupts",
+    "softInterrupts", "pageFaults", "pageReadFaults", "processesMade", "pagesFreed", "pagesStolen", "pagesScanned", "pageReserve":
     .number
   default: nil
   }

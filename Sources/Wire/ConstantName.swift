@@ -18,6 +18,7 @@ public enum ConstantName: UInt16, CaseIterable {
   // What a mount is; that a pseudo-terminal's master reads an end where Linux says EIO.
   case MNT_LOCAL, MASTER_READS_END
   // Network interfaces: what is asked, what messages are, whether a link is up.
+  case XSWDEV_VERSION
   case NET_RT_DUMP, NET_RT_FLAGS, RTF_LOCAL, RTF_CONNECTED, RTM_GET
   case NET_RT_IFLIST, NET_RT_OIFLIST, NET_RT_IFMALIST, NET_RT_IFLISTL
   case RTM_VERSION, RTM_NEWADDR, RTM_ONEWADDR, RTM_IFINFO, RTM_NEWMADDR

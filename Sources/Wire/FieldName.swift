@@ -59,6 +59,20 @@ public enum FieldName: UInt16, CaseIterable {
     uvmexp_sysctl__free, uvmexp_sysctl__active, uvmexp_sysctl__inactive, uvmexp_sysctl__wired, uvmexp_sysctl__swpages,
     uvmexp_sysctl__swpginuse, uvmexp_sysctl__nswapdev, uvmexp_sysctl__filepages, uvmexp_sysctl__anonpages,
     uvmexp_sysctl__swtch, uvmexp_sysctl__forks, uvmexp_sysctl__faults, uvmexp_sysctl__intrs
+  // statistics, sockets and open files
+  case vmtotal__t_rq, vmtotal__t_dw, vmtotal__t_sl, vmtotal__t_vm, vmtotal__t_avm, vmtotal__t_rm, vmtotal__t_arm,
+    vmtotal__t_vmshr, vmtotal__t_rmshr, vmtotal__t_free
+  case xswdev__xsw_version, xswdev__xsw_dev, xswdev__xsw_nblks, xswdev__xsw_used
+  case devstat__allocated, devstat__start_count, devstat__end_count, devstat__device_number, devstat__device_name,
+    devstat__unit_number, devstat__bytes, devstat__operations, devstat__duration, devstat__busy_time, devstat__block_size,
+    devstat__priority
+  case xinpcb__xi_socket, xinpcb__inp_socket, xinpcb__inp_fport, xinpcb__inp_lport, xinpcb__inp_faddr, xinpcb__inp_laddr,
+    xinpcb__inp_vflag, xinpcb__inp_ip_ttl, xinpcb__inp_ip_p, xtcpcb__xt_inp, xtcpcb__xt_socket, xtcpcb__t_state
+  case xsocket__xso_len, xsocket__xso_so, xsocket__so_pcb, xsocket__so_type, xsocket__xso_protocol, xsocket__xso_family,
+    xsocket__so_uid, xsocket__so_qlen, xsocket__so_rcv_cc, xsocket__so_snd_cc
+  case xunpcb__xu_unpp, xunpcb__unp_addr, xunpcb__xu_addr, xunpcb__xu_socket
+  case xfile__xf_size, xfile__xf_pid, xfile__xf_uid, xfile__xf_fd, xfile__xf_file, xfile__xf_type, xfile__xf_count,
+    xfile__xf_offset, xfile__xf_data, xfile__xf_vnode, xfile__xf_flag
   // events
   case kevent__ident, kevent__filter, kevent__flags, kevent__fflags, kevent__data, kevent__udata, kevent__ext
   // network interfaces

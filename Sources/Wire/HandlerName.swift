@@ -90,5 +90,9 @@ public enum HostValue: UInt16, CaseIterable {
     programStrings, clockRates, processorStates, processorStatesOf,
     processTable, threadTable, processStrings, memoryStatistics, physicalMemoryShort, userMemoryShort, randomNumber,
     upTicks, activePages, inactivePages, wiredPages, swapPagesIn, swapPagesOut, bufferBytes, lastProcess,
-    filesystemKinds, internet6
+    filesystemKinds, internet6,
+    memoryTotals, swapDevice, deviceCount, deviceStatistics, fileTable, tcpSockets, udpSockets, rawSockets,
+    localStreams, localDatagrams, localPackets,
+    contextSwitches, interrupts, softInterrupts, pageFaults, pageReadFaults, processesMade, pagesFreed, pagesStolen,
+    pagesScanned, pageReserve
 }

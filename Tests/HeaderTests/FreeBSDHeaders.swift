@@ -60,6 +60,14 @@ enum FreeBSDHeaders {
     #include <netinet/in.h>
     #include <netinet/tcp.h>
     #include <netinet/udp.h>
+    #include <sys/socketvar.h>
+    #include <sys/unpcb.h>
+    #include <sys/file.h>
+    #include <sys/vmmeter.h>
+    #include <sys/devicestat.h>
+    #include <vm/vm_param.h>
+    #include <netinet/in_pcb.h>
+    #include <netinet/tcp_var.h>
     #include <dirent.h>
     #include <errno.h>
     #include <fcntl.h>
@@ -79,6 +87,9 @@ enum FreeBSDHeaders {
       "ifreq_flags": "struct ifreq", "ifreq_number": "struct ifreq",
     ],
     fields: [
+      "xinpcb.inp_fport": "inp_inc.inc_ie.ie_fport", "xinpcb.inp_lport": "inp_inc.inc_ie.ie_lport",
+      "xinpcb.inp_faddr": "inp_inc.inc_ie.ie_dependfaddr", "xinpcb.inp_laddr": "inp_inc.inc_ie.ie_dependladdr",
+      "xsocket.so_rcv_cc": "so_rcv.sb_cc", "xsocket.so_snd_cc": "so_snd.sb_cc",
       "sigset.bits": "__bits", "siginfo.reason": "_reason", "aiocb.status": "_aiocb_private.status",
       "aiocb.error": "_aiocb_private.error", "aiocb.mark": "_aiocb_private.spare",
       "ifreq_flags.ifr_flags": "ifr_ifru.ifru_flags[0]", "ifreq_number.ifr_number": "ifr_ifru.ifru_mtu",

@@ -43,6 +43,56 @@ static void routes(void) {
     expect("another question", SYS(__sysctl, question, 6, 0, &size, 0, 0), -EINVAL);
 }
 
+/// By name, into `to`; the length, or an error.
+static long told(const char *name, void *to, size_t size) {
+    long result = SYS(__sysctlbyname, name, length(name), to, &size, 0, 0);
+    return result < 0 ? result : (long)size;
+}
+
+/// Lists of sockets and files: a socket that listens is in both.
+static void sockets(void) {
+    static char list[1 << 20];
+    struct { uint8_t length, family; uint16_t port; uint32_t host; uint64_t zero; } name = {16, 2, 0, 0x0100007f, 0};
+    uint32_t size = 16;
+    long listener = SYS(socket, 2, 1, 0), own = SYS0(getpid), count;
+    SYS(bind, listener, &name, 16);
+    SYS(listen, listener, 5);
+    SYS(getsockname, listener, &name, &size);
+    uint64_t socket = 0;
+    int state = 0, file = 0;
+    count = told("net.inet.tcp.pcblist", list, sizeof list);
+    expect("the list's beginning, struct xinpgen", *(uint64_t *)list, 64);
+    for (long at = 64; at + 744 <= count; at += 744)
+        if (same(list + at + 262, &name.port, 2)) { // ie_lport of struct xtcpcb
+            state = *(int32_t *)(list + at + 568);
+            socket = *(uint64_t *)(list + at + 24);
+        }
+    expect("TCPS_LISTEN", state, 1);
+    count = told("kern.file", list, sizeof list);
+    for (long at = 0; at + 128 <= count; at += 128)
+        if (*(int32_t *)(list + at + 8) == own && *(int32_t *)(list + at + 16) == listener)
+            file = *(int16_t *)(list + at + 32) == 2 && *(uint64_t *)(list + at + 56) == socket;
+    holds("DTYPE_SOCKET, the same socket", file && socket);
+    holds("local sockets", told("net.local.stream.pcblist", list, sizeof list) >= 64);
+}
+
+static void statistics(void) {
+    uint64_t counter = 0, short_counter = 0, totals[11];
+    expect("a counter", told("vm.stats.sys.v_swtch", &counter, 8), 8);
+    expect("for programs of before 12", told("vm.stats.sys.v_swtch", &short_counter, 4), 4);
+    holds("it counts", counter > 0 && short_counter > 0);
+    expect("vm.vmtotal", told("vm.vmtotal", totals, 88), 88);
+    holds("free pages", totals[8] > 0);
+    int version = 0, swap[18];
+    size_t size = 16;
+    expect("kern.devstat.version", told("kern.devstat.version", &version, 4), 4);
+    expect("is", version, 6);
+    int query[2] = {0, 3};
+    expect("vm.swap_info", SYS(__sysctl, query, 2, swap, &size, "vm.swap_info", 12), 0);
+    swap[size / 4] = 1000;
+    expect("no thousandth place to swap to", SYS(__sysctl, swap, size / 4 + 1, 0, &size, 0, 0), -ENOENT);
+}
+
 static void sample(long argc, char **argv, char **environment) {
     text("kern.ostype", 1, 1, "FreeBSD");
     text("kern.osrelease", 1, 2, 0);
@@ -89,4 +139,6 @@ static void sample(long argc, char **argv, char **environment) {
     expect("own path", SYS(__sysctl, program, 4, path, &size, 0, 0), 0);
     holds("absolute", path[0] == '/' && same(path + length(path) - 11, "information", 11));
     routes();
+    sockets();
+    statistics();
 }

@@ -11,6 +11,7 @@ static void worker(long what) {
     case 2:
         ready = 1;
         while (!release) counter++;
+        ready = 0;
         break;
     case 3: {
         ready = 1;
@@ -43,6 +44,10 @@ static void waitfor(volatile int *flag) {
     for (int turn = 0; turn < 2000 && !*flag; turn++) nap(1);
 }
 
+static void waitfor_not(volatile int *flag) {
+    for (int turn = 0; turn < 2000 && *flag; turn++) nap(1);
+}
+
 static void sample(long argc, char **argv, char **environment) {
     long self = SYS0(_lwp_self);
     expect("the first thread's id is the process's", self == SYS0(getpid), 1);
@@ -72,14 +77,15 @@ static void sample(long argc, char **argv, char **environment) {
     expect("wait for a detached thread", SYS(_lwp_wait, three, 0), -EINVAL);
     expect("detach it again", SYS(_lwp_detach, three), -EINVAL);
     release = 1;
-    release = 0, ready = 0;
+    waitfor_not(&ready);
+    release = 0;
     long four = start(3, 2, 0, 0);
     waitfor(&ready);
     expect("detach", SYS(_lwp_detach, four), 0);
     expect("wait for it", SYS(_lwp_wait, four, 0), -EINVAL);
     release = 1;
     expect("detach nobody", SYS(_lwp_detach, 99999999), -ESRCH);
-    nap(20);
+    waitfor_not(&ready);
 
     say("resting\n");
     release = 0, ready = 0;

@@ -24,11 +24,22 @@ func hostValue(
   case .threadTable: return threadTable(argument, &request)
   case .processStrings: return processStrings(argument, &request)
   case .filesystemKinds: return filesystemKinds(&request)
+  case .swapDevice: return swapDevice(argument, &request)
   default: break
   }
   if argument.count > 0 { return call.error(ENOTDIR) }
   switch value {
   case .hostName: return hostNameField(65, &request)
+  case .memoryTotals: return memoryTotals(&request)
+  case .deviceStatistics: return deviceStatistics(&request)
+  case .fileTable: return fileTable(&request)
+  case .tcpSockets: return internetSockets(.tcp, &request)
+  case .udpSockets: return internetSockets(.udp, &request)
+  case .rawSockets: return internetSockets(.raw, &request)
+  // SOCK_STREAM 1, SOCK_DGRAM 2, SOCK_SEQPACKET 5
+  case .localStreams: return localSockets(1, &request)
+  case .localDatagrams: return localSockets(2, &request)
+  case .localPackets: return localSockets(5, &request)
   case .domainName: return domainName(&request)
   case .machineArchitecture: request.put("amd64")
   case .cpuModel: return cpuModel(&request)
@@ -100,6 +111,17 @@ private func hostNumber(_ value: HostValue, _ call: Call) -> Int64? {
   case .bufferBytes: return memoryCount(call, "Buffers:").map { $0 * 1024 }
   case .swapPagesIn: return countedNumber(call, "/proc/vmstat", "pswpin ")
   case .swapPagesOut: return countedNumber(call, "/proc/vmstat", "pswpout ")
+  case .deviceCount: return deviceCount(call)
+  case .contextSwitches: return countedNumber(call, "/proc/stat", "ctxt ")
+  case .interrupts: return countedNumber(call, "/proc/stat", "intr ")
+  case .softInterrupts: return countedNumber(call, "/proc/stat", "softirq ")
+  case .processesMade: return countedNumber(call, "/proc/stat", "processes ")
+  case .pageFaults: return countedNumber(call, "/proc/vmstat", "pgfault ")
+  case .pageReadFaults: return countedNumber(call, "/proc/vmstat", "pgmajfault ")
+  case .pagesFreed: return countedNumber(call, "/proc/vmstat", "pgfree ")
+  case .pagesStolen: return countedNumber(call, "/proc/vmstat", "pgsteal_kswapd ")
+  case .pagesScanned: return countedNumber(call, "/proc/vmstat", "pgscan_kswapd ")
+  case .pageReserve: return fileNumber(call, "/proc/sys/vm/min_free_kbytes").map { $0 / 4 }
   case .lastProcess: return fileNumber(call, "/proc/sys/kernel/ns_last_pid")
   case .maxFiles: return fileNumber(call, "/proc/sys/fs/file-max").map { min($0, Int64(Int32.max)) }
   case .maxFilesPerProcess: return fileNumber(call, "/proc/sys/fs/nr_open")

@@ -53,6 +53,7 @@ struct HostFile: ~Copyable {
       switch next {
       case 0x30...0x39: value = value << 4 | UInt64(next - 0x30)
       case 0x61...0x66: value = value << 4 | UInt64(next - 0x61 + 10)
+      case 0x41...0x46: value = value << 4 | UInt64(next - 0x41 + 10)
       default: return digits > 0 ? value : nil
       }
       digits += 1

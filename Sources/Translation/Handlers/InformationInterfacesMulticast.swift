@@ -64,7 +64,7 @@ private func multicastMessage(
   return end
 }
 
-private func hexadecimalDigit(_ character: UInt8?) -> UInt8? {
+func hexadecimalDigit(_ character: UInt8?) -> UInt8? {
   switch character {
   case .some(0x30...0x39): return character! - 0x30
   case .some(0x41...0x46): return character! - 0x41 + 10

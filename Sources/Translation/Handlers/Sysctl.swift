@@ -177,6 +177,8 @@ extension SysctlRequest {
     case PERSONA_SYSCTL_INT.rawValue, PERSONA_SYSCTL_UINT.rawValue: put(UInt32(truncatingIfNeeded: value))
     case PERSONA_SYSCTL_STRING.rawValue: put(string: call.table.string(UInt32(truncatingIfNeeded: value)))
     case PERSONA_SYSCTL_NODE.rawValue, PERSONA_SYSCTL_OPAQUE.rawValue: break
+    // Counters of 64 bits are told to programs of before 12 in 32 (sysctl_handle_vmstat).
+    case PERSONA_SYSCTL_U64.rawValue where old != 0 && room == 4: put(UInt32(truncatingIfNeeded: value))
     default: put(value)
     }
   }
