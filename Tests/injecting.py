@@ -53,7 +53,7 @@ class Run:
     def has_told(self):
         """Whether an error stands in the output: make(1) goes on where a `!=` fails, and prints what its jobs wrote to
         standard error; the run-time linker writes some errors to standard output."""
-        return re.search(rb"(?i)error|warning|cannot|can't|fail|memory|no space|no more", self.output + self.errors) is not None
+        return re.search(rb"(?i)error|warning|cannot|can't|fail|memory|no space|no more|too many|interrupt", self.output + self.errors) is not None
 
 
 class Tally:

@@ -8,22 +8,23 @@ struct BrokenLibraries {
   private let image: Image
   private let path: String
   private let root: FileRoot?
-  private let standard: [String]
+  private let system: String
 
   /// nil for a static program.
-  init?(_ launch: borrowing Launch, _ recognizer: Recognizer) {
-    guard launch.interpreter != nil, case .foreign(let name) = launch.recognition,
-      let heading = PersonalityLoader.heading(name, from: recognizer.directories)
-    else { return nil }
+  init?(_ launch: borrowing Launch) {
+    guard launch.interpreter != nil, case .foreign(let name) = launch.recognition else { return nil }
     (image, path, root) = (launch.program.image, launch.program.path, launch.root)
-    standard = heading.marks.libraries
+    system = name
   }
 
   /// What is wrong with them, if anything is.
-  func report() -> LaunchError? {
+  ///
+  /// - Parameter directories: where the personalities are.
+  func report(_ directories: [String]) -> LaunchError? {
+    guard let heading = PersonalityLoader.heading(system, from: directories) else { return nil }
     do {
       let libraries = try Libraries(
-        of: image, path: path, root: root, standard: standard,
+        of: image, path: path, root: root, standard: heading.marks.libraries,
         environment: getenv("LD_LIBRARY_PATH").map { String(cString: $0) })
       guard let name = libraries.missing.first else { return nil }
       return LaunchError(

@@ -115,7 +115,7 @@ final class Session {
         remedy: -pid == E2BIG ? "pass fewer or shorter arguments" : "'persona doctor' checks this host")
     }
     firstGuest = pid
-    libraries = BrokenLibraries(launch, recognizer)
+    libraries = BrokenLibraries(launch)
     starting[pid] = StartingGuest(image)
     relay.send(.started(pid))
   }
@@ -175,7 +175,7 @@ final class Session {
       if pid == firstGuest {
         firstGuest = -1
         lastStatus = status
-        if status & 0x7f == SIGBUS, let error = libraries?.report() { printError(error.description) }
+        if status & 0x7f == SIGBUS, let error = libraries?.report(recognizer.directories) { printError(error.description) }
       }
     }
   }
