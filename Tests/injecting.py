@@ -107,7 +107,7 @@ def tree_checks(tree, first, times, only):
             if os.path.lexists(link):
                 os.unlink(link)
             os.symlink(os.path.join(directory, name), link)
-    environment = {"HOME": "/nonexistent", "PATH": programs, "TERM": "vt100"}
+    environment = {"HOME": os.path.dirname(programs), "PATH": programs, "TERM": "vt100"}
 
     def command(text):
         return [persona, "run", "--root", tree, "--", "/bin/sh", "-c", text]

@@ -51,7 +51,9 @@ static long number(long pid, int index) {
     return value;
 }
 
-static void sleeper(void) {
+/// Tells that it runs, then sleeps.
+static void sleeper(int running) {
+    write(running, "", 1);
     for (;;) sleep(10000);
 }
 
@@ -80,8 +82,14 @@ void start(long argc, char **argv) {
     fails("no words", control(self, "\n"), "empty control message");
     fails("no such word", control(self, "dance"), "unknown control message \"dance\"");
 
+    int ends[2];
+    char byte;
+    expect("pipe", call(PIPE, (long)ends, 0, 0, 0), 0);
     pid = rfork(RFPROC);
-    if (pid == 0) sleeper();
+    if (pid == 0) sleeper(ends[1]);
+    expect("the child runs", read(ends[0], &byte, 1), 1);
+    sleep(200);  // and has come to its sleep
+    close(ends[0]), close(ends[1]);
     expect("stop", control(pid, "stop"), 4);
     expect_text("state", state(pid), "Stopped");
     expect("waitstop", control(pid, "waitstop"), 8);

@@ -22,7 +22,7 @@ private enum RouteFlags {
   static let blackhole: UInt64 = 0x1000
 }
 
-/// RTP_* of OpenBSD's net/route.h; the others have no such field.
+/// RTP_* of the net/route.h that has such a field (openbsd/src sys/net/route.h); the others have none.
 private enum RoutePriority {
   static let local: UInt64 = 1
   static let connected: UInt64 = 4
