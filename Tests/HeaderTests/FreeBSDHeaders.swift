@@ -123,6 +123,6 @@ enum FreeBSDHeaders {
     "kern.osrevision": "KERN_OSREV", "kern.securelevel": "KERN_SECURELVL", "kern.posix1version": "KERN_POSIX1",
     "hw.floatingpoint": "HW_FLOATINGPT",
     "kern.domainname": "KERN_NISDOMAINNAME", "kern.arandom": "KERN_ARND", "kern.proc.sid": "KERN_PROC_SESSION",
-    "p1003_1b.nsems_max": "CTL_P1003_1B_SEM_NSEMS_MAX",
+    "p1003_1b.nsems_max": "CTL_P1003_1B_SEM_NSEMS_MAX", "vm.vmtotal": "VM_TOTAL",
   ]
 }
