@@ -22,7 +22,7 @@ private enum RouteFlags {
   static let blackhole: UInt64 = 0x1000
 }
 
-/// RTP_* of the net/route.h that has such a field (openbsd/src sys/net/route.h); the others have none.
+/// RTP_* of net/route.h, of the one system whose routing messages have a priority.
 private enum RoutePriority {
   static let local: UInt64 = 1
   static let connected: UInt64 = 4
