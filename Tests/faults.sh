@@ -138,12 +138,12 @@ left=$(marked $mark)
 [ -n "$left" ] && kill -9 $left 2>/dev/null
 gone $mark >/dev/null
 
-# Signals to Persona reach the guest.
+# Signals to Persona reach the guest. Where this script runs under nohup, SIGHUP is ignored, and would be in the guest.
 for each in "TERM 15" "HUP 1"; do
   set -- $each
   name=$1 number=$2
   mark=family-$$-$name
-  sh -c "exec '$persona' run -- '$programs/family' $mark" >"$work/ready" 2>&1 &
+  env --default-signal=HUP "$persona" run -- "$programs/family" $mark >"$work/ready" 2>&1 &
   supervisor=$!
   ready "$work/ready"
   kill -$name $supervisor
