@@ -162,47 +162,24 @@ func processList(
     put(wanted, withThreads: withThreads, layout, native, foreign, &request)
     return 0
   }
-  let directory = quietly(
-    __NR_openat, -100, Int(bitPattern: ("/proc" as StaticString).utf8Start), Int(O_RDONLY | O_CLOEXEC))
-  guard directory >= 0 else { return directory }
-  defer { _ = quietly(__NR_close, directory) }
-  guard let names = call.scratch(8192) else { return call.error(ENOMEM) }
-  while true {
-    let filled = quietly(__NR_getdents64, directory, names.word, 8192)
-    if filled < 0 { return filled }
-    if filled == 0 { break }
-    var position = 0
-    while position < filled {
-      // struct linux_dirent64: d_reclen at 16, d_name at 19.
-      let item = names + position
-      position += Int(item.get(at: 16, as: UInt16.self))
-      guard let pid = decimalName(item + 19) else { continue }
-      let mark = call.thread.pointee.scratch_used
-      let known = ProcessInformation.fill(call, pid, native, boot)
-      call.thread.pointee.scratch_used = mark
-      guard known, selects(selection, wanted, native) else { continue }
-      put(pid, withThreads: withThreads, layout, native, foreign, &request)
+  var found = request
+  let result = eachProcess(call) { pid in
+    let mark = call.thread.pointee.scratch_used
+    let known = ProcessInformation.fill(call, pid, native, boot)
+    call.thread.pointee.scratch_used = mark
+    if known, selects(selection, wanted, native) {
+      put(pid, withThreads: withThreads, layout, native, foreign, &found)
     }
+    return true
   }
+  if result < 0 { return result }
+  request = found
   if request.old == 0 {
     // A size without a buffer leaves room for processes that start meanwhile, as the BSDs do.
     clear(foreign, size)
     for _ in 0..<5 { request.put(foreign, size) }
   }
   return 0
-}
-
-/// A directory entry that is a number.
-func decimalName(_ name: UnsafeMutableRawPointer) -> Int? {
-  var value = 0
-  var index = 0
-  while true {
-    let digit = name.get(at: index, as: UInt8.self)
-    if digit == 0 { return index > 0 ? value : nil }
-    guard digit >= 0x30, digit <= 0x39 else { return nil }
-    value = value * 10 + Int(digit - 0x30)
-    index += 1
-  }
 }
 
 private func selects(_ selection: Selection, _ wanted: Int, _ entry: UnsafeMutableRawPointer) -> Bool {

@@ -144,20 +144,48 @@ struct ProcessFacts {
   }
 }
 
-/// Calls `body` with each process id until it answers false.
-func eachProcess(_ call: Call, _ body: (Int) -> Bool) {
-  let folder: StaticString = "/proc"
-  let directory = quietly(__NR_openat, -100, Int(bitPattern: folder.utf8Start), Int(O_RDONLY | O_CLOEXEC))
-  guard directory >= 0, let names = call.scratch(8192) else { return }
+/// Calls `body` with each process id until it answers false: 0 or -errno.
+@discardableResult
+func eachProcess(_ call: Call, _ body: (Int) -> Bool) -> Int {
+  let path: StaticString = "/proc"
+  return eachNumber(call, in: UnsafeRawPointer(path.utf8Start), body)
+}
+
+/// Calls `body` with each Linux thread id of a process until it answers false; false when there is no such process.
+func eachTask(_ call: Call, _ process: Int, _ body: (Int) -> Bool) -> Bool {
+  guard let path = processFile(call, process, "task") else { return false }
+  return eachNumber(call, in: path, body) == 0
+}
+
+/// Calls `body` with each number that a folder of Linux's names, until it answers false: 0 or -errno.
+@discardableResult
+func eachNumber(_ call: Call, in path: UnsafeRawPointer, _ body: (Int) -> Bool) -> Int {
+  let directory = quietly(__NR_openat, -100, Int(bitPattern: path), Int(O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+  if directory < 0 { return directory }
   defer { _ = quietly(__NR_close, directory) }
+  guard let names = call.scratch(4096) else { return -Int(ENOMEM) }
   while true {
-    let filled = quietly(__NR_getdents64, directory, names.word, 8192)
-    if filled <= 0 { return }
+    let filled = quietly(__NR_getdents64, directory, names.word, 4096)
+    if filled <= 0 { return filled }
     var position = 0
     while position < filled {
+      // struct linux_dirent64: d_reclen at 16, d_name at 19.
       let item = names + position
       position += Int(item.get(at: 16, as: UInt16.self))
-      if let pid = decimalName(item + 19), !body(pid) { return }
+      if let number = decimalName(item + 19), !body(number) { return 0 }
     }
+  }
+}
+
+/// A directory entry that is a number.
+private func decimalName(_ name: UnsafeMutableRawPointer) -> Int? {
+  var value = 0
+  var index = 0
+  while true {
+    let digit = name.get(at: index, as: UInt8.self)
+    if digit == 0 { return index > 0 ? value : nil }
+    guard digit >= 0x30, digit <= 0x39 else { return nil }
+    value = value * 10 + Int(digit - 0x30)
+    index += 1
   }
 }

@@ -156,26 +156,3 @@ func onlineMask(_ call: Call, _ mask: UnsafeMutableRawPointer) {
     file.byte()
   }
 }
-
-/// Calls `body` with each Linux thread id of a process until it answers false; false when there is no such
-/// process.
-func eachTask(_ call: Call, _ process: Int, _ body: (Int) -> Bool) -> Bool {
-  guard var path = ByteWriter(call, limit: 64), let names = call.scratch(4096) else { return false }
-  path.append("/proc/")
-  path.append(decimal: process)
-  path.append("/task")
-  path.append(0)
-  let directory = quietly(__NR_openat, -100, path.start.word, Int(O_RDONLY | O_CLOEXEC))
-  guard directory >= 0 else { return false }
-  defer { _ = quietly(__NR_close, directory) }
-  while true {
-    let filled = quietly(__NR_getdents64, directory, names.word, 4096)
-    guard filled > 0 else { return true }
-    var position = 0
-    while position < filled {
-      let item = names + position
-      position += Int(item.get(at: 16, as: UInt16.self))
-      if let thread = decimalName(item + 19), !body(thread) { return true }
-    }
-  }
-}

@@ -181,56 +181,34 @@ private enum DescriptorType {
 func fileTable(_ request: inout SysctlRequest) -> Int {
   let call = request.call
   let size = call.table.size(.xfile)
-  guard let memory = call.scratch(size), let names = call.scratch(4096), let numbers = call.scratch(4096) else {
-    return call.error(ENOMEM)
-  }
+  guard let memory = call.scratch(size) else { return call.error(ENOMEM) }
+  let file = Record(memory, call.table)
   var found = request
-  eachNumber(call, "/proc", names) { pid in
-    guard let path = processFile(call, pid, "fd"), let status = call.scratch(144) else { return }
-    guard quietly(__NR_stat, Int(bitPattern: path), status.word) == 0 else { return }
+  let result = eachProcess(call) { pid in
+    let mark = call.thread.pointee.scratch_used
+    defer { call.thread.pointee.scratch_used = mark }
+    guard let path = processFile(call, pid, "fd"), let status = call.scratch(144),
+      quietly(__NR_stat, Int(bitPattern: path), status.word) == 0
+    else { return true }
     // st_uid
     let user = status.get(at: 28, as: UInt32.self)
-    eachNumber(call, path, numbers) { descriptor in
+    eachNumber(call, in: path) { descriptor in
       clear(memory, size)
-      let file = Record(memory, call.table)
-      guard describe(call, pid, descriptor, file) else { return }
+      let mark = call.thread.pointee.scratch_used
+      defer { call.thread.pointee.scratch_used = mark }
+      guard describe(call, pid, descriptor, file) else { return true }
       file[.xfile__xf_size] = UInt64(size)
       file[.xfile__xf_pid] = UInt64(pid)
       file[.xfile__xf_uid] = UInt64(user)
       file[.xfile__xf_fd] = UInt64(descriptor)
       file[.xfile__xf_count] = 1
       found.put(memory, size)
+      return true
     }
+    return true
   }
   request = found
-  return 0
-}
-
-/// Calls `body` with each name in a folder that is a number.
-private func eachNumber(
-  _ call: Call, _ path: StaticString, _ names: UnsafeMutableRawPointer, _ body: (Int) -> Void
-) {
-  eachNumber(call, UnsafeRawPointer(path.utf8Start), names, body)
-}
-
-private func eachNumber(
-  _ call: Call, _ path: UnsafeRawPointer, _ names: UnsafeMutableRawPointer, _ body: (Int) -> Void
-) {
-  let folder = quietly(__NR_openat, -100, Int(bitPattern: path), Int(O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-  if folder < 0 { return }
-  defer { _ = quietly(__NR_close, folder) }
-  while case let filled = quietly(__NR_getdents64, folder, names.word, 4096), filled > 0 {
-    var position = 0
-    while position < filled {
-      // struct linux_dirent64: d_reclen at 16, d_name at 19.
-      let item = names + position
-      position += Int(item.get(at: 16, as: UInt16.self))
-      guard let number = decimalName(item + 19) else { continue }
-      let mark = call.thread.pointee.scratch_used
-      body(number)
-      call.thread.pointee.scratch_used = mark
-    }
-  }
+  return result
 }
 
 /// What a descriptor leads to, its position and flags; false when it is gone.

@@ -35,30 +35,20 @@ func processEntries(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   let operation = argument[0] & ~Selection.threads
   let wanted = UInt64(argument[1])
   let size = Int(argument[2])
-  guard let memory = call.scratch(whole), let names = call.scratch(8192) else { return call.error(ENOMEM) }
+  guard let memory = call.scratch(whole) else { return call.error(ENOMEM) }
   let entry = Record(memory, call.table)
   let boot = bootTime(call)
-  let path: StaticString = "/proc"
-  let folder = quietly(
-    __NR_openat, -100, Int(bitPattern: path.utf8Start), Int(O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-  if folder < 0 { return folder }
-  defer { _ = quietly(__NR_close, folder) }
-  while true {
-    let filled = quietly(__NR_getdents64, folder, names.word, 8192)
-    if filled <= 0 { break }
-    var position = 0
-    while position < filled {
-      // struct linux_dirent64: d_reclen at 16, d_name at 19.
-      let item = names + position
-      position += Int(item.get(at: 16, as: UInt16.self))
-      guard let pid = decimalName(item + 19), operation != Selection.pid || UInt64(pid) == wanted else { continue }
-      let mark = call.thread.pointee.scratch_used
-      let isKnown = fill(call, entry, pid, boot)
-      call.thread.pointee.scratch_used = mark
-      guard isKnown, selects(entry, operation, wanted) else { continue }
-      request.put(memory, size)
-    }
+  var found = request
+  let result = eachProcess(call) { pid in
+    guard operation != Selection.pid || UInt64(pid) == wanted else { return true }
+    let mark = call.thread.pointee.scratch_used
+    let isKnown = fill(call, entry, pid, boot)
+    call.thread.pointee.scratch_used = mark
+    if isKnown, selects(entry, operation, wanted) { found.put(memory, size) }
+    return true
   }
+  if result < 0 { return result }
+  request = found
   if request.old == 0 {
     // KERN_PROCSLOP: room for processes that start meanwhile.
     clear(memory, whole)
