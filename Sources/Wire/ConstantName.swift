@@ -17,8 +17,9 @@ public enum ConstantName: UInt16, CaseIterable {
   case NOTE_FFAND, NOTE_FFOR, NOTE_FFCOPY, NOTE_TRIGGER
   // What a mount is; that a pseudo-terminal's master reads an end where Linux says EIO.
   case MNT_LOCAL, MASTER_READS_END
-  // Network interfaces: what is asked, what messages are, whether a link is up.
+  // The layout of struct xswdev.
   case XSWDEV_VERSION
+  // Network interfaces and routes: what is asked, what messages are, whether a link is up.
   case NET_RT_DUMP, NET_RT_FLAGS, RTF_LOCAL, RTF_CONNECTED, RTM_GET
   case NET_RT_IFLIST, NET_RT_OIFLIST, NET_RT_IFMALIST, NET_RT_IFLISTL
   case RTM_VERSION, RTM_NEWADDR, RTM_ONEWADDR, RTM_IFINFO, RTM_NEWMADDR

@@ -103,8 +103,8 @@ private func limit(
     return type == characterFile ? ForeignLimit.canon : call.error(EINVAL)
   case PathVariable.disable: return type == characterFile ? ForeignLimit.disable : call.error(EINVAL)
   case PathVariable.asynchronousIO: return ForeignLimit.posixVersion
-  case PathVariable.prioritizedIO, PathVariable.synchronizedIO, PathVariable.capabilities, PathVariable.informationLabels, PathVariable.macLabels, PathVariable.nfs4ACL,
-    PathVariable.deallocation:
+  case PathVariable.prioritizedIO, PathVariable.synchronizedIO, PathVariable.capabilities,
+    PathVariable.informationLabels, PathVariable.macLabels, PathVariable.nfs4ACL, PathVariable.deallocation:
     return 0
   case PathVariable.allocationMinimum:
     let fragment = Int(space?.load(fromByteOffset: 72, as: UInt64.self) ?? 0)

@@ -181,7 +181,7 @@ private func memoryCount(_ call: Call, _ title: StaticString) -> Int64? { counte
 /// What no one can page out: locked memory, the kernel's own, and page tables.
 private func wiredKilobytes(_ call: Call) -> Int64 {
   var file = HostFile(call, "/proc/meminfo")
-  func next(_ title: StaticString) -> Int64 { file.find(title) ? Int64(file.decimal() ?? 0) : 0 }
+  func next(_ title: StaticString) -> Int64 { Int64(file.number(after: title)) }
   // In the file's order.
   return next("Unevictable:") + next("Slab:") + next("KernelStack:") + next("PageTables:")
 }

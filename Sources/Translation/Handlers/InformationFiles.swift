@@ -101,6 +101,9 @@ struct HostFile: ~Copyable {
     return false
   }
 
+  /// The number behind `title` at the start of a later line; 0 when there is none.
+  mutating func number(after title: StaticString) -> Int { find(title) ? decimal() ?? 0 : 0 }
+
   mutating func skipLine() {
     while let next = byte(), next != 0x0a {}
   }

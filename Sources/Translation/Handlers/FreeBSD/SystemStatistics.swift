@@ -11,30 +11,30 @@ func memoryTotals(_ request: inout SysctlRequest) -> Int {
   guard let memory = call.scratch(size) else { return call.error(ENOMEM) }
   clear(memory, size)
   let totals = Record(memory, call.table)
-  func pages(_ title: StaticString) -> UInt64 {
-    var file = HostFile(call, "/proc/meminfo")
-    return file.find(title) ? UInt64(file.decimal() ?? 0) / 4 : 0
-  }
+  // In the order of Linux's files.
+  var file = HostFile(call, "/proc/meminfo")
+  func pages(_ title: StaticString) -> UInt64 { UInt64(file.number(after: title)) / 4 }
+  let all = pages("MemTotal:")
   let free = pages("MemFree:")
-  totals[.vmtotal__t_vm] = pages("Committed_AS:")
-  totals[.vmtotal__t_avm] = pages("Committed_AS:")
-  totals[.vmtotal__t_rm] = pages("MemTotal:") - free
-  totals[.vmtotal__t_arm] = pages("Active:")
-  totals[.vmtotal__t_vmshr] = pages("Shmem:")
-  totals[.vmtotal__t_rmshr] = pages("Shmem:")
+  totals[.vmtotal__t_rm] = all - free
   totals[.vmtotal__t_free] = free
-  func count(_ title: StaticString) -> Int {
-    var file = HostFile(call, "/proc/stat")
-    return file.find(title) ? file.decimal() ?? 0 : 0
-  }
-  let (running, waiting) = (count("procs_running "), count("procs_blocked "))
+  totals[.vmtotal__t_arm] = pages("Active:")
+  let shared = pages("Shmem:")
+  totals[.vmtotal__t_vmshr] = shared
+  totals[.vmtotal__t_rmshr] = shared
+  let committed = pages("Committed_AS:")
+  totals[.vmtotal__t_vm] = committed
+  totals[.vmtotal__t_avm] = committed
+  var counts = HostFile(call, "/proc/stat")
+  let running = counts.number(after: "procs_running ")
+  let waiting = counts.number(after: "procs_blocked ")
   // "0.00 0.01 0.05 1/123 4567": behind the stroke, all threads.
   var load = HostFile(call, "/proc/loadavg")
   while let next = load.byte(), next != UInt8(ascii: "/") {}
-  let all = load.decimal() ?? 0
+  let threads = load.decimal() ?? 0
   totals[.vmtotal__t_rq] = UInt64(running)
   totals[.vmtotal__t_dw] = UInt64(waiting)
-  totals[.vmtotal__t_sl] = UInt64(max(all - running - waiting, 0))
+  totals[.vmtotal__t_sl] = UInt64(max(threads - running - waiting, 0))
   request.put(memory, size)
   return 0
 }

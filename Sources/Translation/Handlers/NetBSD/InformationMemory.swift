@@ -14,7 +14,7 @@ func memoryStatistics(_ request: inout SysctlRequest) -> Int {
   record[.uvmexp_sysctl__pageshift] = 12
   // In the order of Linux's /proc/meminfo.
   var file = HostFile(call, "/proc/meminfo")
-  func pages(_ title: StaticString) -> UInt64 { file.find(title) ? UInt64(file.decimal() ?? 0) / 4 : 0 }
+  func pages(_ title: StaticString) -> UInt64 { UInt64(file.number(after: title)) / 4 }
   record[.uvmexp_sysctl__npages] = pages("MemTotal:")
   record[.uvmexp_sysctl__free] = pages("MemFree:")
   record[.uvmexp_sysctl__filepages] = pages("Cached:")
@@ -27,7 +27,7 @@ func memoryStatistics(_ request: inout SysctlRequest) -> Int {
   record[.uvmexp_sysctl__nswapdev] = swap > 0 ? 1 : 0
   record[.uvmexp_sysctl__anonpages] = pages("AnonPages:")
   var counts = HostFile(call, "/proc/stat")
-  func count(_ title: StaticString) -> UInt64 { counts.find(title) ? UInt64(counts.decimal() ?? 0) : 0 }
+  func count(_ title: StaticString) -> UInt64 { UInt64(counts.number(after: title)) }
   record[.uvmexp_sysctl__intrs] = count("intr ")
   record[.uvmexp_sysctl__swtch] = count("ctxt ")
   record[.uvmexp_sysctl__forks] = count("processes ")
