@@ -25,7 +25,10 @@ let package = Package(
       cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "Wire", dependencies: ["CWire"], swiftSettings: strict),
     .target(name: "Translation", dependencies: ["CWire", "CEngine", "Wire"], swiftSettings: strict),
-    .target(name: "PersonalityTables", dependencies: ["CHost", "CWire", "Wire"], swiftSettings: strict),
+    .target(
+      name: "PersonalityTables", dependencies: ["CHost", "CWire", "Wire"],
+      // Tests read every system's tables a thousand times with a mistake in each; unoptimised, that is most of their time.
+      swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
     .target(
       name: "BinaryImage", dependencies: ["CElf"], swiftSettings: strict + [.strictMemorySafety()]),
     .target(name: "CallAnalysis", dependencies: ["BinaryImage", "CCapstone", "CWire"], swiftSettings: strict),
