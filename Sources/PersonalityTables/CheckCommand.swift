@@ -72,7 +72,7 @@ public struct CheckCommand: Sendable {
           (tables, checked.diagnostics) = TableCompiler.compileEditions(loaded, linux: linux.personality)
           problems = checkFacts(folder, loaded, linux.personality, &checked, &outcome)
           if keepsCompiled, checked.diagnostics.isEmpty,
-            let failure = PreparedTable.store(tables, folder, loaded.source, linux.source, directories)
+            let failure = PreparedTable.store(tables, folder, loaded, linux.source, directories)
           {
             outcome.text += "error: \(folder)/compiled: \(String(cString: strerror(failure)))\n"
             outcome.status = 125

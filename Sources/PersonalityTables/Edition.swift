@@ -27,8 +27,8 @@ struct ReleaseScheme {
 extension Personality {
   /// The release numbers between which the tables say the same, each with all those up to the next.
   public var bands: [ClosedRange<UInt32>] {
-    let lowest = serves?.lowerBound ?? 0
-    let highest = serves?.upperBound ?? .max
+    let lowest = releases.serves?.lowerBound ?? 0
+    let highest = releases.serves?.upperBound ?? .max
     let starts = Set(boundaries.filter { $0 > lowest && $0 <= highest } + [lowest]).sorted()
     return starts.indices.map { index in
       starts[index]...(index + 1 < starts.count ? starts[index + 1] - 1 : highest)
@@ -37,44 +37,20 @@ extension Personality {
 
   /// Every edition that differs from the others: each abi with a release of each band. The first is the heading's own.
   public var editions: [Edition] {
-    let own = headingRelease
-    var releases: [UInt32?] = [nil]
+    let own = releases.own
+    var numbers: [UInt32?] = [nil]
     for band in bands where !band.contains(own) {
-      releases.append(band.lowerBound > 0 ? band.lowerBound : band.upperBound)
+      numbers.append(band.lowerBound > 0 ? band.lowerBound : band.upperBound)
     }
     let names: [String?] = abis.isEmpty ? [nil] : abiNames
-    return names.flatMap { name in releases.map { Edition(release: $0, abi: name) } }
-  }
-
-  /// The release that a program built for `number` is run with: the nearest that the folder serves.
-  public func served(_ number: UInt32) -> UInt32 {
-    guard let serves else { return number }
-    return min(max(number, serves.lowerBound), serves.upperBound)
-  }
-
-  /// "14.0", or the number where no version is made of it.
-  public func releaseText(_ number: UInt32) -> String { encoding?.text(of: number) ?? "\(number)" }
-
-  /// The number of a release that is written as a version or as a number; nil where there is none such.
-  func releaseNumber(_ text: Substring) -> UInt32? {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false).map { UInt32($0) }
-    guard let first = parts[0], parts.count < 3, parts.last != nil else { return nil }
-    guard let encoding, parts.count == 2 || first < encoding.major else { return parts.count == 1 ? first : nil }
-    return encoding.number(first, parts.count == 2 ? parts[1] ?? 0 : 0)
-  }
-
-  /// "10.0 to 15": the releases that the folder serves; nil where it says none.
-  public var servedText: String? {
-    guard let serves else { return nil }
-    guard let encoding else { return "\(serves.lowerBound) to \(serves.upperBound)" }
-    return "\(encoding.text(of: serves.lowerBound)) to \(encoding.text(ofLast: serves.upperBound))"
+    return names.flatMap { name in numbers.map { Edition(release: $0, abi: name) } }
   }
 
   /// Lets the system be another of its releases: the number that programs compare, and wherever its variables
   /// name it.
   mutating func claim(_ number: UInt32) {
     let old = release
-    let text = encoding?.text(of: number)
+    let text = releases.encoding?.text(of: number)
     for index in sysctls.indices {
       switch sysctls[index].value {
       case .number(let value) where value == Int64(old) && old != 0:

@@ -4,9 +4,11 @@ import CWire
 public struct EditionTable: Sendable {
   public var abi: String
   public var band: ClosedRange<UInt32>
-  /// The release that the block names until another is claimed.
-  public var release: UInt32
+  public var rules: StartRules
   public var block: [UInt8]
+
+  /// The release that the block names until another is claimed.
+  var release: UInt32 { rules.release }
 
   /// Bytes that a text which names the version may grow by.
   static let slack = 16
@@ -32,7 +34,7 @@ public struct EditionTable: Sendable {
         }
       }
     }
-    release = number
+    rules.release = number
     return true
   }
 
@@ -71,7 +73,7 @@ extension TableCompiler {
         found += compiler.diagnostics
         if found.isEmpty {
           tables.append(
-            EditionTable(abi: abi.name, band: band, release: personality.release, block: compiler.block()))
+            EditionTable(abi: abi.name, band: band, rules: personality.startRules, block: compiler.block()))
         }
       } else {
         found.append(Diagnostic(position: Position(0, 0), message: "no abi is described"))
@@ -93,7 +95,7 @@ extension Diagnostic {
   /// The report with the edition's name where it is not the heading's own.
   fileprivate func named(_ edition: Edition, _ personality: Personality) -> Diagnostic {
     var parts: [String] = []
-    if let release = edition.release { parts.append("release \(personality.releaseText(release))") }
+    if let release = edition.release { parts.append("release \(personality.releases.text(of: release))") }
     if let abi = edition.abi, abi != personality.abiNames.first { parts.append("abi \(abi)") }
     var named = self
     if !parts.isEmpty { named.message += " (\(parts.joined(separator: ", ")))" }

@@ -20,7 +20,7 @@ public struct ExplainCommand: Sendable {
     do {
       var edition = Edition()
       if parts.count > 1 {
-        guard let release = PersonalityLoader.heading(name, from: directories)?.releaseNumber(parts[1]) else {
+        guard let release = PersonalityLoader.heading(name, from: directories)?.releases.number(parts[1]) else {
           outcome.errors = "\(name) has no release '\(parts[1])'\n"
           outcome.status = 1
           return outcome

@@ -83,30 +83,31 @@ struct HeadingIndex {
 // MARK: - A heading's words
 
 extension SystemHeading {
-  fileprivate func write(to writer: inout RecordWriter) {
+  func write(to writer: inout RecordWriter) {
     writer.add(name)
     writer.add(title)
-    writer.add(release != nil)
-    if let release {
-      for part in [release.major, release.minor, release.patch, release.from] { writer.add(UInt64(part)) }
+    releases.write(to: &writer)
+    writer.add(abis) { abi, writer in
+      writer.add(abi.name)
+      writer.add(abi.machine != nil)
+      if let machine = abi.machine { writer.add(UInt64(machine)) }
+      writer.add(UInt64(abi.word))
     }
     marks.write(to: &writer)
-    writer.add(bound) { folder, writer in
-      writer.add(folder.folder)
-      writer.add(folder.name)
-    }
+    writer.add(bound) { $0.write(to: &$1) }
   }
 
-  fileprivate init(from reader: inout RecordReader) {
+  init(from reader: inout RecordReader) {
     name = reader.text()
     title = reader.text()
-    if reader.flag() {
-      release = ReleaseEncoding(
-        major: UInt32(truncatingIfNeeded: reader.word()), minor: UInt32(truncatingIfNeeded: reader.word()),
-        patch: UInt32(truncatingIfNeeded: reader.word()), from: UInt32(truncatingIfNeeded: reader.word()))
+    releases = Releases(from: &reader)
+    abis = reader.items { reader in
+      Machine(
+        name: reader.text(), machine: reader.flag() ? UInt16(truncatingIfNeeded: reader.word()) : nil,
+        word: Int(truncatingIfNeeded: reader.word()))
     }
     marks = SystemMarks(from: &reader)
-    bound = reader.items { BoundFolder(folder: $0.text(), name: $0.text()) }
+    bound = reader.items { BoundFolder(from: &$0) }
   }
 }
 
@@ -144,16 +145,16 @@ extension SystemMarks {
     osabis = reader.items { UInt8(truncatingIfNeeded: $0.word()) }
     notes = reader.items { reader in
       Note(
-        owner: reader.text(), type: UInt32(truncatingIfNeeded: reader.word()),
-        first: reader.flag() ? UInt32(truncatingIfNeeded: reader.word()) : nil,
+        owner: reader.text(), type: reader.narrow(),
+        first: reader.flag() ? reader.narrow() : nil,
         release: [.none, .number, .words][Int(reader.word() % 3)])
     }
     interpreters = reader.items { Text(from: &$0) }
     libraries = reader.items { $0.text() }
     goSystems = reader.items { $0.text() }
     segments = reader.items { reader in
-      let first = UInt32(truncatingIfNeeded: reader.word())
-      let last = UInt32(truncatingIfNeeded: reader.word())
+      let first = reader.narrow()
+      let last = reader.narrow()
       return Segment(types: first...max(first, last), name: reader.optionalText())
     }
     flags = reader.items { $0.text() }
@@ -161,7 +162,7 @@ extension SystemMarks {
     formats = reader.items { reader in
       Format(
         kind: Format.Kind(rawValue: reader.text()) ?? .pe,
-        number: reader.flag() ? UInt32(truncatingIfNeeded: reader.word()) : nil, text: reader.optionalText(),
+        number: reader.flag() ? reader.narrow() : nil, text: reader.optionalText(),
         isConclusive: reader.flag())
     }
     takesUnmarked = reader.flag()

@@ -50,7 +50,7 @@ public struct ListCommand: Sendable {
           let tally = Tally(personality)
           rows.append([
             name, "\(personality.title) \(personality.version)",
-            personality.abis.map(\.name).joined(separator: ","), personality.servedText ?? personality.version,
+            personality.abis.map(\.name).joined(separator: ","), personality.releases.servedText ?? personality.version,
             String(tally.total),
             String(tally.translated), String(tally.handler), String(tally.unsupported),
             String(tally.obsolete), folder,

@@ -30,24 +30,25 @@ extension Parser {
       index += 1
     }
     (at, file) = (0, 0)
-    personality.headingRelease = personality.release
-    personality.headingVersion = personality.version
+    personality.releases.own = personality.release
+    personality.releases.version = personality.version
     personality.abiNames = personality.abis.map(\.name)
     if let name = edition.abi, let index = personality.abis.firstIndex(where: { $0.name == name }) {
       personality.abis.insert(personality.abis.remove(at: index), at: 0)
     }
     let own = ReleaseScheme(
-      release: edition.release ?? personality.release, encoding: personality.encoding,
-      serves: personality.serves, abis: personality.abiNames)
+      release: edition.release ?? personality.release, encoding: personality.releases.encoding,
+      serves: personality.releases.serves, abis: personality.abiNames)
     schemes = [own]
     // Folders that count their releases alike are read for the same one; others for their headings' own.
     for heading in source.headings {
       let read = Parser(SourceText(String(decoding: heading, as: UTF8.self), path: "abi.table")).personality
-      let isShared = read.encoding != nil && read.encoding == personality.encoding
+      let encoding = read.releases.encoding
+      let isShared = encoding != nil && encoding == personality.releases.encoding
       schemes.append(
         ReleaseScheme(
-          release: isShared ? schemes[0].release : read.release, encoding: read.encoding,
-          serves: isShared ? nil : read.serves, abis: read.abiNames, isOwn: isShared))
+          release: isShared ? schemes[0].release : read.release, encoding: encoding,
+          serves: isShared ? nil : read.releases.serves, abis: read.abiNames, isOwn: isShared))
     }
   }
 

@@ -15,7 +15,7 @@ extension Parser {
         at += 1
       } else if accept(.release) {
         personality.release = UInt32(try small("a release number", below: 1 << 32))
-        personality.encoding = try releaseEncoding()
+        personality.releases.encoding = try releaseEncoding()
       } else if accept(.serves) {
         try serves()
       } else {
@@ -27,7 +27,7 @@ extension Parser {
   /// `serves FIRST...LAST`: the releases that the folder describes.
   private mutating func serves() throws(BadEntry) {
     let token = current
-    schemes = [ReleaseScheme(release: personality.release, encoding: personality.encoding)]
+    schemes = [ReleaseScheme(release: personality.release, encoding: personality.releases.encoding)]
     defer { schemes = [] }
     let first = try version(behind: "serves")
     try expect(.ellipsis, "'...' and the last release")
@@ -36,7 +36,7 @@ extension Parser {
     guard (first.lowerBound...last.upperBound).contains(personality.release) else {
       throw fail("the heading's own release \(personality.release) is not among them", at: token)
     }
-    personality.serves = first.lowerBound...last.upperBound
+    personality.releases.serves = first.lowerBound...last.upperBound
   }
 
   /// `abi NAME { … }`

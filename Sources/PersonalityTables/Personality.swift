@@ -13,18 +13,12 @@ public struct Personality: Sendable {
   public var release: UInt32 = 0
 
   public var abis: [CallABI] = []
-  /// The release that the heading names, whichever is read.
-  public internal(set) var headingRelease: UInt32 = 0
-  /// The version that the heading names.
-  public internal(set) var headingVersion = ""
+  /// All releases that there are, whichever is read.
+  public internal(set) var releases = Releases()
   /// The names of the abis in the order of the tables; of `abis` the one that is read stands first.
   public internal(set) var abiNames: [String] = []
-  /// `serves FIRST...LAST`: the releases that the tables describe.
-  public internal(set) var serves: ClosedRange<UInt32>?
   /// The release numbers from which the tables say something else than before.
   var boundaries: [UInt32] = []
-  /// How `release` is made of the parts of a version; nil where it is not.
-  public var encoding: ReleaseEncoding?
 
   /// Where the system puts a program.
   public var load = LoadRules()

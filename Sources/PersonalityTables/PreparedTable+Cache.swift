@@ -15,9 +15,9 @@ extension PreparedTable {
     for (index, byte) in path.utf8.enumerated() where byte == UInt8(ascii: "/") && index > 0 {
       mkdir(String(path.utf8.prefix(index))!, 0o700)
     }
-    let release = foreign.personality.release
-    let table = EditionTable(abi: abi, band: release...release, release: release, block: block)
-    _ = write([table], path, stamp(foreign.source, linux.source))
+    let rules = foreign.personality.startRules
+    let table = EditionTable(abi: abi, band: rules.release...rules.release, rules: rules, block: block)
+    _ = write([table], path, stamp(foreign.source, linux.source), foreign.personality.releases)
   }
 
   /// The file of a folder's edition; nil without a home.
@@ -31,7 +31,8 @@ extension PreparedTable {
     defer { free(real) }
     var hash = Fingerprint()
     hash.add(String(cString: real))
-    hash.add("\(edition)")
+    hash.add(edition.release.map { UInt64($0) } ?? .max)
+    hash.add(edition.abi ?? "")
     return cache + "/persona/" + String(hash.value, radix: 16)
   }
 

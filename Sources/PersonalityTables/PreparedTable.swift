@@ -9,17 +9,17 @@ import Wire
 /// They hold as long as the text of the tables, of Linux's own, and the names that Persona knows are the same. Where
 /// the tables lie as they lay when the file was made (`TableState`) they are not read to see that.
 public struct PreparedTable: Sendable {
-  /// What abi.table says: heading, ABIs, recognition and auxiliary vector; the rest is empty.
-  public let heading: Personality
+  public let rules: StartRules
   public let block: [UInt8]
 
   /// "compiled" as a little-endian word.
   private static let magic: UInt64 = 0x6465_6c69_706d_6f63
-  /// The file's head: `magic`, the stamp, how many tables there are; the build that made the file, and where it says
-  /// how the tables lay: offset and bytes.
-  private static let headBytes = 48
-  /// One table's: a hash of the abi's name, the band's first and last release, the block's release, offset, bytes.
-  private static let itemBytes = 48
+  /// The file's head: `magic`, the stamp, how many tables there are; the build that made the file; where it says how the
+  /// tables lay, and which releases there are: offset and bytes of each.
+  private static let headBytes = 64
+  /// One table's: a hash of the abi's name, the band's first and last release, offset and bytes of its rules, offset
+  /// and bytes of its block. Those of the first abi come first.
+  private static let itemBytes = 56
 
   /// The prepared table of the personality `name` for an edition; nil where there is none or the tables have changed.
   public static func load(
@@ -38,52 +38,44 @@ public struct PreparedTable: Sendable {
     defer { close(descriptor) }
     guard let head = read(descriptor, 0, headBytes), word(head, 0) == magic,
       let linux = try? PersonalityLoader.folder("linux", in: directories),
-      let abi = layAsTheyDo(descriptor, head, folder, linux) ?? unchanged(head, folder, linux, directories)
+      layAsTheyDo(descriptor, head, folder, linux) || areUnchanged(head, folder, linux, directories),
+      let items = read(descriptor, headBytes, Int(min(word(head, 16), 4096)) * itemBytes), !items.isEmpty,
+      let releases = record(descriptor, head, 48, { Releases(from: &$0) })
     else { return nil }
-    let (heading, diagnostics) = Parser.parse(abi, edition)
-    guard diagnostics.isEmpty, !heading.name.isEmpty, let name = heading.abis.first?.name,
-      let items = read(descriptor, headBytes, Int(min(word(head, 16), 4096)) * itemBytes)
-    else { return nil }
-    for item in stride(from: 0, to: items.count, by: itemBytes) where word(items, item) == hash(name) {
-      let band = UInt32(word(items, item + 8))...UInt32(word(items, item + 16))
-      guard band.contains(heading.release),
-        let block = read(descriptor, Int(word(items, item + 32)), Int(word(items, item + 40)))
+    let places = stride(from: 0, to: items.count, by: itemBytes)
+    let abi = edition.abi.map(hash).flatMap { abi in places.contains { word(items, $0) == abi } ? abi : nil } ?? word(items, 0)
+    let release = edition.release ?? releases.own
+    for item in places where word(items, item) == abi {
+      guard release >= word(items, item + 8), release <= word(items, item + 16),
+        let rules = record(descriptor, items, item + 24, { StartRules(from: &$0) }),
+        let block = read(descriptor, Int(word(items, item + 40)), Int(word(items, item + 48)))
       else { continue }
-      let release = UInt32(word(items, item + 24))
-      var table = EditionTable(abi: name, band: band, release: release, block: block)
-      let old = release == heading.headingRelease ? heading.headingVersion : heading.releaseText(release)
-      guard table.claim(heading.release, version: heading.version, instead: old) else { return nil }
-      return PreparedTable(heading: heading, block: table.block)
+      var table = EditionTable(abi: "", band: release...release, rules: rules, block: block)
+      guard
+        table.claim(release, version: releases.version(of: release), instead: releases.version(of: rules.release))
+      else { return nil }
+      return PreparedTable(rules: table.rules, block: table.block)
     }
     return nil
   }
 
-  /// The abi.table, if no table has been touched since the file was made by this very build.
-  private static func layAsTheyDo(
-    _ descriptor: Int32, _ head: [UInt8], _ folder: String, _ linux: String
-  ) -> SourceText? {
+  /// Whether no table has been touched since the file was made by this very build.
+  private static func layAsTheyDo(_ descriptor: Int32, _ head: [UInt8], _ folder: String, _ linux: String) -> Bool {
     let directory = parent(of: folder)
     guard word(head, 40) > 0, linux == directory + "/linux", buildFingerprint() == word(head, 24),
-      let bytes = read(descriptor, Int(word(head, 32)), Int(word(head, 40)))
-    else { return nil }
-    var reader = RecordReader(bytes)
-    let state = TableState(from: &reader)
-    guard reader.isWhole, state.holds(in: directory), let abi = try? PersonalityLoader.contents(of: folder + "/abi.table")
-    else { return nil }
-    var source = SourceText()
-    source.append(abi, path: folder + "/abi.table")
-    return source
+      let state = record(descriptor, head, 32, { TableState(from: &$0) })
+    else { return false }
+    return state.holds(in: directory)
   }
 
-  /// The abi.table, if all tables read the same.
-  private static func unchanged(
+  /// Whether all tables read the same.
+  private static func areUnchanged(
     _ head: [UInt8], _ folder: String, _ linux: String, _ directories: [String]
-  ) -> SourceText? {
+  ) -> Bool {
     guard let linux = try? PersonalityLoader.source(folder: linux),
-      let source = try? PersonalityLoader.source(folder: folder, directories: directories),
-      word(head, 8) == stamp(source, linux)
-    else { return nil }
-    return source.only(named: "abi.table")
+      let source = try? PersonalityLoader.source(folder: folder, directories: directories)
+    else { return false }
+    return word(head, 8) == stamp(source, linux)
   }
 
   /// How the tables of both texts lie, if they are as they were read; waits until a later change would show.
@@ -124,6 +116,16 @@ public struct PreparedTable: Sendable {
     return bytes.count == count ? bytes : nil
   }
 
+  /// What stands where two words tell, offset and bytes; nil where it is not whole.
+  private static func record<Record>(
+    _ descriptor: Int32, _ words: [UInt8], _ at: Int, _ make: (inout RecordReader) -> Record
+  ) -> Record? {
+    guard let bytes = read(descriptor, Int(word(words, at)), Int(word(words, at + 8))) else { return nil }
+    var reader = RecordReader(bytes)
+    let record = make(&reader)
+    return reader.isWhole ? record : nil
+  }
+
   private static func hash(_ name: String) -> UInt64 {
     var hash = Fingerprint()
     hash.add(name)
@@ -132,32 +134,38 @@ public struct PreparedTable: Sendable {
 
   /// Keeps a personality's compiled tables beside its text; nil, or the errno that prevented it.
   static func store(
-    _ tables: [EditionTable], _ folder: String, _ source: SourceText, _ linux: SourceText, _ directories: [String]
+    _ tables: [EditionTable], _ folder: String, _ foreign: LoadedPersonality, _ linux: SourceText, _ directories: [String]
   ) -> Int32? {
-    write(tables, file(folder), stamp(source, linux), state(folder, source, linux, directories))
+    write(
+      tables, file(folder), stamp(foreign.source, linux), foreign.personality.releases,
+      state(folder, foreign.source, linux, directories))
   }
 
-  static func write(_ tables: [EditionTable], _ path: String, _ stamp: UInt64, _ state: TableState? = nil) -> Int32? {
-    var head = RecordWriter()
-    var offset = headBytes + tables.count * itemBytes
-    var laid = RecordWriter()
+  static func write(
+    _ tables: [EditionTable], _ path: String, _ stamp: UInt64, _ releases: Releases, _ state: TableState? = nil
+  ) -> Int32? {
+    var (head, items, contents) = (RecordWriter(), RecordWriter(), [] as [UInt8])
+    func place(_ bytes: [UInt8], _ writer: inout RecordWriter) {
+      writer.add(UInt64(headBytes + tables.count * itemBytes + contents.count))
+      writer.add(UInt64(bytes.count))
+      contents += bytes
+    }
+    func place(_ writer: inout RecordWriter, _ write: (inout RecordWriter) -> Void) {
+      var record = RecordWriter()
+      write(&record)
+      place(record.bytes, &writer)
+    }
     let build = state == nil ? nil : buildFingerprint()
-    if build != nil { state?.write(to: &laid) }
-    let blocks = tables.reduce(0) { $0 + $1.block.count }
-    for value in [magic, stamp, UInt64(tables.count), build ?? 0, UInt64(offset + blocks), UInt64(laid.bytes.count)] {
-      head.add(value)
-    }
+    for value in [magic, stamp, UInt64(tables.count), build ?? 0] { head.add(value) }
+    place(&head) { if build != nil { state?.write(to: &$0) } }
+    place(&head) { releases.write(to: &$0) }
     for table in tables {
-      head.add(hash(table.abi))
-      for value in [table.band.lowerBound, table.band.upperBound, table.release] { head.add(UInt64(value)) }
-      head.add(UInt64(offset))
-      head.add(UInt64(table.block.count))
-      offset += table.block.count
+      items.add(hash(table.abi))
+      for value in [table.band.lowerBound, table.band.upperBound] { items.add(UInt64(value)) }
+      place(&items) { table.rules.write(to: &$0) }
+      place(table.block, &items)
     }
-    var contents = head.bytes
-    for table in tables { contents += table.block }
-    contents += laid.bytes
-    return writeFile(path, contents)
+    return writeFile(path, head.bytes + items.bytes + contents)
   }
 
   /// Puts a whole file in place at once.

@@ -46,16 +46,6 @@ public struct SourceText: Sendable {
   /// The folder that the text at `offset` belongs to.
   func unit(of offset: Int) -> Int { file(of: offset)?.unit ?? 0 }
 
-  /// The one file of that name.
-  func only(named name: String) -> SourceText? {
-    guard let file = files.first(where: { $0.path == name || $0.path.hasSuffix("/" + name) }) else {
-      return nil
-    }
-    var one = SourceText()
-    one.append(Array(bytes[file.start..<file.end]), path: file.path)
-    return one
-  }
-
   /// "personalities/NAME/files.table:12:29"; lines and columns count from 1, columns in characters.
   public func place(_ position: Position) -> String {
     let (file, line, column) = locate(Int(position.offset))

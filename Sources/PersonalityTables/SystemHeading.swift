@@ -6,9 +6,17 @@ public struct SystemHeading: Sendable, Equatable {
   public var name: String
   public var title: String
   public var marks: SystemMarks
-  /// How its release numbers are made.
-  public var release: ReleaseEncoding?
+  public var releases = Releases()
+  /// The machines whose programs it serves; of a system that is recognised only, none.
+  public var abis: [Machine] = []
   public var bound: [BoundFolder] = []
+
+  /// An abi's name, e_machine of the ELF programs that it serves (nil for any), and the bytes of its word.
+  public struct Machine: Sendable, Equatable {
+    public var name: String
+    public var machine: UInt16?
+    public var word: Int
+  }
 
   /// What is known of the personalities in `directories` without reading a table, each folder's in its turn.
   public struct Folders: Sendable {
@@ -59,9 +67,15 @@ extension SystemHeading {
   /// The personality `name` of a folder, by its abi.table.
   init?(_ name: String, in directory: String) {
     guard let (personality, _) = PersonalityLoader.parse(directory + "/" + name + "/abi.table") else { return nil }
+    self.init(personality, name: name)
+  }
+
+  init(_ personality: Personality, name: String) {
     self.init(
-      name: name, title: personality.title.isEmpty ? name : personality.title,
-      marks: personality.marks, release: personality.encoding, bound: personality.load.bound)
+      name: name, title: personality.title.isEmpty ? name : personality.title, marks: personality.marks,
+      releases: personality.releases,
+      abis: personality.abis.map { Machine(name: $0.name, machine: $0.machine, word: $0.word) },
+      bound: personality.load.bound)
   }
 
   /// The systems that a folder's systems.table lists.

@@ -42,6 +42,8 @@ struct RecordReader {
     return bytes.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
   }
 
+  mutating func narrow() -> UInt32 { UInt32(truncatingIfNeeded: word()) }
+
   mutating func flag() -> Bool { word() != 0 }
 
   mutating func text() -> String {

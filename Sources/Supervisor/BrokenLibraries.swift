@@ -19,9 +19,8 @@ struct BrokenLibraries {
 
   /// What is wrong with them, if anything is.
   ///
-  /// - Parameter directories: where the personalities are.
-  func report(_ directories: [String]) -> LaunchError? {
-    guard let heading = PersonalityLoader.heading(system, from: directories) else { return nil }
+  func report(_ recognizer: Recognizer) -> LaunchError? {
+    guard let heading = recognizer.heading(system) else { return nil }
     do {
       let libraries = try Libraries(
         of: image, path: path, root: root, standard: heading.marks.libraries,

@@ -4,8 +4,8 @@ import PersonalityTables
 
 /// A personality ready for guests: what the planner needs of it, its compiled table in a memory file.
 public final class CompiledPersonality {
-  /// Heading, ABIs and auxiliary vector; where the table was prepared (`PreparedTable`) nothing else.
-  public let personality: Personality
+  let name: String
+  let rules: StartRules
   /// The sealed memory file with the compiled table; owned.
   let table: Int32
   let tableSize: UInt64
@@ -17,11 +17,12 @@ public final class CompiledPersonality {
   /// Takes the prepared table of the personality `name`, or else reads, checks and compiles its tables; every
   /// mistake in them is in the error.
   public init(_ name: String, directories: [String], edition: Edition = Edition()) throws(LaunchError) {
+    self.name = name
     self.directories = directories
     self.edition = edition
     let block: [UInt8]
     if let prepared = PreparedTable.load(name, from: directories, edition: edition) {
-      (personality, block, described) = (prepared.heading, prepared.block, nil)
+      (rules, block, described) = (prepared.rules, prepared.block, nil)
     } else {
       let native = try CompiledPersonality.load("linux", directories)
       let linux = native.personality
@@ -33,7 +34,7 @@ public final class CompiledPersonality {
       }
       PreparedTable.remember(
         compiled, foreign, linux: native, folder: name, in: directories, edition: edition)
-      (personality, block, described) = (foreign.personality, compiled, (foreign.personality, linux))
+      (rules, block, described) = (foreign.personality.startRules, compiled, (foreign.personality, linux))
     }
     let file = block.withUnsafeBytes { persona_memory_file("persona-table", $0.baseAddress!, $0.count) }
     guard file >= 0 else {
@@ -53,7 +54,7 @@ public final class CompiledPersonality {
   func vocabulary() throws(LaunchError) -> (foreign: Personality, linux: Personality) {
     if let described { return described }
     return (
-      try CompiledPersonality.load(personality.name, directories, edition).personality,
+      try CompiledPersonality.load(name, directories, edition).personality,
       try CompiledPersonality.load("linux", directories).personality
     )
   }

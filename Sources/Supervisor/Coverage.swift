@@ -54,7 +54,7 @@ public struct Coverage: Sendable {
         remedy: "name the system with --as if it is one")
     }
     var edition = Edition()
-    if let heading = PersonalityLoader.heading(name, from: recognizer.directories) {
+    if let heading = recognizer.heading(name) {
       edition = try Edition(of: file.image, heading: heading, choice: choice, recognizer: recognizer)
     }
     let loaded = try CompiledPersonality.load(name, recognizer.directories, edition).personality

@@ -8,39 +8,39 @@ extension Edition {
   ///
   /// - Parameter heading: the personality's, read for no edition.
   init(
-    of image: Image, heading: Personality, choice: PersonalityChoice?, recognizer: Recognizer
+    of image: Image, heading: SystemHeading, choice: PersonalityChoice?, recognizer: Recognizer
   ) throws(LaunchError) {
     self.init()
     if let claimed = choice?.name == heading.name ? choice?.release : nil {
       release = try heading.number(of: claimed)
-    } else if heading.serves != nil, let built = recognizer.release(of: image, heading.marks),
-      built > heading.headingRelease
+    } else if heading.releases.serves != nil, let built = recognizer.release(of: image, heading.marks),
+      built > heading.releases.own
     {
-      release = heading.served(built)
+      release = heading.releases.served(built)
     }
     guard case .elf(_, let machine) = image.format else { return }
     abi = heading.abis.first { $0.machine == machine }?.name
   }
 }
 
-extension Personality {
+extension SystemHeading {
   /// The release number that a user's choice means.
   func number(of choice: PersonalityChoice.Release) throws(LaunchError) -> UInt32 {
     let number: UInt32
     switch choice {
     case .number(let given): number = given
     case .version(let major, let minor):
-      guard let made = encoding?.number(major, minor) else {
+      guard let made = releases.encoding?.number(major, minor) else {
         throw LaunchError(
           .ours, "\(title) \(major).\(minor) has no release number in the personality '\(name)'",
-          remedy: "name the release by its number, such as \(name):\(headingRelease)")
+          remedy: "name the release by its number, such as \(name):\(releases.own)")
       }
       number = made
     }
-    guard let serves, !serves.contains(number) else { return number }
+    guard let serves = releases.serves, !serves.contains(number) else { return number }
     throw LaunchError(
-      .ours, "the personality '\(name)' does not describe \(title) \(releaseText(number))",
-      remedy: "name a release from \(servedText ?? "")")
+      .ours, "the personality '\(name)' does not describe \(title) \(releases.text(of: number))",
+      remedy: "name a release from \(releases.servedText ?? "")")
   }
 }
 

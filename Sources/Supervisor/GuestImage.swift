@@ -17,10 +17,10 @@ struct GuestImage: ~Copyable {
     root: FileRoot?, state: [UInt8] = []
   ) throws(LaunchError) {
     let options = LoadOptions(
-      path: launch.program.path, release: personality.personality.release,
+      path: launch.program.path, release: personality.rules.release,
       minimumAddress: HostLimits.minimumAddress, isLogged: log, tableSize: personality.tableSize,
-      logSize: log ? CallLogMemory.size : 0, rules: personality.personality.load)
-    var loadPlan = try launch.plan(personality.personality.auxv, options)
+      logSize: log ? CallLogMemory.size : 0, rules: personality.rules.load)
+    var loadPlan = try launch.plan(personality.rules.auxiliary, options)
     loadPlan.patchesSites = configuration.patchesSites
     loadPlan.isLenient = configuration.promises == .log
     loadPlan.state = state

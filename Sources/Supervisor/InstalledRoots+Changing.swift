@@ -42,11 +42,11 @@ extension InstalledRoots {
     try removeTree(doomed)
   }
 
-  private func heading(of name: String, _ recognizer: Recognizer) throws(LaunchError) -> Personality
+  private func heading(of name: String, _ recognizer: Recognizer) throws(LaunchError) -> SystemHeading
   {
     let personality = InstalledRoots.personality(of: name)
     guard InstalledRoots.isName(name), recognizer.available.contains(personality),
-      let heading = PersonalityLoader.heading(personality, from: recognizer.directories)
+      let heading = recognizer.heading(personality)
     else {
       throw LaunchError(
         .ours, "'\(name)' is no name of a root",
@@ -65,7 +65,7 @@ extension InstalledRoots {
   }
 
   private func link(
-    _ name: String, to root: FileRoot, _ heading: Personality, _ recognizer: Recognizer
+    _ name: String, to root: FileRoot, _ heading: SystemHeading, _ recognizer: Recognizer
   ) throws(LaunchError) {
     if let defect = root.defect(heading, recognizer) {
       throw LaunchError(
@@ -76,7 +76,7 @@ extension InstalledRoots {
   }
 
   private func extract(
-    _ archive: String, as name: String, _ heading: Personality, _ recognizer: Recognizer
+    _ archive: String, as name: String, _ heading: SystemHeading, _ recognizer: Recognizer
   ) throws(LaunchError) {
     let partial = path(".partial-\(name)-\(getpid())")
     guard mkdir(partial, 0o755) == 0 else { throw failure(partial) }

@@ -68,13 +68,13 @@ public struct InstalledRoots: Sendable {
 
 extension FileRoot {
   /// The release that a tree is of, as its shell's note tells it; nil when it does not.
-  public func release(of heading: Personality, _ recognizer: Recognizer) -> UInt32? {
+  public func release(of heading: SystemHeading, _ recognizer: Recognizer) -> UInt32? {
     guard let shell = resolve("/bin/sh"), let image = FileRoot.image(shell) else { return nil }
     return recognizer.release(of: image, heading.marks)
   }
 
   /// Why the tree cannot be a root of the system: its run-time linker is missing, or no such thing.
-  public func defect(_ heading: Personality, _ recognizer: Recognizer) -> String? {
+  public func defect(_ heading: SystemHeading, _ recognizer: Recognizer) -> String? {
     let linkers = heading.marks.interpreters.filter { $0.isConclusive && $0.text.hasPrefix("/") }
       .map(\.text)
     guard !linkers.isEmpty else { return nil }

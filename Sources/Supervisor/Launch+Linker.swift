@@ -50,16 +50,15 @@ extension Launch {
   /// Refuses a program that was built for a later major release than its root is of: its libraries lack what it needs.
   func checkRelease(_ recognizer: Recognizer) throws(LaunchError) {
     guard interpreterPath != nil, let root, case .foreign(let name) = recognition,
-      let heading = PersonalityLoader.heading(name, from: recognizer.directories),
-      let encoding = heading.encoding,
+      let heading = recognizer.heading(name), let encoding = heading.releases.encoding,
       let built = recognizer.release(of: program.image, heading.marks),
       let there = root.release(of: heading, recognizer),
       built / encoding.major > there / encoding.major
     else { return }
     throw LaunchError(
       .cannotRun, file: program.path,
-      "is built for \(heading.title) \(heading.releaseText(built)), and the root \(root.path) is "
-        + "\(heading.title) \(heading.releaseText(there))",
+      "is built for \(heading.title) \(heading.releases.text(of: built)), and the root \(root.path) is "
+        + "\(heading.title) \(heading.releases.text(of: there))",
       remedy: "give a root of that release or a later one with --root")
   }
 }

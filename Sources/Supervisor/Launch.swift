@@ -155,11 +155,10 @@ public struct Launch: ~Copyable {
   }
 
   /// Lays the program and its run-time linker out for a personality with this auxiliary vector.
-  public func plan(_ auxiliary: [AuxiliaryEntry], _ options: LoadOptions) throws(LaunchError) -> LoadPlan {
+  public func plan(_ auxiliary: [AuxiliaryRule], _ options: LoadOptions) throws(LaunchError) -> LoadPlan {
     do {
       return try LoadPlan.make(
-        program: program.image, interpreter: interpreterImage,
-        auxiliary: auxiliary.map { AuxiliaryRule(type: $0.type, source: $0.source) }, options: options)
+        program: program.image, interpreter: interpreterImage, auxiliary: auxiliary, options: options)
     } catch {
       throw LaunchError(.cannotRun, file: program.path, error.cause, remedy: error.remedy)
     }

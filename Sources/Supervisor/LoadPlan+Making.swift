@@ -2,17 +2,6 @@ import BinaryImage
 import CWire
 import PersonalityTables
 
-/// One line of a personality's `auxv`, without its place in the text.
-public struct AuxiliaryRule: Sendable, Equatable {
-  public var type: UInt32
-  public var source: AuxiliarySource
-
-  public init(type: UInt32, source: AuxiliarySource) {
-    self.type = type
-    self.source = source
-  }
-}
-
 extension LoadPlan {
   /// Lays out a program, and its run-time linker when it has one.
   ///

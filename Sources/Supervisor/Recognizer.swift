@@ -11,7 +11,6 @@ public final class Recognizer {
   public var available: [String] { folders.names }
   private let folders: SystemHeading.Folders
   private var read: [SystemHeading]?
-  private var headings: [String: Personality] = [:]
 
   public init(directories: [String]) {
     self.directories = directories
@@ -29,19 +28,16 @@ public final class Recognizer {
   func boundPaths(of path: String, choice: PersonalityChoice?) -> [String] {
     let bound =
       if let choice {
-        heading(choice.name)?.load.bound ?? []
+        heading(choice.name)?.bound ?? []
       } else {
         systems.flatMap(\.bound)
       }
     return bound.compactMap { $0.path(of: path) }
   }
 
-  /// What the abi.table of the personality `name` says, read once; nil where there is none.
-  func heading(_ name: String) -> Personality? {
-    if let known = headings[name] { return known }
-    guard let heading = PersonalityLoader.heading(name, from: directories) else { return nil }
-    headings[name] = heading
-    return heading
+  /// What is known of the personality `name` by its abi.table; nil where there is none.
+  public func heading(_ name: String) -> SystemHeading? {
+    available.contains(name) ? systems.first { $0.name == name } : nil
   }
 
   /// The name that a system's headers give a segment's type.
@@ -133,7 +129,7 @@ private struct Judgement {
         case .none: if mark.first != nil { text += " for \(system.title)" }
         case .number:
           text += " \(first ?? 0)"
-          if let first, first > 0 { release = system.release?.text(of: first) }
+          if let first, first > 0 { release = system.releases.encoding?.text(of: first) }
         case .words:
           let words = (1...3).map { String(note.word($0) ?? 0) }.joined(separator: ".")
           text += " for \(system.title) \(words)"

@@ -76,10 +76,10 @@ extension Session {
     reply.log = give(logMemory?.file)
     reply.images = (give(files.first), give(files.count > 1 ? files[1] : nil))
     let plan = guest.image.plan
-    let room = MemoryLayout.size(ofValue: reply.plan)
+    let room = Int(PERSONA_PLAN_ROOM)
     if plan.count <= room {
       reply.plan_bytes = UInt32(plan.count)
-      withUnsafeMutableBytes(of: &reply.plan) { $0.copyBytes(from: plan) }
+      plan.withUnsafeBytes { _ = memcpy(persona_start_plan(&reply), $0.baseAddress!, $0.count) }
       starting[pid] = nil
     }
     let size = MemoryLayout<persona_start>.size - room + Int(reply.plan_bytes)
@@ -254,9 +254,8 @@ extension Session {
   private func setPrefix(_ exec: inout persona_exec, _ words: [String]) {
     var bytes: [UInt8] = []
     for word in words { bytes += Array(word.utf8) + [0] }
-    let room = MemoryLayout.size(ofValue: exec.prefix)
-    guard bytes.count <= room else { return refuse(&exec, E2BIG) }
-    withUnsafeMutableBytes(of: &exec.prefix) { $0.copyBytes(from: bytes) }
+    guard bytes.count <= Int(PERSONA_PREFIX_ROOM) else { return refuse(&exec, E2BIG) }
+    bytes.withUnsafeBytes { _ = memcpy(persona_exec_prefix(&exec), $0.baseAddress!, $0.count) }
     exec.prefix_count = UInt32(words.count)
   }
 

@@ -63,8 +63,8 @@ final class Session {
         .ours, file: installation.engine, "the engine cannot be opened: \(describe(errno))",
         remedy: "build or install Persona again")
     }
-    releases[personality.personality.name] = personality.personality.release
-    personalities[Guise(name: personality.personality.name, edition: personality.edition)] = personality
+    releases[personality.name] = personality.rules.release
+    personalities[Guise(name: personality.name, edition: personality.edition)] = personality
     if let logOutput {
       let memory = try CallLogMemory()
       let (foreign, linux) = try personality.vocabulary()
@@ -93,7 +93,7 @@ final class Session {
     let guise = Guise(name: name, edition: edition)
     if let known = personalities[guise] { return known }
     let compiled = try CompiledPersonality(name, directories: recognizer.directories, edition: edition)
-    if releases[name] == nil { releases[name] = compiled.personality.release }
+    if releases[name] == nil { releases[name] = compiled.rules.release }
     personalities[guise] = compiled
     return compiled
   }
@@ -175,7 +175,7 @@ final class Session {
       if pid == firstGuest {
         firstGuest = -1
         lastStatus = status
-        if status & 0x7f == SIGBUS, let error = libraries?.report(recognizer.directories) { printError(error.description) }
+        if status & 0x7f == SIGBUS, let error = libraries?.report(recognizer) { printError(error.description) }
       }
     }
   }

@@ -51,11 +51,10 @@ struct RootCommand: ParsableCommand {
       let roots = try RootCommand.roots()
       for name in roots.names {
         guard let root = roots.root(named: name),
-          let heading = PersonalityLoader.heading(
-            InstalledRoots.personality(of: name), from: recognizer.directories)
+          let heading = recognizer.heading(InstalledRoots.personality(of: name))
         else { continue }
         let release =
-          root.release(of: heading, recognizer).map { " " + heading.releaseText($0) } ?? ""
+          root.release(of: heading, recognizer).map { " " + heading.releases.text(of: $0) } ?? ""
         let defect = root.defect(heading, recognizer).map { ": \($0)" } ?? ""
         print("\(name)  \(heading.title)\(release)  \(root.path)\(defect)")
       }

@@ -1,4 +1,4 @@
-import PersonalityTables
+@testable import PersonalityTables
 import Testing
 
 @testable import Supervisor
@@ -23,14 +23,14 @@ import Testing
     let heading = SourceText("personality x \"X\" version 1.0 release 7 \(encoding)\n", path: "test.table")
     let loaded = LoadedPersonality(heading)
     #expect(loaded.report == "")
-    #expect(try #require(loaded.personality.encoding).number(major, minor) == number)
+    #expect(try #require(loaded.personality.releases.encoding).number(major, minor) == number)
   }
 
   @Test func refusesAVersionThatHasNoNumber() {
     let personality = LoadedPersonality(
       SourceText("personality x \"X\" version 1.0 release 7\n", path: "test.table")
     ).personality
-    #expect(throws: LaunchError.self) { try personality.number(of: .version(1, 2)) }
+    #expect(throws: LaunchError.self) { try SystemHeading(personality, name: "x").number(of: .version(1, 2)) }
   }
 
   @Test func claimsTheReleaseEverywhere() throws {
@@ -43,7 +43,7 @@ import Testing
         kern.maxfiles [1.7] int 114
       }
       """, path: "test.table")
-    let release = try LoadedPersonality(source).personality.number(of: .version(13, 2))
+    let release = try SystemHeading(LoadedPersonality(source).personality, name: "freebsd").number(of: .version(13, 2))
     let personality = LoadedPersonality(source, edition: Edition(release: release)).personality
     #expect(personality.release == 1_302_000)
     #expect(personality.sysctls.map(\.value) == [.text("13.2-RELEASE"), .number(1_302_000), .number(114)])

@@ -98,7 +98,7 @@ struct LoaderTests {
     let tiny = try PersonalityLoader.load("tiny", from: [folder.path]).personality
     let prepared = try #require(PreparedTable.load("tiny", from: [folder.path]))
     #expect(prepared.block == TableCompiler.compile(tiny, linux: linux).block)
-    #expect(prepared.heading.name == "tiny" && prepared.heading.release == 100)
+    #expect(prepared.rules == tiny.startRules && tiny.release == 100)
     folder.write("20 getpid() -> pid = getppid\n", "tiny/b.table")
     #expect(PreparedTable.load("tiny", from: [folder.path]) == nil)
 

@@ -32,4 +32,26 @@ struct RealTables {
       #expect(best < .milliseconds(3))
     #endif
   }
+
+  /// What `persona check --compile` keeps reads as it was written: headings, releases and the rules of every edition's start.
+  @Test func startsReadWhatWasKept() throws {
+    for name in PersonalityLoader.names(in: RealTables.directory) {
+      let heading = try #require(PersonalityLoader.heading(name, from: [RealTables.directory]))
+      let path = RealTables.directory + "/\(name)/abi.table"
+      var source = SourceText()
+      source.append(try PersonalityLoader.contents(of: path), path: path)
+      for edition in heading.editions {
+        let rules = Parser.parse(source, edition).0.startRules
+        var writer = RecordWriter()
+        rules.write(to: &writer)
+        heading.releases.write(to: &writer)
+        SystemHeading(heading, name: name).write(to: &writer)
+        var reader = RecordReader(writer.bytes)
+        #expect(StartRules(from: &reader) == rules)
+        #expect(Releases(from: &reader) == heading.releases)
+        #expect(SystemHeading(from: &reader) == SystemHeading(heading, name: name))
+        #expect(reader.isWhole)
+      }
+    }
+  }
 }

@@ -56,7 +56,6 @@ char *persona_started_plan(void);
 static inline void *persona_tid_address(struct persona_thread *thread) { return &thread->tid; }
 static inline void *persona_alive_address(struct persona_thread *thread) { return &thread->alive; }
 static inline void *persona_patched_registers(struct persona_thread *thread) { return thread->patched; }
-static inline char *persona_exec_prefix(struct persona_exec *request) { return request->prefix; }
 
 void engine_start(uint64_t *stack);
 void engine_on_trap(int signal, void *info, void *context);

@@ -52,6 +52,8 @@ struct persona_site {
 /// The most bytes of moved instructions.
 #define PERSONA_SITE_LIMIT 24
 
+#define PERSONA_PREFIX_ROOM 4096
+
 /// What an engine asks before it replaces its image, and what the supervisor answers.
 struct persona_exec {
     int32_t pid;             ///< thread-group id of the caller
@@ -66,8 +68,11 @@ struct persona_exec {
     uint64_t root;           ///< address of the path of the tree that paths are looked up in, or 0
     uint64_t is_confined;    ///< 1: there is nothing but what it holds
     uint64_t choice;         ///< address of NAME[:RELEASE] of the personality that the user insists on, or 0
-    char prefix[4096];       ///< out: NUL-terminated strings, one after the other
+    char prefix[PERSONA_PREFIX_ROOM]; ///< out: NUL-terminated strings, one after the other
 };
+
+/// Where the prefix stands, as `persona_start_plan`.
+static inline char *persona_exec_prefix(struct persona_exec *exec) { return exec->prefix; }
 
 /// The most that one program hands on to the next.
 #define PERSONA_STATE_LIMIT (64 * 1024)
@@ -160,6 +165,8 @@ struct persona_plan {
     uint64_t log_size;         ///< bytes of the call log's memory, 0 without PERSONA_PLAN_LOG
 };
 
+#define PERSONA_PLAN_ROOM (4096 - 24)
+
 /// All that an engine needs of the supervisor to begin: descriptors, and the load plan itself if it fits.
 struct persona_start {
     int32_t table;           ///< descriptor of the compiled personality table
@@ -167,8 +174,11 @@ struct persona_start {
     int32_t images[2];       ///< descriptors of the program and its run-time linker, or -1
     uint32_t plan_bytes;     ///< 0: the plan is got by PERSONA_HC_PLAN
     uint32_t reserved;
-    char plan[4096 - 24];
+    char plan[PERSONA_PLAN_ROOM];
 };
+
+/// Where the plan stands: Swift would build a type of as many elements to tell.
+static inline char *persona_start_plan(struct persona_start *start) { return start->plan; }
 
 // MARK: - Compiled personality table
 
