@@ -85,7 +85,8 @@ fi
 # Roots that the user keeps.
 export XDG_DATA_HOME="$PWD/$folder/data"
 rm -rf "$XDG_DATA_HOME" $folder/half
-mkdir -p $folder/half/lib
+mkdir -p $folder/half/lib $tree/usr/include
+printf '#undef __FreeBSD_version\n#define __FreeBSD_version 1400097\n' >$tree/usr/include/osreldate.h
 tar cJf $folder/base.txz -C $tree . && tar cf $folder/half.tar -C $folder/half . && printf 'no archive' >$folder/bad.txz
 cp $tree/bin/program $folder/elsewhere
 {

@@ -123,6 +123,10 @@ extension SystemMarks {
     }
     writer.add(interpreters) { $0.write(to: &$1) }
     writer.add(libraries) { $1.add($0) }
+    writer.add(rootReleases) { release, writer in
+      writer.add(release.path)
+      writer.add(release.text)
+    }
     writer.add(goSystems) { $1.add($0) }
     writer.add(segments) { segment, writer in
       writer.add(UInt64(segment.types.lowerBound))
@@ -151,6 +155,7 @@ extension SystemMarks {
     }
     interpreters = reader.items { Text(from: &$0) }
     libraries = reader.items { $0.text() }
+    rootReleases = reader.items { RootRelease(path: $0.text(), text: $0.optionalText()) }
     goSystems = reader.items { $0.text() }
     segments = reader.items { reader in
       let first = reader.narrow()

@@ -27,7 +27,7 @@ extension Parser {
   }
 
   private static let elfWords = [
-    "osabi", "note", "interpreter", "libraries", "go", "segment", "flags", "comment", "unmarked",
+    "osabi", "note", "interpreter", "libraries", "root_release", "go", "segment", "flags", "comment", "unmarked",
   ]
 
   /// `elf { … }`: how an ELF image is recognised.
@@ -43,6 +43,11 @@ extension Parser {
       case "note": marks.notes.append(try parser.note())
       case "interpreter": marks.interpreters.append(try parser.markText("the interpreter's path"))
       case "libraries": marks.libraries.append(try parser.quoted("a folder of libraries"))
+      case "root_release":
+        let path = try parser.quoted("a file of the system's own")
+        marks.rootReleases.append(
+          SystemMarks.RootRelease(
+            path: path, text: parser.kind == .string ? try parser.quoted("what stands before the number") : nil))
       case "go": marks.goSystems.append(try parser.quoted("GOOS"))
       case "segment": marks.segments.append(try parser.segment())
       case "flags":

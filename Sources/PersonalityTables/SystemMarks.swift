@@ -26,6 +26,13 @@ public struct SystemMarks: Sendable, Equatable {
     public var name: String?
   }
 
+  /// `root_release "PATH" ["TEXT"]`
+  public struct RootRelease: Sendable, Equatable {
+    public var path: String
+    /// What stands before the number in a text; nil for a program, whose note tells it.
+    public var text: String?
+  }
+
   /// One entry of a `format` block.
   public struct Format: Sendable, Equatable {
     public enum Kind: String, Sendable, CaseIterable {
@@ -51,6 +58,8 @@ public struct SystemMarks: Sendable, Equatable {
   public var interpreters: [Text] = []
   /// Where the run-time linker looks for libraries after all else: `libraries "PATH"`.
   public var libraries: [String] = []
+  /// Which files of a tree of the system tell its release, the first that does.
+  public var rootReleases: [RootRelease] = []
   /// The GOOS values of Go's build record.
   public var goSystems: [String] = []
   public var segments: [Segment] = []

@@ -108,7 +108,7 @@ enum LayoutEntries {
     case "errno", "signal", "flags", "enum", "auxv", "ioctl", "sockopt": self = .numbered
     case "struct": self = .fields
     case "sysctl": self = .sysctls
-    case "elf": self = .words(["osabi", "note", "interpreter", "libraries"])
+    case "elf": self = .words(["osabi", "note", "interpreter", "libraries", "root_release"])
     case "abi": self = .words(["trap", "number", "args", "result", "error", "stack", "word", "entry", "frame", "strings", "machine"])
     default: self = .unknown
     }

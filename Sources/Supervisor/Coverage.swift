@@ -53,10 +53,10 @@ public struct Coverage: Sendable {
         .cannotRun, file: path, "is no foreign program: nothing is translated for it",
         remedy: "name the system with --as if it is one")
     }
-    var edition = Edition()
-    if let heading = recognizer.heading(name) {
-      edition = try Edition(of: file.image, heading: heading, choice: choice, recognizer: recognizer)
-    }
+    let heading = recognizer.heading(name)
+    let edition = try Edition(
+      of: file.image, heading: heading, choice: choice, machine: heading.flatMap { root?.release(of: $0, recognizer) },
+      recognizer: recognizer)
     let loaded = try CompiledPersonality.load(name, recognizer.directories, edition).personality
     guard let abi = loaded.abis.first, let convention = CallNumbers.Convention(abi, file.image, loaded) else {
       throw LaunchError(

@@ -3,20 +3,24 @@ import PersonalityTables
 
 extension Edition {
   /// Which of the systems that a personality describes a program is to be run with: the release that the user
-  /// claims, or else the heading's own, as a kernel runs the programs of older ones; a program whose note names
-  /// a newer release gets that one if the folder serves it. And the abi of the program's machine.
+  /// claims, or else the machine's, as a kernel runs the programs of older ones; a program whose note names a newer
+  /// release gets that one if the folder serves it. And the abi of the program's machine.
   ///
-  /// - Parameter heading: the personality's, read for no edition.
+  /// - Parameters:
+  ///   - heading: the personality's, read for no edition; nil where it cannot be read.
+  ///   - machine: the release that the session's programs or the root are of; nil for the heading's own.
   init(
-    of image: Image, heading: SystemHeading, choice: PersonalityChoice?, recognizer: Recognizer
+    of image: Image, heading: SystemHeading?, choice: PersonalityChoice?, machine: UInt32?, recognizer: Recognizer
   ) throws(LaunchError) {
     self.init()
+    guard let heading else { return }
     if let claimed = choice?.name == heading.name ? choice?.release : nil {
       release = try heading.number(of: claimed)
-    } else if heading.releases.serves != nil, let built = recognizer.release(of: image, heading.marks),
-      built > heading.releases.own
-    {
-      release = heading.releases.served(built)
+    } else if heading.releases.serves != nil {
+      release = machine.map(heading.releases.served)
+      if let built = recognizer.release(of: image, heading.marks), built > release ?? heading.releases.own {
+        release = heading.releases.served(built)
+      }
     }
     guard case .elf(_, let machine) = image.format else { return }
     abi = heading.abis.first { $0.machine == machine }?.name

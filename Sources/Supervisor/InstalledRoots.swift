@@ -1,4 +1,3 @@
-import BinaryImage
 import Glibc
 import PersonalityTables
 
@@ -63,35 +62,5 @@ public struct InstalledRoots: Sendable {
 
   private static func parts(_ name: String) -> [Substring] {
     name.split { $0 == "-" || $0 == "." || $0 == "_" }
-  }
-}
-
-extension FileRoot {
-  /// The release that a tree is of, as its shell's note tells it; nil when it does not.
-  public func release(of heading: SystemHeading, _ recognizer: Recognizer) -> UInt32? {
-    guard let shell = resolve("/bin/sh"), let image = FileRoot.image(shell) else { return nil }
-    return recognizer.release(of: image, heading.marks)
-  }
-
-  /// Why the tree cannot be a root of the system: its run-time linker is missing, or no such thing.
-  public func defect(_ heading: SystemHeading, _ recognizer: Recognizer) -> String? {
-    let linkers = heading.marks.interpreters.filter { $0.isConclusive && $0.text.hasPrefix("/") }
-      .map(\.text)
-    guard !linkers.isEmpty else { return nil }
-    guard let linker = linkers.first(where: { resolve($0) != nil }), let host = resolve(linker)
-    else {
-      return "it has no run-time linker \(linkers[0])"
-    }
-    guard let image = FileRoot.image(host), image.elf != nil else {
-      return "its run-time linker \(linker) cannot be read or is no ELF file"
-    }
-    return nil
-  }
-
-  private static func image(_ path: String) -> Image? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    return try? Image(descriptor: descriptor)
   }
 }

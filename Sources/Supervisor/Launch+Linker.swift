@@ -52,7 +52,7 @@ extension Launch {
     guard interpreterPath != nil, let root, case .foreign(let name) = recognition,
       let heading = recognizer.heading(name), let encoding = heading.releases.encoding,
       let built = recognizer.release(of: program.image, heading.marks),
-      let there = root.release(of: heading, recognizer),
+      let there = rootRelease,
       built / encoding.major > there / encoding.major
     else { return }
     throw LaunchError(

@@ -14,6 +14,8 @@ public struct Launch: ~Copyable {
   public let arguments: [String]
   /// Where its paths are looked up: as was asked for, or the one that the user keeps for its system.
   public let root: FileRoot?
+  /// The release that the root is of, where that decides about the edition.
+  let rootRelease: UInt32?
 
   /// Scripts may name scripts so often, as in Linux (fs/exec.c).
   private static let scriptDepth = 5
@@ -37,11 +39,12 @@ public struct Launch: ~Copyable {
   /// The same for a program that is already open, as an exec inside a guest has it.
   ///
   /// - Parameters:
+  ///   - releases: the release of each system whose programs run already.
   ///   - process: which process executes it, if not this one.
   ///   - acceptsUnmarked: whether a program that nothing marks is taken for a Linux one.
   public init(
     _ file: consuming ProgramFile, arguments: [String], choice: PersonalityChoice?, root: FileRoot?,
-    recognizer: Recognizer, process: pid_t? = nil, acceptsUnmarked: Bool = true
+    recognizer: Recognizer, releases: [String: UInt32] = [:], process: pid_t? = nil, acceptsUnmarked: Bool = true
   ) throws(LaunchError) {
     var arguments = arguments
     var file = file
@@ -55,14 +58,20 @@ public struct Launch: ~Copyable {
               + recognizer.available.joined(separator: ", "))
         }
         if recognition.isForeign { try file.checkIdentity(of: process) }
-        let edition = try Launch.edition(of: file, recognition, choice, recognizer)
         var root = root
+        let heading: SystemHeading? = if case .foreign(let name) = recognition { recognizer.heading(name) } else { nil }
+        try heading?.checkAbi(of: file)
         let linker = recognition.isForeign ? try Launch.linker(of: file, recognition, &root, recognizer) : nil
-        self.root = root
-        self.recognition = recognition
-        self.edition = edition
-        self.arguments = arguments
+        let machine = heading.flatMap { releases[$0.name] }
+        let there = machine == nil ? heading.flatMap { root?.release(of: $0, recognizer) } : nil
+        let edition = try Edition(
+          of: file.image, heading: heading, choice: choice, machine: machine ?? there, recognizer: recognizer)
         interpreter = linker
+        self.root = root
+        rootRelease = there
+        self.edition = edition
+        self.recognition = recognition
+        self.arguments = arguments
         program = file
         return
       }
@@ -75,23 +84,6 @@ public struct Launch: ~Copyable {
     throw LaunchError(
       .cannotRun, file: file.path, "scripts that run scripts are nested too deeply",
       remedy: "let the first one name a program")
-  }
-
-  /// The release and the abi of a foreign program; refuses it where the engine does not serve the abi.
-  private static func edition(
-    of file: borrowing ProgramFile, _ recognition: Recognition, _ choice: PersonalityChoice?, _ recognizer: Recognizer
-  ) throws(LaunchError) -> Edition {
-    guard case .foreign(let name) = recognition,
-      let heading = recognizer.heading(name)
-    else { return Edition() }
-    let edition = try Edition(of: file.image, heading: heading, choice: choice, recognizer: recognizer)
-    if let abi = heading.abis.first(where: { $0.name == edition.abi }), abi.word != 8 {
-      throw LaunchError(
-        .cannotRun, file: file.path,
-        "is a \(8 * abi.word)-bit program (abi \(abi.name) of \(heading.title)), and the engine serves 64-bit programs only",
-        remedy: "get the 64-bit build of the program")
-    }
-    return edition
   }
 
   /// Opens an absolute path as ProgramFile does, or where a system finds it bound: there first for a system that the
@@ -176,5 +168,18 @@ public struct Launch: ~Copyable {
     case .some(let file): file.image
     case .none: nil
     }
+  }
+}
+
+extension SystemHeading {
+  /// Refuses a program whose abi the engine does not serve.
+  fileprivate func checkAbi(of file: borrowing ProgramFile) throws(LaunchError) {
+    guard case .elf(_, let machine) = file.image.format, let abi = abis.first(where: { $0.machine == machine }),
+      abi.word != 8
+    else { return }
+    throw LaunchError(
+      .cannotRun, file: file.path,
+      "is a \(8 * abi.word)-bit program (abi \(abi.name) of \(title)), and the engine serves 64-bit programs only",
+      remedy: "get the 64-bit build of the program")
   }
 }

@@ -185,7 +185,7 @@ extension Session {
     do {
       launch = try Launch(
         file, arguments: [guestPath], choice: choice, root: root,
-        recognizer: recognizer, process: pid_t(request.pid))
+        recognizer: recognizer, releases: releases, process: pid_t(request.pid))
     } catch {
       // A script whose interpreter is missing: Linux says the same, in its own words.
       if isScript { return isConfined ? refuse(&exec, ENOENT) : () }

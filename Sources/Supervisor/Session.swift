@@ -28,12 +28,25 @@ final class Session {
   var starting: [Int32: StartingGuest] = [:]
   private var personalities: [Guise: CompiledPersonality] = [:]
   /// The release of each system that the first program of it was run with.
-  private var releases: [String: UInt32] = [:]
+  private(set) var releases: [String: UInt32] = [:]
 
   /// A personality in one of its editions.
   private struct Guise: Hashable {
     var name: String
-    var edition: Edition
+    var abi: String?
+    var release: UInt32
+
+    init(_ personality: CompiledPersonality) {
+      name = personality.name
+      abi = personality.edition.abi
+      release = personality.rules.release
+    }
+
+    init(name: String, abi: String?, release: UInt32) {
+      self.name = name
+      self.abi = abi
+      self.release = release
+    }
   }
   private let relay: RelayEnd
   private var firstGuest: Int32 = -1
@@ -64,7 +77,7 @@ final class Session {
         remedy: "build or install Persona again")
     }
     releases[personality.name] = personality.rules.release
-    personalities[Guise(name: personality.name, edition: personality.edition)] = personality
+    personalities[Guise(personality)] = personality
     if let logOutput {
       let memory = try CallLogMemory()
       let (foreign, linux) = try personality.vocabulary()
@@ -89,12 +102,14 @@ final class Session {
   /// a later one than the first program sees its own.
   func personality(_ name: String, _ wanted: Edition) throws(LaunchError) -> CompiledPersonality {
     var edition = wanted
-    if let first = releases[name] { edition.release = max(first, wanted.release ?? 0) }
-    let guise = Guise(name: name, edition: edition)
-    if let known = personalities[guise] { return known }
+    if let first = releases[name] {
+      let release = max(first, wanted.release ?? 0)
+      edition.release = release
+      if let known = personalities[Guise(name: name, abi: edition.abi, release: release)] { return known }
+    }
     let compiled = try CompiledPersonality(name, directories: recognizer.directories, edition: edition)
     if releases[name] == nil { releases[name] = compiled.rules.release }
-    personalities[guise] = compiled
+    personalities[Guise(compiled)] = compiled
     return compiled
   }
 

@@ -51,7 +51,7 @@ import Testing
   }
 
   /// fstat(551) came with FreeBSD 12: the program ends with the errno of that call, or 0.
-  @Test func runsAsOfARelease() throws {
+  private func releaseProbe() -> ELFBuilder {
     var program = ELFBuilder.program()
     // mov $551, %eax; xor %edi, %edi; lea -512(%rsp), %rsi; syscall; jc 1f; xor %eax, %eax; 1: mov %eax, %edi; mov $1, %eax;
     // syscall
@@ -59,11 +59,37 @@ import Testing
       0xb8, 0x27, 0x02, 0, 0, 0x31, 0xff, 0x48, 0x8d, 0xb4, 0x24, 0, 0xfe, 0xff, 0xff, 0x0f, 0x05, 0x72, 0x02, 0x31, 0xc0,
       0x89, 0xc7, 0xb8, 1, 0, 0, 0, 0x0f, 0x05,
     ]
+    return program
+  }
+
+  @Test func runsAsOfARelease() throws {
     let folder = try Folder()
-    let path = try folder.file("fstat", program.build())
+    let path = try folder.file("fstat", releaseProbe().build())
     for (release, status) in [(nil, 0), ("freebsd:12.0", 0), ("freebsd:11.4", 78), ("freebsd:10.1", 78)] as [(String?, Int32)] {
       let options = release.map { ["--as", $0] } ?? []
       #expect(try Executable.run(["run"] + options + [path]) == .init(status: status, output: "", errors: ""), "\(release ?? "")")
+    }
+  }
+
+  /// A root's shell, or else its headers, tell the release; what the user says and a later program count before.
+  @Test func runsAsOfTheRootsRelease() throws {
+    let folder = try Folder()
+    var older = releaseProbe()
+    older.addNote("FreeBSD", 1, [1_001_000])
+    var later = releaseProbe()
+    later.addNote("FreeBSD", 1, [1_302_001])
+    let path = try folder.file("fstat", releaseProbe().build())
+    for name in ["told", "headers", "untold"] { _ = try folder.file(name + "/bin/later", later.build()) }
+    _ = try folder.file("told/bin/sh", older.build())
+    let headers = "#undef __FreeBSD_version\n#define __FreeBSD_version\t1101000\t/* Master */\n"
+    for name in ["told", "headers"] { _ = try folder.file(name + "/usr/include/osreldate.h", Array(headers.utf8)) }
+    _ = try folder.file("untold/bin/sh", ELFBuilder.program(osABI: 0).build())
+    for (tree, options, program, status) in [
+      ("told", [], path, 78), ("told", [], "/bin/sh", 78), ("told", [], "/bin/later", 0),
+      ("told", ["--as", "freebsd:12.0"], path, 0), ("headers", [], path, 78), ("untold", [], path, 0),
+    ] as [(String, [String], String, Int32)] {
+      let outcome = try Executable.run(["run", "--root", folder.path + "/" + tree] + options + [program])
+      #expect(outcome == .init(status: status, output: "", errors: ""), "\(tree) \(options) \(program)")
     }
   }
 
