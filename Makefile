@@ -58,7 +58,7 @@ $(ENGINE): $(OBJECTS)/engine.o $(OBJECTS)/entry.o $(OBJECTS)/runtime.o Sources/C
 	@mkdir -p $(@D)
 	$(LLD) -static -no-pie --gc-sections --image-base=0x600000000000 --no-rosegment -z norelro -z separate-code -z noexecstack \
 	  --symbol-ordering-file=Sources/CEngine/hot.order --no-warn-symbol-ordering \
-	  --defsym=persona_text_start=__executable_start --defsym=persona_text_end=etext -e _start -o $@ $(filter %.o,$^)
+	  --defsym=persona_text_start=__executable_start --defsym=persona_text_end=etext --defsym=persona_data_end=edata -e _start -o $@ $(filter %.o,$^)
 
 # MARK: Tables
 

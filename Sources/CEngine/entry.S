@@ -109,6 +109,7 @@ persona_clone:
 persona_return:
         movq    %rsp, %rdi
         andq    $-THREAD_BYTES, %rdi
+        addq    $THREAD_PLACE, %rdi
         cmpl    $0, THREAD_PENDING(%rdi)
         jne     1f
 2:      movl    $15, %eax               // __NR_rt_sigreturn
@@ -277,6 +278,7 @@ persona_load_state:
 persona_current:
         movq    %rsp, %rax
         andq    $-THREAD_BYTES, %rax
+        addq    $THREAD_PLACE, %rax
         ret
 
 // MARK: guest memory. A fault anywhere in here continues at persona_copy_fault.

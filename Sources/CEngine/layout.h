@@ -1,5 +1,6 @@
 // Offsets into struct persona_thread that assembly uses; runtime.c checks them.
 #define THREAD_BYTES 262144
+#define THREAD_PLACE 133120
 #define THREAD_PENDING 24
 #define THREAD_WHOLE 28
 #define THREAD_STACK 32

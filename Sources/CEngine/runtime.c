@@ -14,10 +14,12 @@ _Static_assert(offsetof(struct persona_thread, whole) == THREAD_WHOLE, "entry.S"
 _Static_assert(offsetof(struct persona_thread, stack) == THREAD_STACK, "entry.S");
 _Static_assert(offsetof(struct persona_thread, patched) == THREAD_PATCHED, "entry.S");
 _Static_assert(THREAD_PATCHED + CONTEXT_REGISTERS == THREAD_REGISTERS, "entry.S");
-_Static_assert(PERSONA_THREAD_BYTES == THREAD_BYTES, "entry.S");
+_Static_assert(PERSONA_THREAD_BYTES == THREAD_BYTES && PERSONA_THREAD_PLACE == THREAD_PLACE, "entry.S");
 _Static_assert(sizeof(struct persona_thread) + PERSONA_SCRATCH_BYTES <= PERSONA_STATE_OFFSET
-                   && PERSONA_STATE_OFFSET + PERSONA_STATE_BYTES <= PERSONA_STACK_OFFSET - 4096,
-               "a thread block holds state, scratch, floating-point state, guard page and stack");
+                   && PERSONA_THREAD_PLACE + PERSONA_STATE_OFFSET + PERSONA_STATE_BYTES <= PERSONA_THREAD_BYTES,
+               "a thread block holds guard page, stack, state, scratch and floating-point state");
+_Static_assert(PERSONA_THREAD_PLACE % 4096 == 2048 && offsetof(struct persona_thread, own) % 2048 < 1984,
+               "the first words of the process are on the thread's first page");
 
 // MARK: - Labels
 
@@ -174,14 +176,20 @@ void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int
     return 0;
 }
 
-// What is the engine's alone has one set of flags, since Linux joins only like mappings.
-enum { OWN_MEMORY = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE };
+// What is the engine's alone has the flags of its uninitialised data, since Linux joins only like mappings.
+enum { OWN_MEMORY = MAP_PRIVATE | MAP_ANONYMOUS };
 
-void persona_keep_at_fork(void *start, size_t bytes, int protection) {
-    // All of it, since a part that was writable would stay a mapping of its own.
-    if (persona_syscall(__NR_mprotect, (uint64_t)start, bytes, protection | PROT_WRITE, 0, 0, 0) < 0) return;
-    *(volatile char *)start = *(volatile char *)start;
-    persona_syscall(__NR_mprotect, (uint64_t)start, bytes, protection, 0, 0, 0);
+extern char persona_data_end[];
+
+void persona_join_data(void) {
+    // The linker puts it on the pages behind the text, of which there is one.
+    char copy[4096];
+    char *page = (char *)(((uint64_t)persona_text_end + sizeof copy - 1) & ~(uint64_t)(sizeof copy - 1));
+    if (persona_data_end - page > (ptrdiff_t)sizeof copy) return;
+    __builtin_memcpy(copy, page, sizeof copy);
+    int64_t fresh = persona_syscall(__NR_mmap, (uint64_t)page, sizeof copy, PROT_READ | PROT_WRITE,
+                                    OWN_MEMORY | MAP_FIXED, (uint64_t)-1, 0);
+    if (fresh == (int64_t)page) __builtin_memcpy(page, copy, sizeof copy);
 }
 
 // Powers of two from 32 bytes to 32 KiB in free lists; larger blocks have a mapping of their own.
@@ -199,7 +207,8 @@ struct vacant {
 
 static uint32_t memory_lock;
 static struct vacant *vacant[LARGEST + 1];
-static char *chunk, *chunk_end;
+static char first_chunk[CHUNK] __attribute__((aligned(4096)));
+static char *chunk = first_chunk, *chunk_end = first_chunk + CHUNK;
 
 void *persona_allocate(size_t bytes) {
     size_t whole = bytes + sizeof(struct block);
@@ -293,6 +302,7 @@ void persona_session_unlock(struct persona_session *session) {
 // MARK: - Threads' blocks
 
 static uint32_t block_lock;
+static char first_block[PERSONA_THREAD_BYTES] __attribute__((aligned(PERSONA_THREAD_BYTES)));
 static struct persona_thread *blocks;  // all that exist, linked by `next`
 static uint32_t block_count;
 
@@ -303,24 +313,26 @@ static void guard(uint64_t page) {
 }
 
 // A block whose `alive` word Linux has cleared can be used again. The search goes on where the last one
-// ended, so that a process which keeps many threads does not pay for them at each new one.
+// ended, so that a process which keeps many threads does not pay for them at each new one. The first block holds the
+// process and is never used again.
 struct persona_thread *persona_thread_block(void) {
     static struct persona_thread *cursor;
     persona_lock(&block_lock);
     struct persona_thread *thread = 0;
     for (uint32_t tries = 0; tries < block_count && tries < 64 && !thread; tries++) {
         cursor = cursor && cursor->next ? cursor->next : blocks;
-        if (__atomic_load_n(&cursor->alive, __ATOMIC_ACQUIRE) == 0) thread = cursor;
+        if (cursor->next && __atomic_load_n(&cursor->alive, __ATOMIC_ACQUIRE) == 0) thread = cursor;
     }
     if (thread) {
         struct persona_thread *next = thread->next;
-        memset(thread, 0, sizeof *thread);
+        memset(thread, 0, offsetof(struct persona_thread, own));
         thread->next = next;
     } else {
-        thread = persona_map(PERSONA_THREAD_BYTES, PERSONA_THREAD_BYTES, PROT_READ | PROT_WRITE,
-                             OWN_MEMORY, -1);
-        if (thread) {
-            guard((uint64_t)thread + PERSONA_STACK_OFFSET - 4096);
+        char *block = !blocks ? first_block
+                              : persona_map(PERSONA_THREAD_BYTES, PERSONA_THREAD_BYTES, PROT_READ | PROT_WRITE, OWN_MEMORY, -1);
+        if (block) {
+            guard((uint64_t)block);
+            thread = (struct persona_thread *)(block + PERSONA_THREAD_PLACE);
             thread->next = blocks;
             blocks = thread;
             block_count++;
@@ -328,7 +340,7 @@ struct persona_thread *persona_thread_block(void) {
     }
     if (thread) {
         thread->self = thread;
-        thread->stack = (uint64_t)thread + PERSONA_THREAD_BYTES - 64;
+        thread->stack = (uint64_t)thread;
         thread->alive = 1;
     }
     persona_unlock(&block_lock);
@@ -348,3 +360,25 @@ struct persona_thread *persona_find_thread(int32_t tid) {
 int persona_is_single(void) { return block_count == 1; }
 void persona_lock_blocks(void) { persona_lock(&block_lock); }
 void persona_unlock_blocks(void) { persona_unlock(&block_lock); }
+
+// MARK: - Traps at call sites
+
+uint64_t persona_count_traps(struct persona_site_counts *counts, uint64_t address, uint64_t traps, uint64_t worthwhile) {
+    uint64_t place = (address * 0x9e3779b97f4a7c15) >> 40;
+    for (uint32_t step = 0; step < 16; step++) {
+        struct persona_site_count *site = &counts->sites[(place + step) % counts->capacity];
+        uint64_t found = __atomic_load_n(&site->address, __ATOMIC_RELAXED);
+        if (found == 0 && __atomic_compare_exchange_n(&site->address, &found, address, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            found = address;
+        if (found != address) continue;
+        uint64_t sum = __atomic_add_fetch(&site->traps, traps, __ATOMIC_RELAXED);
+        if (sum >= worthwhile && sum - traps < worthwhile) __atomic_add_fetch(&counts->ready, 1, __ATOMIC_RELEASE);
+        return sum;
+    }
+    return 0;
+}
+
+uint64_t persona_site_at(const struct persona_site_counts *counts, uint64_t index, uint64_t *traps) {
+    *traps = __atomic_load_n(&counts->sites[index].traps, __ATOMIC_RELAXED);
+    return __atomic_load_n(&counts->sites[index].address, __ATOMIC_RELAXED);
+}

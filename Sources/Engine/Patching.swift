@@ -12,37 +12,24 @@ import Wire
 // Text is never writable: a copy of the page with the change replaces it in one step (mremap), which every thread
 // sees whole. The file behind it, and other processes, do not.
 
-/// Traps at a site before it is worth a jump: asking and exchanging pages costs as much as some thirty of them.
-private let worthwhile: UInt32 = 32
-private let siteCount = 4096
 private let pageCount = 128
 private let slotBytes = 64
 private let slotCount = 4096 / slotBytes
 
-/// A site that has trapped.
-private struct Site {
-  var address: UInt64 = 0
-  var traps: UInt32 = 0
-  /// It has been asked about: it jumps, or is asked about again now and then, since other code may come to lie there.
-  var settled: UInt32 = 0
-  /// Where its jump stands; 0 without one.
-  var jump: UInt64 = 0
-}
-
 /// One stub: `length` bytes of instructions moved from `start`, then the way to the engine.
-private struct Stub {
+struct Stub {
   var start: UInt64 = 0
   var length: UInt64 = 0
 }
 
 /// A page of stubs.
-private struct StubPage {
+struct StubPage {
   var address: UInt64 = 0
   var stubs: UnsafeMutablePointer<Stub>
 }
 
 /// What a process knows of its call sites. `pages` only grows, so that signal handlers read it without the lock.
-private struct Patches {
+struct Patches {
   var lock: UInt32 = 0
   /// 1: no more jumps are made.
   var isOff: UInt32 = 0
@@ -50,11 +37,16 @@ private struct Patches {
   var pages: UInt32 = 0
   /// Stubs in the last page.
   var used: UInt32 = 0
-  var sites: UnsafeMutablePointer<Site>
+  /// Traps at each site, and how many sites had been worth a jump when we last looked.
+  var counts: UnsafeMutablePointer<persona_site_counts>?
+  var seen: UInt32 = 0
+  /// 1: `counts` is memory that the process's children share.
+  var isShared: UInt32 = 0
+  var settled: UnsafeMutablePointer<SettledSites>?
   var stubPages: UnsafeMutablePointer<StubPage>
 }
 
-private func patches(_ process: UnsafeMutablePointer<persona_process>) -> UnsafeMutablePointer<Patches>? {
+func patches(_ process: UnsafeMutablePointer<persona_process>) -> UnsafeMutablePointer<Patches>? {
   process.pointee.patches?.assumingMemoryBound(to: Patches.self)
 }
 
@@ -62,14 +54,13 @@ private func patches(_ process: UnsafeMutablePointer<persona_process>) -> Unsafe
 func preparePatching(_ process: UnsafeMutablePointer<persona_process>) {
   guard process.pointee.plan.pointee.flags & PERSONA_PLAN_PATCH.rawValue != 0,
     let memory = persona_allocate(MemoryLayout<Patches>.stride),
-    let sites = persona_allocate(siteCount * MemoryLayout<Site>.stride),
-    let pages = persona_allocate(pageCount * MemoryLayout<StubPage>.stride)
+    let pages = persona_allocate(pageCount * MemoryLayout<StubPage>.stride),
+    let counts = makeSiteCounts()
   else { return }
   let patches = memory.bindMemory(to: Patches.self, capacity: 1)
   patches.initialize(
     to: Patches(
-      sites: sites.bindMemory(to: Site.self, capacity: siteCount),
-      stubPages: pages.bindMemory(to: StubPage.self, capacity: pageCount)))
+      counts: counts, stubPages: pages.bindMemory(to: StubPage.self, capacity: pageCount)))
   process.pointee.patches = memory
 }
 
@@ -82,44 +73,10 @@ func unlockPatching(_ process: UnsafeMutablePointer<persona_process>) {
   if let patches = patches(process) { persona_unlock(&patches.pointee.lock) }
 }
 
-// MARK: - Counting traps
-
-/// Notes a trap of the two-byte instruction at `address`, and makes it a jump when it is worth that.
-func noteTrap(_ thread: UnsafeMutablePointer<persona_thread>, at address: UInt64) {
-  guard let patches = patches(thread.pointee.process), let site = find(patches, address) else { return }
-  site.pointee.traps &+= 1
-  guard site.pointee.traps >= worthwhile, site.pointee.settled == 0 || site.pointee.traps % 1024 == 0,
-    patches.pointee.isOff == 0, persona_try_lock(&patches.pointee.lock) != 0
-  else { return }
-  site.pointee.settled = 1
-  // A call that needs all registers traps at a jumping site, too.
-  if !jumps(at: site.pointee.jump) { site.pointee.jump = patch(patches, thread, address) }
-  persona_unlock(&patches.pointee.lock)
-}
-
-/// The site's entry, a new one if there is room near its place.
-private func find(_ patches: UnsafeMutablePointer<Patches>, _ address: UInt64) -> UnsafeMutablePointer<Site>? {
-  let hash = Int(truncatingIfNeeded: (address &* 0x9e37_79b9_7f4a_7c15) >> 52)
-  for step in 0..<8 {
-    let site = patches.pointee.sites + ((hash + step) & (siteCount - 1))
-    if site.pointee.address == address { return site }
-    if site.pointee.address == 0 {
-      site.pointee.address = address
-      return site
-    }
-  }
-  return nil
-}
-
-private func jumps(at address: UInt64) -> Bool {
-  var byte: UInt8 = 0
-  return address != 0 && persona_copy_in(&byte, address, 1) == 0 && byte == 0xe9
-}
-
 // MARK: - Making a jump
 
 /// Where the site's jump stands now; 0 if it has to go on trapping.
-private func patch(
+func patch(
   _ patches: UnsafeMutablePointer<Patches>, _ thread: UnsafeMutablePointer<persona_thread>, _ address: UInt64
 ) -> UInt64 {
   var request = persona_site()

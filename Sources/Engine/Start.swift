@@ -50,19 +50,17 @@ public func start(_ stack: UnsafeMutablePointer<UInt64>?) {
     }
   }
   watchParent(expecting: nil)
-  let text = label(PERSONA_TEXT_START)
-  persona_keep_at_fork(
-    UnsafeMutableRawPointer(bitPattern: UInt(text)), Int(label(PERSONA_TEXT_END) - text), PROT_READ | PROT_EXEC)
   guard let thread = persona_thread_block() else { fatal("persona: no memory for the engine") }
   thread.pointee.context = UnsafeMutableRawPointer(stack)
   thread.pointee.saved_mask = inherited
-  let top = UInt64(UInt(bitPattern: thread)) + UInt64(PERSONA_THREAD_BYTES) - 2048
+  let top = UInt64(UInt(bitPattern: thread)) - 2048
   persona_on_stack(top, loadGuest, thread)
 }
 
 /// Loads the program by its plan and enters it.
 private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   let thread = argument!.assumingMemoryBound(to: persona_thread.self)
+  persona_join_data()
   let linux = LinuxStack(thread.pointee.context.assumingMemoryBound(to: UInt64.self))
   let reply = persona_start_reply()!
   switch hypercall(PERSONA_HC_START, UInt64(UInt(bitPattern: reply))) {
@@ -71,10 +69,7 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   case -Int64(ENOENT), -Int64(ENOSYS): fatal("persona: the engine runs only under 'persona run'")
   default: fatal("persona: the program cannot be handed over by the supervisor")
   }
-  guard
-    let process = persona_allocate(MemoryLayout<persona_process>.stride)?
-      .bindMemory(to: persona_process.self, capacity: 1)
-  else { fatal("persona: no memory for the engine") }
+  let process = persona_own_process(thread)!
   thread.pointee.process = process
   thread.pointee.alternate_flags = 4  // SS_DISABLE
   // The block is the first thread's: Linux clears `alive` when it ends.
@@ -155,7 +150,6 @@ private func plan(_ reply: persona_start) -> UnsafeMutablePointer<persona_plan> 
 private func mapTable(_ process: UnsafeMutablePointer<persona_process>, _ file: Int32) {
   let size = process.pointee.plan.pointee.table_size
   let table = mapFile(file, size, PROT_READ, shared: false, "persona: cannot map the personality table")
-  persona_keep_at_fork(table, Int(size), PROT_READ)
   process.pointee.table = UnsafePointer(table.assumingMemoryBound(to: persona_table.self))
   guard process.pointee.table.pointee.magic == UInt32(PERSONA_TABLE_MAGIC),
     process.pointee.table.pointee.version == UInt32(PERSONA_TABLE_VERSION)
@@ -440,7 +434,7 @@ private func enter(
 
 /// A ucontext at the top of the thread's signal stack, with Linux's user segments and a clean FPU.
 func freshContext(_ thread: UnsafeMutablePointer<persona_thread>) -> TrapContext {
-  let top = UnsafeMutableRawPointer(thread) + Int(PERSONA_THREAD_BYTES) - 1024
+  let top = UnsafeMutableRawPointer(thread) - 1024
   top.initializeMemory(as: UInt8.self, repeating: 0, count: 1024)
   let context = TrapContext(top)
   let stack = signalStack(thread)

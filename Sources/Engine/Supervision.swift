@@ -47,8 +47,8 @@ func useSignalStack(_ thread: UnsafeMutablePointer<persona_thread>) {
 
 /// Linux's stack_t.
 func signalStack(_ thread: UnsafeMutablePointer<persona_thread>) -> (UInt64, UInt64, UInt64) {
-  let base = UInt64(UInt(bitPattern: thread))
-  return (base + UInt64(PERSONA_STACK_OFFSET), 0, UInt64(PERSONA_THREAD_BYTES - PERSONA_STACK_OFFSET))
+  let size = UInt64(PERSONA_THREAD_PLACE - PERSONA_GUARD_BYTES)
+  return (UInt64(UInt(bitPattern: thread)) - size, 0, size)
 }
 
 // MARK: - Fatal reports

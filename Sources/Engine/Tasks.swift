@@ -153,16 +153,20 @@ public func fork(
   _ thread: UnsafeMutablePointer<persona_thread>?, _ kind: UInt32, _ pidfd: UnsafeMutablePointer<Int32>?
 ) -> Int64 {
   let thread = thread!
+  let shares = kind & (PERSONA_VFORK.rawValue | PERSONA_SHARE.rawValue) != 0
+  if !shares, kind & PERSONA_UNINTERRUPTED.rawValue == 0, persona_is_single() != 0,
+    thread.pointee.process.pointee.event_queues == nil
+  {
+    return copySingle(thread, kind, pidfd)
+  }
   let previous = blockAllSignals()
   // A signal that came before the block interrupts the fork, as fork(2)'s ERESTART does.
   if thread.pointee.pending != 0, kind & PERSONA_UNINTERRUPTED.rawValue == 0 {
     return Int64(PERSONA_RESTART)
   }
-  var flags = kind & PERSONA_NO_SIGNAL.rawValue != 0 ? 0 : UInt64(17)  // SIGCHLD
-  if kind & PERSONA_SHARE_FILES.rawValue != 0 { flags |= UInt64(CLONE_FILES) }
-  if kind & PERSONA_PIDFD.rawValue != 0 { flags |= UInt64(CLONE_PIDFD) }
+  var flags = forkFlags(kind)
   let result: Int64
-  if kind & (PERSONA_VFORK.rawValue | PERSONA_SHARE.rawValue) == 0 {
+  if !shares {
     result = copyProcess(thread, flags, pidfd)
   } else {
     flags |= UInt64(CLONE_VM)
@@ -174,15 +178,41 @@ public func fork(
   return result
 }
 
+private func forkFlags(_ kind: UInt32) -> UInt64 {
+  var flags = kind & PERSONA_NO_SIGNAL.rawValue != 0 ? 0 : UInt64(17)  // SIGCHLD
+  if kind & PERSONA_SHARE_FILES.rawValue != 0 { flags |= UInt64(CLONE_FILES) }
+  if kind & PERSONA_PIDFD.rawValue != 0 { flags |= UInt64(CLONE_PIDFD) }
+  return flags
+}
+
+/// Linux writes the child's id where it will clear it at the end.
+private let copyFlags = UInt64(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)
+
+/// The fork of a single thread that has no queues of events: no lock is held, and signals need not be blocked. One
+/// that comes first makes the call begin anew; one that comes to parent or child later waits for the way back as ever.
+private func copySingle(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ kind: UInt32, _ pidfd: UnsafeMutablePointer<Int32>?
+) -> Int64 {
+  prepareSitesForFork(thread)
+  let flags = forkFlags(kind)
+  let result = persona_interruptible(
+    thread, Int64(__NR_clone), flags | copyFlags, 0, UInt64(UInt(bitPattern: pidfd)),
+    UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0)
+  if result == 0 { becomeProcess(thread, parent: thread.pointee.process.pointee.pid) }
+  noteClone(thread, flags, 0, result)
+  return result
+}
+
 private func copyProcess(
   _ thread: UnsafeMutablePointer<persona_thread>, _ flags: UInt64, _ pidfd: UnsafeMutablePointer<Int32>?
 ) -> Int64 {
   let process = thread.pointee.process!
+  prepareSitesForFork(thread)
   // Each lock that is written costs parent and child a copied page.
   let isSingle = persona_is_single() != 0
   if !isSingle { lockAll(process) }
   let result = persona_syscall(
-    Int64(__NR_clone), flags | UInt64(CLONE_CHILD_CLEARTID), 0, UInt64(UInt(bitPattern: pidfd)),
+    Int64(__NR_clone), flags | copyFlags, 0, UInt64(UInt(bitPattern: pidfd)),
     UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0)
   if !isSingle { unlockAll(process) }
   if result == 0 {
@@ -212,7 +242,7 @@ private func unlockAll(_ process: UnsafeMutablePointer<persona_process>) {
 
 /// The child of a fork: its own ids, and the traps armed again.
 private func becomeProcess(_ thread: UnsafeMutablePointer<persona_thread>, parent: Int32) {
-  let pid = Int32(truncatingIfNeeded: persona_syscall(Int64(__NR_getpid), 0, 0, 0, 0, 0, 0))
+  let pid = Int32(bitPattern: thread.pointee.alive)
   thread.pointee.tid = pid
   thread.pointee.process.pointee.pid = pid
   thread.pointee.process.pointee.leads_session = 0
@@ -249,7 +279,7 @@ private func shareProcess(_ thread: UnsafeMutablePointer<persona_thread>, _ flag
   child.pointee.context = UnsafeMutableRawPointer(context.words)
   let stack = UInt64(UInt(bitPattern: context.words)) - 256
   let result = persona_clone(
-    flags | UInt64(CLONE_CHILD_CLEARTID), stack, nil, persona_alive_address(child), 0, beginShared, child)
+    flags | copyFlags, stack, nil, persona_alive_address(child), 0, beginShared, child)
   if result < 0 { child.pointee.alive = 0 }
   if result < 0 || flags & UInt64(CLONE_VFORK) != 0 {
     releasePathView(process.assumingMemoryBound(to: persona_process.self))
@@ -269,7 +299,7 @@ private func beginShared(_ argument: UnsafeMutableRawPointer?) {
 private func copyContext(
   _ source: TrapContext, to thread: UnsafeMutablePointer<persona_thread>
 ) -> TrapContext {
-  var top = UInt(bitPattern: thread) + UInt(PERSONA_THREAD_BYTES)
+  var top = UInt(bitPattern: thread)
   let size = source.floatingPointSize
   top = (top - UInt(size)) & ~63
   if let area = UnsafeRawPointer(bitPattern: UInt(source.floatingPoint)) {
@@ -281,6 +311,9 @@ private func copyContext(
   if source.floatingPoint != 0 { context.floatingPoint = UInt64(top) }
   let stack = signalStack(thread)
   (context.words[2], context.words[3], context.words[4]) = stack
+  // A patched call has not set these.
+  (context.words[0], context.words[1]) = (source.floatingPoint == 0 ? 0x6 : 0x7, 0)
+  context.segments = 0x002b_0000_0000_0033
   return context
 }
 

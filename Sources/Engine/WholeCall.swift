@@ -151,7 +151,7 @@ private func leaveBySignalReturn(_ thread: UnsafeMutablePointer<persona_thread>,
   let stack = signalStack(thread)
   (context.words[2], context.words[3], context.words[4]) = stack
   context.segments = 0x002b_0000_0000_0033
-  let copy = UnsafeMutableRawPointer(thread) + Int(PERSONA_STACK_OFFSET) + 16384
+  let copy = UnsafeMutableRawPointer(bitPattern: UInt(signalStack(thread).0) + 16384)!
   copy.copyMemory(from: context.words, byteCount: 8 * TrapContext.wordCount)
   context.floatingPoint = 0
   persona_resume(copy)

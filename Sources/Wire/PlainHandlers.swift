@@ -8,9 +8,13 @@ extension HandlerName {
     switch self {
     case .clockGettime: PERSONA_PASSAGE_CLOCK
     case .close: PERSONA_PASSAGE_CLOSE
-    case .sigprocmask, .changeSignalMask, .sigsuspend, .suspendWithMask: PERSONA_PASSAGE_MASK
-    case .sigreturn, .setcontext, .getcontext, .swapcontext: PERSONA_PASSAGE_WHOLE
-    case .fcntl, .ioctl, .getdirentries, .getdirentriesWithBase, .currentDirectory, .pathconf, .fpathconf, .statfs,
+    case .sigprocmask, .changeSignalMask, .sigsuspend, .suspendWithMask, .execve, .fexecve, .posixSpawn, .threadNew,
+      .lightweightCreate:
+      PERSONA_PASSAGE_MASK
+    case .sigreturn, .setcontext, .getcontext, .swapcontext, .vfork, .rfork, .cloneProcess, .threadFork, .lwpCreate:
+      PERSONA_PASSAGE_WHOLE
+    case .exit, .fork, .pdfork, .wait4, .wait6, .threadExit, .threadEnd, .lwpExit, .lwpWait, .extendedExit,
+      .fcntl, .ioctl, .getdirentries, .getdirentriesWithBase, .currentDirectory, .pathconf, .fpathconf, .statfs,
       .fstatfs, .pipePair, .unlinkFile, .changeMode, .renameFile, .makeDirectory, .lockingOpen, .directoryEntries,
       .mmap, .munmap, .mprotect, .madvise, .msync, .mincore, .mapMemory, .unmapMemory, .protectMemory,
       .bind, .connect, .accept, .accept4, .getsockname, .getpeername, .sendto, .recvfrom, .sendmsg, .recvmsg,

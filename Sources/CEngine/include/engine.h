@@ -98,11 +98,11 @@ enum persona_mask_known {
     PERSONA_MASK_DIFFERS = 2,     ///< it is the guest's; Linux may have another one
 };
 
-#define PERSONA_THREAD_BYTES (256 * 1024)   /* a thread block: state, scratch, guard page, stack */
+#define PERSONA_THREAD_BYTES (256 * 1024)   /* a thread block: guard page, stack, state, scratch */
 #define PERSONA_SCRATCH_BYTES (96 * 1024)
 
-/// One guest thread. It lies at the start of a PERSONA_THREAD_BYTES-aligned block whose other end is the
-/// engine's signal stack, so that the stack pointer tells where it is.
+/// One guest thread. It lies at a known place in a PERSONA_THREAD_BYTES-aligned block, right above the engine's signal
+/// stack, so that the stack pointer tells where it is, and the top of the stack is on the same page.
 struct persona_thread {
     struct persona_thread *self;
     struct persona_process *process;
@@ -137,7 +137,8 @@ struct persona_thread {
     struct persona_thread *next;  ///< the next thread block there is, alive or not
     char message[128];            ///< why the last call failed, under PERSONA_ERROR_MESSAGE; NUL-terminated
     uint32_t has_message;         ///< 1: the handler wrote `message` itself
-    uint32_t reserved4;
+    uint32_t forks;               ///< how often the thread has forked, up to a limit
+    struct persona_process own;   ///< in the first thread's block: its process
     uint8_t scratch[];
 };
 

@@ -5,11 +5,13 @@
 
 #include "engine.h"
 
-/// Bytes from a thread block's start to the room for its floating-point state, and to its signal stack; the page before
-/// that is the guard.
-#define PERSONA_STATE_OFFSET (100 * 1024)
+/// Bytes from a thread block's start, which is its guard page, to struct persona_thread, and from there to the room for
+/// the floating-point state. Half a page of the stack, what a fork's parent and child both write to, lies on the structure's
+/// first page.
+#define PERSONA_THREAD_PLACE (130 * 1024)
+#define PERSONA_STATE_OFFSET (108 * 1024)
 #define PERSONA_STATE_BYTES (16 * 1024)
-#define PERSONA_STACK_OFFSET (120 * 1024)
+#define PERSONA_GUARD_BYTES 4096
 
 enum persona_label {
     PERSONA_TEXT_START, PERSONA_TEXT_END,
@@ -36,9 +38,9 @@ int64_t persona_clone(uint64_t flags, uint64_t stack, void *parent_tid, void *ch
 void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int file);
 struct persona_thread *persona_thread_block(void);
 
-/// Has forks copy what is present of a private file mapping, which has this protection, by writing to it once. Linux
-/// leaves out a mapping that nobody wrote to, and the child then pays a fault for each part that it touches.
-void persona_keep_at_fork(void *start, size_t bytes, int protection);
+/// Makes the engine's data one mapping with its uninitialised data, in which the first thread's block and the first
+/// allocations lie too: each mapping costs every fork.
+void persona_join_data(void);
 
 /// 1 while there has been but one thread in this memory, a vfork's child counted too: no lock is held by another.
 int persona_is_single(void);
@@ -56,6 +58,7 @@ char *persona_started_plan(void);
 static inline void *persona_tid_address(struct persona_thread *thread) { return &thread->tid; }
 static inline void *persona_alive_address(struct persona_thread *thread) { return &thread->alive; }
 static inline void *persona_patched_registers(struct persona_thread *thread) { return thread->patched; }
+static inline struct persona_process *persona_own_process(struct persona_thread *thread) { return &thread->own; }
 
 void engine_start(uint64_t *stack);
 void engine_on_trap(int signal, void *info, void *context);
@@ -76,6 +79,24 @@ static inline int persona_try_lock(uint32_t *lock) {
     uint32_t state = 0;
     return __atomic_compare_exchange_n(lock, &state, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
+
+/// Traps at call sites, an open hash table; processes may share it.
+struct persona_site_count {
+    uint64_t address;        ///< of the instruction; 0: free
+    uint64_t traps;
+};
+struct persona_site_counts {
+    uint32_t capacity;
+    uint32_t ready;          ///< sites that have reached the count asked for
+    uint64_t reserved;
+    struct persona_site_count sites[];
+};
+
+/// Adds traps to a site's count and answers it; 0: there is no room near the site's place. `ready` tells how many
+/// sites have come to `worthwhile`.
+uint64_t persona_count_traps(struct persona_site_counts *counts, uint64_t address, uint64_t traps, uint64_t worthwhile);
+/// The address and the count at an index.
+uint64_t persona_site_at(const struct persona_site_counts *counts, uint64_t index, uint64_t *traps);
 
 /// Counters that grow while others read without a lock.
 static inline uint32_t persona_load_count(const uint32_t *count) { return __atomic_load_n(count, __ATOMIC_ACQUIRE); }

@@ -40,16 +40,19 @@ private struct ChildEvent {
 /// Linux's SIGCONT (asm-generic/signal.h).
 private let SIGCONT: Int32 = 18
 
+/// What Linux tells of a wait: siginfo_t, then struct rusage. On the stack, whose page a fork copies anyway.
+private struct WaitReport {
+  var words = InlineArray<34, UInt64>(repeating: 0)
+  static let usage = 128
+}
+
 extension Call {
   /// Waits; `options` are Linux's. The event's pid is 0 when WNOHANG found nothing.
   fileprivate func wait(
-    _ kind: Int, _ identifier: Int, _ options: Int, usage: UnsafeMutableRawPointer
+    _ kind: Int, _ identifier: Int, _ options: Int, _ report: UnsafeMutableRawPointer
   ) -> (ChildEvent, Int) {
-    // scratch has room: it holds nothing else in these calls.
-    let info = scratch(128)!
-    clear(info, 128)
-    let result = host(__NR_waitid, kind, identifier, info.word, options, usage.word)
-    return (ChildEvent(info: info), result)
+    let result = host(__NR_waitid, kind, identifier, report.word, options, (report + WaitReport.usage).word)
+    return (ChildEvent(info: report), result)
   }
 }
 
@@ -68,15 +71,23 @@ func wait4(_ call: inout Call) -> Int {
   case 0: (kind, identifier) = (P_PGID, 0)
   default: (kind, identifier) = (P_PID, pid)
   }
-  guard let usage = call.scratch(NativeUsage.size) else { return call.error(ENOMEM) }
-  let (event, result) = call.wait(Int(kind), identifier, options | Int(WEXITED), usage: usage)
+  var report = WaitReport()
+  return withUnsafeMutableBytes(of: &report) {
+    finishWait(&call, Int(kind), identifier, options | Int(WEXITED), $0.baseAddress!)
+  }
+}
+
+private func finishWait(
+  _ call: inout Call, _ kind: Int, _ identifier: Int, _ options: Int, _ report: UnsafeMutableRawPointer
+) -> Int {
+  let (event, result) = call.wait(kind, identifier, options, report)
   if result < 0 { return result }
   guard event.pid != 0 else { return 0 }
   if call.address(1) != 0, !call.write(event.word(call.table), at: call.address(1)) {
     return call.error(EFAULT)
   }
   if call.address(3) != 0 {
-    let failure = call.writeUsage(usage, to: call.address(3))
+    let failure = call.writeUsage(report + WaitReport.usage, to: call.address(3))
     if failure != 0 { return failure }
   }
   return Int(event.pid)
@@ -89,8 +100,10 @@ func wait6(_ call: inout Call) -> Int {
   guard options & ~known == 0, options & Int(WEXITED | WUNTRACED | WCONTINUED) != 0 else {
     return call.error(EINVAL)
   }
-  guard let usage = call.scratch(NativeUsage.size) else { return call.error(ENOMEM) }
-  let (event, result) = call.wait(call[0], call[1], options, usage: usage)
+  guard let report = call.scratch(MemoryLayout<WaitReport>.size) else { return call.error(ENOMEM) }
+  clear(report, MemoryLayout<WaitReport>.size)
+  let usage = report + WaitReport.usage
+  let (event, result) = call.wait(call[0], call[1], options, report)
   if result < 0 { return result }
   if event.pid != 0, call.address(2) != 0, !call.write(event.word(call.table), at: call.address(2)) {
     return call.error(EFAULT)
