@@ -15,6 +15,10 @@ __asm__(".text\n .fill 128, 1, 0x90\n"
         "kill_site: movl $37, %eax\n syscall\n ret\n"
         "wait_site: movl $3, %eax\n syscall\n ret\n"
         "suspend_site: movl $341, %eax\n syscall\n ret\n"
+        // A child ends at once.
+        "fork_site: movl $2, %eax\n syscall\n jc 1f\n testq %rax, %rax\n je child\n1: ret\n"
+        "vfork_site: movl $66, %eax\n syscall\n jc 1f\n testq %rax, %rax\n je child\n1: ret\n"
+        "child: movl $7, %edi\n movl $1, %eax\n syscall\n"
         // Registers from `in`, the call, registers to `out`, flags to out[14]; breakpoints around it when it is traced.
         "checked: pushq %rbx\n pushq %rbp\n pushq %r12\n pushq %r13\n pushq %r14\n pushq %r15\n"
         "        movq in+0(%rip), %rdi\n movq in+8(%rip), %rsi\n movq in+16(%rip), %rdx\n movq in+24(%rip), %r10\n"
@@ -33,6 +37,7 @@ __asm__(".text\n .fill 128, 1, 0x90\n"
         "        popq %r15\n popq %r14\n popq %r13\n popq %r12\n popq %rbp\n popq %rbx\n ret\n");
 void getppid_site(void), lseek_site(void), read_site(void), close_site(void), fstat_site(void), open_site(void);
 void clock_site(void), mask_site(void), kill_site(void), wait_site(void), suspend_site(void), checked(void);
+void fork_site(void), vfork_site(void);
 void *site;
 uint64_t in[12], out[15];
 uint64_t in_vectors[6] __attribute__((aligned(16))), out_vectors[6] __attribute__((aligned(16)));
@@ -54,6 +59,7 @@ static void clobber(void) {
                      ::: "xmm0", "xmm7", "xmm15", "r8", "r10", "cc");
 }
 static void on_injected(int signal) {
+    if (SYS0(getpid) != self) SYS(exit, 99);
     injected++;
     if (feeds) SYS(write, ends[1], "x", 1);
     clobber();
@@ -164,9 +170,18 @@ static void suspend_case(void) {
     should(make(suspend_site, (long)&none, 0, 0) == -EINTR);
     should(mask(SIG_SETMASK, &none).bits[0] == (traced ? two.bits[0] : two.bits[0] | one.bits[0]));
 }
+/// A signal is the parent's alone. A child that comes to the tracer's breakpoint dies of it.
+static void forking_case(void *where) {
+    long child = make(where, 0, 0, 0);
+    int32_t status = 0;
+    while (SYS(wait4, child, &status, 0, 0) == -EINTR) continue;
+    should(status == 7 << 8 || (traced && (status & 0x7f) == 5));
+}
+static void fork_case(void) { forking_case(fork_site); }
+static void vfork_case(void) { forking_case(vfork_site); }
 
 static void (*const cases[])(void) = {getppid_case, lseek_case, read_case, close_case, fstat_case, open_case, clock_case, mask_case,
-                                      block_case, kill_case, restarted_case, interrupted_case, suspend_case};
+                                      block_case, kill_case, restarted_case, interrupted_case, suspend_case, fork_case, vfork_case};
 enum { CASES = sizeof cases / sizeof *cases };
 
 static void sample(long argc, char **argv, char **environment) {
