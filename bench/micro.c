@@ -8,6 +8,8 @@ static long file, count, extra;
 static int ends[4];
 static volatile uint32_t word, finished;
 
+#include "floor.h"
+
 static void getpid_(void) { SYS(getpid); }
 static void getppid_(void) { SYS(getppid); }
 static void read_1(void) { SYS(pread, file, page, 1); }
@@ -54,8 +56,12 @@ static void answer_thread(void *unused) {
 }
 
 static void fork_(void) {
+    floor_touch();
     long child = SYS(fork);
-    if (child == 0) SYS(exit, 0);
+    if (child == 0) {
+        floor_child();
+        SYS(exit, 0);
+    }
     SYS(wait4, child, 0, 0, 0);
 }
 static char *itself;
@@ -70,6 +76,7 @@ static void fork_exec(void) {
 }
 
 static void brief(void *unused) {
+    floor_thread(stacks[1]);
     word = 1;
     wake_word(&word);
     SYS(thr_exit);
@@ -124,6 +131,7 @@ static const struct { const char *name; void (*run)(void); } kinds[] = {
 
 static void prepare(const char *name) {
     file = SYS(open, "bench-file", 0x2);
+    floor_begin();
     install(SIGUSR1, on_signal);
     SYS(pipe2, ends, 0);
     SYS(pipe2, ends + 2, 0);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures Persona against native Linux and installed peers: each pair in turn, in one run.
 
-Prints medians, the median of the pairs' ratios with its spread (quartiles), and docs/performance.md's target.
+Prints medians, the median of the pairs' ratios with its spread (quartiles), docs/performance.md's target, and the floor:
+the ratio of a native program that does nothing but what Linux makes every guest do (bench/floor.h).
 Never fails for a missed target: machines differ and are noisy; it says which were missed.
 
   bench/run.py                 everything but the large programs
@@ -35,6 +36,9 @@ MICRO = [
     ("fork-exec", 200, None, 1.6), ("thread", 2000, None, 1.3),
 ]
 
+# What a native program that does as little as a guest must (bench/floor.h) is measured for, too.
+FLOORS = {"getppid", "read-1", "fstat", "lseek", "open-close", "mmap-munmap", "error", "fork", "thread"}
+
 
 def toolchain_clang():
     """The clang beside swiftc, or what $CLANG names."""
@@ -47,11 +51,13 @@ def toolchain_clang():
 
 def build():
     os.makedirs(BUILD, exist_ok=True)
-    for source in ("trivial", "micro"):
-        for system, target in TARGETS.items():
+    sources = [("trivial", "trivial", [], TARGETS), ("micro", "micro", [], TARGETS),
+               ("micro", "floor", ["-DFLOOR"], {"linux": TARGETS["linux"]})]
+    for source, name, options, targets in sources:
+        for system, target in targets.items():
             subprocess.run([toolchain_clang(), f"--target={target}", "-fuse-ld=lld", "-nostdlib", "-static", "-O2",
-                            "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-o", path(source, system),
-                            os.path.join(TOP, "bench", source + ".c")], check=True)
+                            "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-o", path(name, system),
+                            os.path.join(TOP, "bench", source + ".c")] + options, check=True)
     subprocess.run(["gcc", "-O2", "-o", path("clock", "linux"), os.path.join(TOP, "bench", "clock.c")], check=True)
     with open(os.path.join(BUILD, "bench-file"), "wb") as file:
         file.truncate(1 << 20)
@@ -83,15 +89,15 @@ class Table:
 
     def __init__(self):
         self.missed = []
-        print(f"{'':28} {'native':>11} {'Persona':>11} {'ratio':>7}  {'quartiles':>13}  target", flush=True)
+        print(f"{'':28} {'native':>11} {'Persona':>11} {'ratio':>7}  {'quartiles':>13}  target  floor", flush=True)
 
-    def row(self, name, unit, pairs, target=None, native="native"):
+    def row(self, name, unit, pairs, target=None, floors=()):
         left, right = (statistics.median(side) for side in zip(*pairs))
         ratios = sorted(there / here for here, there in pairs)
         ratio = statistics.median(ratios)
         low, high = ratios[len(ratios) // 4], ratios[len(ratios) * 3 // 4]
         print(f"{name:28} {left:8.1f} {unit} {right:8.1f} {unit} {ratio:7.2f}  {low:6.2f}-{high:5.2f}  "
-              f"{target if target else ''}", flush=True)
+              f"{target if target else '':<6}  {f'{statistics.median(floors):.2f}' if floors else ''}".rstrip(), flush=True)
         if target and ratio > target:
             self.missed.append(f"{name}: {ratio:.2f} (target {target})")
 
@@ -113,7 +119,11 @@ def micro(table, rounds, only):
         arguments = [name, str(count)] + ([str(number)] if number else [])
         native = [path("clock", "linux"), str(count)] if name == "clock" else [path("micro", "linux")] + arguments
         foreign = [PERSONA, "run", path("micro", "freebsd")] + arguments
-        table.row(title, "ns", [(call(native), call(foreign)) for _ in range(rounds)], target)
+        pairs = [(call(native), call(foreign)) for _ in range(rounds)]
+        floors = []
+        if name in FLOORS:
+            floors = [call([path("floor", "linux")] + arguments) / call(native) for _ in range(rounds)]
+        table.row(title, "ns", pairs, target, floors)
 
 
 def logged(table, rounds):

@@ -127,9 +127,14 @@ uint64_t persona_fs_base(void) {
     return base;
 }
 
+void persona_use_gs_base(uint64_t base) {
+    if (reads_fs_base) __asm__ volatile("wrgsbase %0" : : "r"(base));
+    else persona_syscall(__NR_arch_prctl, ARCH_SET_GS, base, 0, 0, 0, 0);
+}
+
 // MARK: - What the supervisor tells at the start
 
-static struct persona_start started;
+static struct persona_start started __attribute__((aligned(4096)));
 
 struct persona_start *persona_start_reply(void) { return &started; }
 char *persona_started_plan(void) { return started.plan; }
@@ -157,14 +162,14 @@ void persona_unlock(uint32_t *lock) {
 // Behind the engine itself and without gaps, so that neighbours of a kind are one mapping to Linux and few pages
 // hold the page tables: a fork copies both.
 extern char _end[];
-static uint64_t next_address = (uint64_t)_end;
+static uint64_t next_address;
 
 void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int file) {
     for (int attempt = 0; attempt < 64; attempt++) {
         size_t length = (bytes + 4095) & ~(size_t)4095;
         uint64_t from = __atomic_load_n(&next_address, __ATOMIC_RELAXED), start;
         do {
-            start = (from + alignment - 1) & ~(uint64_t)(alignment - 1);
+            start = ((from ? from : (uint64_t)_end) + alignment - 1) & ~(uint64_t)(alignment - 1);
         } while (!__atomic_compare_exchange_n(&next_address, &from, start + length, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
         if (start + length > PERSONA_RESERVED_END) return 0;
         int64_t found = persona_syscall(__NR_mmap, start, bytes, protection,
@@ -176,21 +181,9 @@ void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int
     return 0;
 }
 
-// What is the engine's alone has the flags of its uninitialised data, since Linux joins only like mappings.
+// What is the engine's alone has the flags of its uninitialised data, in which the first thread's block and the first chunk
+// lie, since Linux joins only like mappings.
 enum { OWN_MEMORY = MAP_PRIVATE | MAP_ANONYMOUS };
-
-extern char persona_data_end[];
-
-void persona_join_data(void) {
-    // The linker puts it on the pages behind the text, of which there is one.
-    char copy[4096];
-    char *page = (char *)(((uint64_t)persona_text_end + sizeof copy - 1) & ~(uint64_t)(sizeof copy - 1));
-    if (persona_data_end - page > (ptrdiff_t)sizeof copy) return;
-    __builtin_memcpy(copy, page, sizeof copy);
-    int64_t fresh = persona_syscall(__NR_mmap, (uint64_t)page, sizeof copy, PROT_READ | PROT_WRITE,
-                                    OWN_MEMORY | MAP_FIXED, (uint64_t)-1, 0);
-    if (fresh == (int64_t)page) __builtin_memcpy(page, copy, sizeof copy);
-}
 
 // Powers of two from 32 bytes to 32 KiB in free lists; larger blocks have a mapping of their own.
 // Each block is preceded by a 16-byte head that holds its size class or length.
@@ -208,7 +201,7 @@ struct vacant {
 static uint32_t memory_lock;
 static struct vacant *vacant[LARGEST + 1];
 static char first_chunk[CHUNK] __attribute__((aligned(4096)));
-static char *chunk = first_chunk, *chunk_end = first_chunk + CHUNK;
+static char *chunk, *chunk_end;
 
 void *persona_allocate(size_t bytes) {
     size_t whole = bytes + sizeof(struct block);
@@ -223,11 +216,12 @@ void *persona_allocate(size_t bytes) {
     while ((size_t)1 << size_class < whole) size_class++;
     persona_lock(&memory_lock);
     struct vacant *found = vacant[size_class];
+    int is_fresh = !found;
     if (found) {
         vacant[size_class] = found->next;
     } else {
         if ((size_t)(chunk_end - chunk) < (size_t)1 << size_class) {
-            char *fresh = persona_map(CHUNK, 4096, PROT_READ | PROT_WRITE, OWN_MEMORY, -1);
+            char *fresh = chunk ? persona_map(CHUNK, 4096, PROT_READ | PROT_WRITE, OWN_MEMORY, -1) : first_chunk;
             if (!fresh) {
                 persona_unlock(&memory_lock);
                 return 0;
@@ -240,7 +234,8 @@ void *persona_allocate(size_t bytes) {
     }
     persona_unlock(&memory_lock);
     struct block *block = (struct block *)found;
-    memset(block, 0, (size_t)1 << size_class);
+    // What has never been used is zero, and its pages need not be there yet.
+    if (!is_fresh) memset(block, 0, (size_t)1 << size_class);
     block->size_class = (uint64_t)size_class;
     return block + 1;
 }

@@ -208,7 +208,7 @@ private func replace(_ address: UInt64, _ bytes: UnsafeRawPointer, _ count: Int)
 func takeSegment(_ thread: UnsafeMutablePointer<persona_thread>) {
   let own = UInt64(UInt(bitPattern: thread))
   let base = thread.pointee.guest_gs == 0 ? own : thread.pointee.guest_gs
-  _ = persona_syscall(Int64(__NR_arch_prctl), UInt64(ARCH_SET_GS), base, 0, 0, 0, 0)
+  persona_use_gs_base(base)
 }
 
 /// A guest that uses gs itself has it, and goes without jumps from then on.

@@ -288,12 +288,17 @@ public func installAction(
   _ thread: UnsafeMutablePointer<persona_thread>?, _ foreign: Int32, _ native: Int32
 ) -> Int64 {
   if isKept(native) { return 0 }
-  let process = thread!.pointee.process!
+  var kernel = kernelAction(thread!.pointee.process!, Int(foreign), native)
+  return setKernelAction(Int(native), &kernel)
+}
+
+/// What Linux has to do for what the process's action for a signal says.
+func kernelAction(_ process: UnsafeMutablePointer<persona_process>, _ foreign: Int, _ native: Int32) -> KernelAction {
   let table = Table(UnsafeRawPointer(process.pointee.table))
-  let action = persona_actions(process)![Int(foreign)]
+  let action = persona_actions(process)![foreign]
   var kernel = engineAction()
-  let ignored = table.signalDefault(Int(foreign)) == Int(PERSONA_DEFAULT_IGNORE.rawValue)
-  if isSignalWatched(process, Int(foreign)), action.handler == 1 || (action.handler == 0 && ignored) {
+  let ignored = table.signalDefault(foreign) == Int(PERSONA_DEFAULT_IGNORE.rawValue)
+  if isSignalWatched(process, foreign), action.handler == 1 || (action.handler == 0 && ignored) {
     // Nobody but EVFILT_SIGNAL wants it.
   } else if action.handler == 0 {
     kernel = KernelAction()
@@ -303,5 +308,5 @@ public func installAction(
   }
   if action.flags & SignalActionFlags.noChildStop != 0 { kernel.flags |= 1 }
   if action.flags & SignalActionFlags.noChildWait != 0 { kernel.flags |= 2 }
-  return setKernelAction(Int(native), &kernel)
+  return kernel
 }

@@ -60,7 +60,6 @@ public func start(_ stack: UnsafeMutablePointer<UInt64>?) {
 /// Loads the program by its plan and enters it.
 private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   let thread = argument!.assumingMemoryBound(to: persona_thread.self)
-  persona_join_data()
   let linux = LinuxStack(thread.pointee.context.assumingMemoryBound(to: UInt64.self))
   let reply = persona_start_reply()!
   switch hypercall(PERSONA_HC_START, UInt64(UInt(bitPattern: reply))) {
@@ -101,7 +100,7 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   var strings: UInt64 = 0
   let initial = buildStack(linux, plan, process, &strings)
   process.pointee.program_strings = strings
-  inheritActions(thread)
+  inheritActions(thread, reply.pointee.ignored)
   mapTrampoline(process)
   preparePatching(process)
   findClock(linux.auxiliary(33 /* AT_SYSINFO_EHDR */))
@@ -335,69 +334,6 @@ private func onlineCPUs() -> UInt64 {
   var count = 0
   for index in 0..<max(0, Int(length) / 8) { count += mask[index].nonzeroBitCount }
   return UInt64(max(1, count))
-}
-
-// MARK: - Signals
-
-/// Ignored signals stay ignored over an exec; all else starts as the personality's default.
-private func inheritActions(_ thread: UnsafeMutablePointer<persona_thread>) {
-  let process = thread.pointee.process!
-  let table = Table(UnsafeRawPointer(process.pointee.table))
-  let actions = persona_actions(process)!
-  for native in 1..<parentDied where native != 9 && native != 19 {
-    let foreign = table.foreignSignal(Int(native))
-    var kernel = KernelAction()
-    _ = withUnsafeMutablePointer(to: &kernel) {
-      persona_syscall(Int64(__NR_rt_sigaction), UInt64(native), 0, UInt64(UInt(bitPattern: $0)), 8, 0, 0)
-    }
-    if kernel.handler == 1 {
-      if foreign != 0 { actions[foreign].handler = 1 }
-    } else if foreign != 0, table.signalDefault(foreign) == Int(PERSONA_DEFAULT_IGNORE.rawValue) {
-      _ = persona_install_action(thread, Int32(foreign), native)
-    }
-  }
-  if table.frame == .note_frame { catchNotes(table) }
-  var action = engineAction()
-  setKernelAction(7, &action)
-  action = engineAction()
-  setKernelAction(11, &action)
-  action = engineAction()
-  setKernelAction(Int(parentDied), &action)
-  action = engineAction()
-  setKernelAction(ThreadRequest.signal, &action)
-  installTrap()
-}
-
-private func mapTrampoline(_ process: UnsafeMutablePointer<persona_process>) {
-  guard let page = persona_map(4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1) else {
-    fatal("persona: no memory for the signal trampoline")
-  }
-  let table = Table(UnsafeRawPointer(process.pointee.table))
-  let address = UInt64(UInt(bitPattern: page))
-  // The instructions before it let it be decoded, so that its call becomes a jump (PatchSite).
-  let before = 128
-  page.initializeMemory(as: UInt8.self, repeating: 0x90, count: before)  // nop
-  guard SignalFrames.writeTrampoline(table, page + before, sigreturn: sigreturnNumber(table)) > 0 else {
-    _ = persona_syscall(Int64(__NR_munmap), address, 4096, 0, 0, 0, 0)
-    return
-  }
-  _ = persona_syscall(Int64(__NR_mprotect), address, 4096, UInt64(PROT_READ | PROT_EXEC), 0, 0, 0)
-  process.pointee.trampoline = address + UInt64(before)
-}
-
-/// The highest number whose row is the sigreturn handler: older ones take older frames. 0 without any.
-private func sigreturnNumber(_ table: Table) -> Int {
-  var number = Int(table.header.pointee.calls.count)
-  while number > 0 {
-    number -= 1
-    let row = table.call(UInt64(number))!
-    if row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue),
-      row.pointee.target == HandlerName.sigreturn.rawValue
-    {
-      return number
-    }
-  }
-  return 0
 }
 
 // MARK: - Entry

@@ -38,6 +38,7 @@ public func startThread(
   child.pointee.guest_gs = parent.pointee.guest_gs
   child.pointee.alternate_flags = 4  // SS_DISABLE
   let context = freshContext(child)
+  let telling = start.pointee.child_tid != 0 || start.pointee.parent_tid != 0
   if let registers = start.pointee.registers {
     let flags = context[PERSONA_FLAGS]
     for number in 0...PERSONA_FLAGS.rawValue { context[number: UInt8(number)] = registers[Int(number)] }
@@ -49,19 +50,19 @@ public func startThread(
   }
   context.mask = start.pointee.has_mask != 0 ? start.pointee.mask : TrapContext(parent.pointee.context).mask
   child.pointee.context = UnsafeMutableRawPointer(context.words)
-  child.pointee.guest_private = (0, 0, 0, 0)
+  child.pointee.guest_private = (0, 0, 0, telling ? 0 : UInt64(Beginning.allowed))
   child.pointee.rest = start.pointee.rest
-  let previous = blockAllSignals()
+  // A signal finds the new thread in the engine on the engine's stack from its first instruction on, and is kept.
   let stack = UInt64(UInt(bitPattern: context.words)) - 256
   let result = persona_clone(
     threadFlags, stack, persona_tid_address(child), persona_alive_address(child), start.pointee.tls,
     beginThread, child)
-  setMask(previous)
   noteClone(parent, threadFlags, stack, result)
   if result < 0 {
     child.pointee.alive = 0
     return result == -Int64(EAGAIN) || result == -Int64(ENOMEM) ? -Int64(EAGAIN) : result
   }
+  guard telling else { return result }
   // Both ids are there before the thread runs: what it puts in their place, at its end say, must stay.
   var id = result
   let width = Int(start.pointee.id_width)
@@ -107,7 +108,7 @@ private func noteClone(
     __NR_clone, Int(truncatingIfNeeded: flags), Int(truncatingIfNeeded: stack), result: Int(result))
 }
 
-/// A new thread's first function, signals blocked.
+/// A new thread's first function.
 private func beginThread(_ argument: UnsafeMutableRawPointer?) {
   let thread = argument!.assumingMemoryBound(to: persona_thread.self)
   useSignalStack(thread)
@@ -123,15 +124,17 @@ public func endThread(
   _ thread: UnsafeMutablePointer<persona_thread>?, _ state: UInt64, _ value: UInt64, _ width: UInt32
 ) {
   let thread = thread!
-  _ = blockAllSignals()
-  passOn(thread)
   if state != 0 {
     var value = value
     if persona_copy_out(state, &value, Int(width)) == 0 {
       _ = persona_syscall(Int64(__NR_futex), state, UInt64(FUTEX_WAKE), UInt64(Int32.max), 0, 0, 0)
     }
   }
-  while true { _ = persona_syscall(Int64(__NR_exit), 0, 0, 0, 0, 0, 0) }
+  // A signal that comes before the end is kept, and all are blocked from then on.
+  while true {
+    passOn(thread)
+    _ = persona_interruptible(thread, Int64(__NR_exit), 0, 0, 0, 0, 0, 0)
+  }
 }
 
 /// Gives a signal that this thread took but will not deliver back to the process.
@@ -325,11 +328,8 @@ public func execute(
   _ arguments: UInt64, _ environment: UInt64
 ) -> Int64 {
   let thread = thread!
-  guard
-    let request = persona_allocate(MemoryLayout<persona_exec>.stride)?
-      .bindMemory(to: persona_exec.self, capacity: 1)
-  else { return -Int64(ENOMEM) }
-  defer { persona_release(request) }
+  guard let request = takeRequest(thread) else { return -Int64(ENOMEM) }
+  tellIgnored(thread.pointee.process, request)
   request.pointee.pid = thread.pointee.process.pointee.pid
   request.pointee.file = file
   request.pointee.path = path
@@ -359,6 +359,17 @@ public func execute(
     return executeScript(thread, request, engine, arguments, environment)
   default: return -Int64(request.pointee.error)
   }
+}
+
+/// Room for a question about an exec in the call's scratch. What goes before the prefix is zero.
+private func takeRequest(_ thread: UnsafeMutablePointer<persona_thread>) -> UnsafeMutablePointer<persona_exec>? {
+  let size = MemoryLayout<persona_exec>.stride
+  let offset = (Int(thread.pointee.scratch_used) + 15) & ~15
+  guard offset + size <= Int(PERSONA_SCRATCH_BYTES) - 4096 else { return nil }
+  thread.pointee.scratch_used = UInt64(offset + size)
+  let memory = UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride + offset
+  memory.initializeMemory(as: UInt8.self, repeating: 0, count: size - Int(PERSONA_PREFIX_ROOM))
+  return memory.assumingMemoryBound(to: persona_exec.self)
 }
 
 /// argv of a script: the interpreter's words, then the script's arguments without its own argv[0].

@@ -75,6 +75,7 @@ extension Session {
     reply.table = give(guest.image.personality.table)
     reply.log = give(logMemory?.file)
     reply.images = (give(files.first), give(files.count > 1 ? files[1] : nil))
+    reply.ignored = guest.ignored
     let plan = guest.image.plan
     let room = Int(PERSONA_PLAN_ROOM)
     if plan.count <= room {
@@ -130,15 +131,16 @@ extension Session {
   func answerExec(_ request: seccomp_notif, _ address: UInt64) {
     var exec = persona_exec()
     let pid = pid_t(request.pid)
-    let size = MemoryLayout<persona_exec>.size
+    let head = MemoryLayout<persona_exec>.size - Int(PERSONA_PREFIX_ROOM)
     var result = withUnsafeMutableBytes(of: &exec) {
-      persona_read_memory(pid, address, $0.baseAddress!, size)
+      persona_read_memory(pid, address, $0.baseAddress!, head)
     }
     guard result == 0 else {
       respond(request, Int64(result))
       return
     }
     decide(&exec, request)
+    let size = exec.prefix_count > 0 ? MemoryLayout<persona_exec>.size : head
     result = withUnsafeBytes(of: &exec) { persona_write_memory(pid, address, $0.baseAddress!, size) }
     respond(request, Int64(result))
   }
@@ -201,7 +203,7 @@ extension Session {
     let engine = persona_hand_over(filter.listener, request.id, self.engine, 0)
     guard engine >= 0 else { return refuse(&exec, -engine) }
     forgetDeadStarts()
-    starting[exec.pid] = StartingGuest(image)
+    starting[exec.pid] = StartingGuest(image, ignored: exec.ignored)
     exec.verdict = Int32(PERSONA_EXEC_FOREIGN.rawValue)
     exec.engine = engine
     if isScript { setPrefix(&exec, launch.arguments) }

@@ -59,7 +59,12 @@ final class Session {
   /// A program between its exec and the engine's last question about it.
   final class StartingGuest {
     let image: GuestImage
-    init(_ image: consuming GuestImage) { self.image = image }
+    /// What the program before told of its signals.
+    let ignored: persona_ignored
+    init(_ image: consuming GuestImage, ignored: persona_ignored = persona_ignored()) {
+      self.image = image
+      self.ignored = ignored
+    }
   }
 
   init(

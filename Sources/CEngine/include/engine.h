@@ -50,7 +50,6 @@ struct persona_process {
     uint32_t logging;             ///< 1: record calls
     uint32_t action_lock;
     struct persona_log_slot *log; ///< PERSONA_LOG_SLOTS of them, or NULL
-    struct persona_action actions[PERSONA_SIGNALS];
     uint64_t brk_start;
     uint64_t brk_end;
     uint64_t trampoline;          ///< guest address of the signal trampoline, 0 if the system has none
@@ -59,7 +58,6 @@ struct persona_process {
     uint32_t event_lock;          ///< guards `event_queues`
     uint32_t reserved;
     void *event_queues;           ///< Handlers/Events: the process's kqueues
-    uint64_t signal_counts[PERSONA_SIGNALS]; ///< deliveries seen, for EVFILT_SIGNAL
     uint64_t signal_cookie;       ///< what a signal frame is checked by, for systems that do; 0 until used
     uint64_t promises;            ///< what the program promised to keep to, as bits of the table's map
     uint64_t next_promises;       ///< what it promised for the next program
@@ -82,6 +80,9 @@ struct persona_process {
     void *membership;             ///< Handlers/Plan9/ProcessGroups: what the process is in its session
     void *finished_operations;    ///< Handlers/AsynchronousQueue: what aio_waitcomplete fetches; `event_lock` guards it
     void *patches;                ///< Engine/Patching: call sites that jump; NULL when none does
+    uint64_t ignored_unknown;     ///< Linux signals that are ignored and that the personality lacks; bit n-1 is signal n
+    struct persona_action actions[PERSONA_SIGNALS];
+    uint64_t signal_counts[PERSONA_SIGNALS]; ///< deliveries seen, for EVFILT_SIGNAL
 };
 
 /// What `patched` holds while a patched call is on its way.

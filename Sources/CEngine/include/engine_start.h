@@ -38,9 +38,6 @@ int64_t persona_clone(uint64_t flags, uint64_t stack, void *parent_tid, void *ch
 void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int file);
 struct persona_thread *persona_thread_block(void);
 
-/// Makes the engine's data one mapping with its uninitialised data, in which the first thread's block and the first
-/// allocations lie too: each mapping costs every fork.
-void persona_join_data(void);
 
 /// 1 while there has been but one thread in this memory, a vfork's child counted too: no lock is held by another.
 int persona_is_single(void);
@@ -71,8 +68,9 @@ void engine_on_whole(struct persona_thread *thread);
 void persona_save_state(void *area, uint64_t features);
 void persona_load_state(const void *area, uint64_t features);
 
-/// Tells that user space may read fs's base itself.
+/// Tells that user space may read and write the bases of fs and gs itself.
 void persona_use_fs_base(void);
+void persona_use_gs_base(uint64_t base);
 
 /// 1 when it got the lock.
 static inline int persona_try_lock(uint32_t *lock) {

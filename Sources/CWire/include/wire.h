@@ -54,6 +54,13 @@ struct persona_site {
 
 #define PERSONA_PREFIX_ROOM 4096
 
+/// Signals that stay ignored over an exec, in Linux's numbers: bit n-1 is signal n.
+struct persona_ignored {
+    uint64_t by_guest;       ///< those that the guest ignores
+    uint64_t by_linux;       ///< those that Linux ignores for it
+    uint64_t is_known;       ///< 1: nobody need ask Linux
+};
+
 /// What an engine asks before it replaces its image, and what the supervisor answers.
 struct persona_exec {
     int32_t pid;             ///< thread-group id of the caller
@@ -68,6 +75,7 @@ struct persona_exec {
     uint64_t root;           ///< address of the path of the tree that paths are looked up in, or 0
     uint64_t is_confined;    ///< 1: there is nothing but what it holds
     uint64_t choice;         ///< address of NAME[:RELEASE] of the personality that the user insists on, or 0
+    struct persona_ignored ignored;
     char prefix[PERSONA_PREFIX_ROOM]; ///< out: NUL-terminated strings, one after the other
 };
 
@@ -86,7 +94,7 @@ enum persona_exec_verdict {
 // MARK: - Load plan
 
 #define PERSONA_PLAN_MAGIC 0x6e616c70 /* "plan" */
-#define PERSONA_PLAN_VERSION 3
+#define PERSONA_PLAN_VERSION 4
 
 enum persona_plan_flags {
     PERSONA_PLAN_LOG = 1 << 0,    ///< record every call
@@ -165,7 +173,7 @@ struct persona_plan {
     uint64_t log_size;         ///< bytes of the call log's memory, 0 without PERSONA_PLAN_LOG
 };
 
-#define PERSONA_PLAN_ROOM (4096 - 24)
+#define PERSONA_PLAN_ROOM (4096 - 48)
 
 /// All that an engine needs of the supervisor to begin: descriptors, and the load plan itself if it fits.
 struct persona_start {
@@ -174,6 +182,7 @@ struct persona_start {
     int32_t images[2];       ///< descriptors of the program and its run-time linker, or -1
     uint32_t plan_bytes;     ///< 0: the plan is got by PERSONA_HC_PLAN
     uint32_t reserved;
+    struct persona_ignored ignored;
     char plan[PERSONA_PLAN_ROOM];
 };
 

@@ -1,0 +1,104 @@
+import CEngine
+import CWire
+import Translation
+import Wire
+
+// The signal actions that a program begins with. Ignored signals stay ignored over an exec; all else starts as the
+// personality's default.
+
+/// Linux signals that can be caught, but for the engine's own.
+private let ordinary = Int32(1)..<parentDied
+
+/// Tells the next program, before an exec, what it need not ask Linux for.
+func tellIgnored(_ process: UnsafeMutablePointer<persona_process>, _ request: UnsafeMutablePointer<persona_exec>) {
+  let table = Table(UnsafeRawPointer(process.pointee.table))
+  // Notes have actions of their own.
+  if table.frame == .note_frame { return }
+  let actions = persona_actions(process)!
+  // Those that the personality lacks are as they were.
+  var (ignored, byLinux) = (process.pointee.ignored_unknown, process.pointee.ignored_unknown)
+  for native in ordinary where native != 9 && native != 19 {
+    let foreign = table.foreignSignal(Int(native))
+    guard foreign != 0 else { continue }
+    if actions[foreign].handler == 1 { ignored |= bit(native) }
+    if kernelAction(process, foreign, native).handler == 1 { byLinux |= bit(native) }
+  }
+  request.pointee.ignored = persona_ignored(by_guest: ignored, by_linux: byLinux, is_known: 1)
+}
+
+private func bit(_ native: Int32) -> UInt64 { 1 << UInt64(native - 1) }
+
+/// Takes over what is ignored, and installs what the engine itself and the personality's defaults need.
+func inheritActions(_ thread: UnsafeMutablePointer<persona_thread>, _ known: persona_ignored) {
+  let process = thread.pointee.process!
+  let table = Table(UnsafeRawPointer(process.pointee.table))
+  let actions = persona_actions(process)!
+  var (ignored, byLinux) = (known.by_guest, known.by_linux)
+  if known.is_known == 0 {
+    byLinux = askIgnored()
+    ignored = byLinux
+  }
+  for native in ordinary where native != 9 && native != 19 {
+    let foreign = table.foreignSignal(Int(native))
+    guard foreign != 0 else { continue }
+    if ignored & bit(native) != 0 { actions[foreign].handler = 1 }
+    if (kernelAction(process, foreign, native).handler == 1) != (byLinux & bit(native) != 0) {
+      _ = persona_install_action(thread, Int32(foreign), native)
+    }
+  }
+  process.pointee.ignored_unknown = ignored
+  for native in ordinary where table.foreignSignal(Int(native)) != 0 { process.pointee.ignored_unknown &= ~bit(native) }
+  if table.frame == .note_frame { catchNotes(table) }
+  let own: InlineArray<4, Int> = [7, 11, Int(ThreadRequest.signal), Int(parentDied)]
+  for index in own.indices {
+    var action = engineAction()
+    setKernelAction(own[index], &action)
+  }
+  installTrap()
+}
+
+private func askIgnored() -> UInt64 {
+  var ignored: UInt64 = 0
+  for native in ordinary where native != 9 && native != 19 {
+    var kernel = KernelAction()
+    _ = withUnsafeMutablePointer(to: &kernel) {
+      persona_syscall(Int64(__NR_rt_sigaction), UInt64(native), 0, UInt64(UInt(bitPattern: $0)), 8, 0, 0)
+    }
+    if kernel.handler == 1 { ignored |= bit(native) }
+  }
+  return ignored
+}
+
+// MARK: - The trampoline
+
+func mapTrampoline(_ process: UnsafeMutablePointer<persona_process>) {
+  guard let page = persona_map(4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1) else {
+    fatal("persona: no memory for the signal trampoline")
+  }
+  let table = Table(UnsafeRawPointer(process.pointee.table))
+  let address = UInt64(UInt(bitPattern: page))
+  // The instructions before it let it be decoded, so that its call becomes a jump (PatchSite).
+  let before = 128
+  page.initializeMemory(as: UInt8.self, repeating: 0x90, count: before)  // nop
+  guard SignalFrames.writeTrampoline(table, page + before, sigreturn: sigreturnNumber(table)) > 0 else {
+    _ = persona_syscall(Int64(__NR_munmap), address, 4096, 0, 0, 0, 0)
+    return
+  }
+  _ = persona_syscall(Int64(__NR_mprotect), address, 4096, UInt64(PROT_READ | PROT_EXEC), 0, 0, 0)
+  process.pointee.trampoline = address + UInt64(before)
+}
+
+/// The highest number whose row is the sigreturn handler: older ones take older frames. 0 without any.
+private func sigreturnNumber(_ table: Table) -> Int {
+  var number = Int(table.header.pointee.calls.count)
+  while number > 0 {
+    number -= 1
+    let row = table.call(UInt64(number))!
+    if row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue),
+      row.pointee.target == HandlerName.sigreturn.rawValue
+    {
+      return number
+    }
+  }
+  return 0
+}
