@@ -1,0 +1,73 @@
+/// Threads that begin and end and processes that fork while another process sends signals without a pause: a signal is the
+/// process's alone that it was sent to, comes to a handler at most once, and keeps nobody from beginning or ending.
+#include "freebsd.h"
+
+enum { UMTX_WAIT = 11, UMTX_WAKE = 3, THREADS = 600, SIGNALS = 4000, STACK = 32768 };
+
+static char stacks[8][STACK] __attribute__((aligned(16)));
+static volatile int ended, handled;
+static volatile long self;
+
+typedef struct {
+    void *start, *argument;
+    char *stack;
+    uint64_t size;
+    char *tls;
+    uint64_t tls_size;
+    long *child, *parent;
+    int flags;
+    void *priority, *spare[3];
+} thread;
+
+static void on_signal(int signal) {
+    if (SYS0(getpid) != self) SYS(exit, 99);
+    __atomic_add_fetch(&handled, 1, __ATOMIC_SEQ_CST);
+}
+
+static void run(void *unused) {
+    __atomic_add_fetch(&ended, 1, __ATOMIC_SEQ_CST);
+    SYS(_umtx_op, &ended, UMTX_WAKE, 100);
+    SYS(thr_exit, 0);
+}
+
+static long send(void) {
+    long child = SYS0(fork);
+    if (child == 0) {
+        for (int left = SIGNALS; left > 0 && SYS(kill, self, SIGUSR1) == 0; left--) continue;
+        leave(0);
+    }
+    return child;
+}
+
+static int status_of(long child) {
+    int32_t status = -1;
+    while (SYS(wait4, child, &status, 0, 0) == -EINTR) continue;
+    return status;
+}
+
+static void sample(long argc, char **argv, char **environment) {
+    self = SYS0(getpid);
+    sigaction action = {on_signal, SA_RESTART, {{0}}};
+    SYS(sigaction, SIGUSR1, &action, 0);
+    long sender = send(), ids[2];
+    int begun = 0, good = 0;
+    for (int index = 0; index < THREADS; index++) {
+        // Some want to know the thread's id, and some do not.
+        thread parameters = {(void *)run, 0, stacks[index % 8], STACK, 0, 0, index & 1 ? &ids[0] : 0, index & 2 ? &ids[1] : 0, 0, 0, {0}};
+        int before = ended;
+        ids[0] = ids[1] = 0;
+        begun += SYS(thr_new, &parameters, sizeof parameters) == 0;
+        good += (!!ids[0] == (index & 1)) && (!!ids[1] == !!(index & 2));
+        while (ended == before) SYS(_umtx_op, &ended, UMTX_WAIT, before);
+        if (index % 4 == 3) {
+            long child = SYS0(fork);
+            if (child == 0) leave(7);
+            good += status_of(child) == 7 << 8;
+        }
+    }
+    expect("the sender's status", status_of(sender), 0);
+    expect("threads begun", begun, THREADS);
+    expect("threads ended", ended, THREADS);
+    expect("ids and children as they should be", good, THREADS + THREADS / 4);
+    expect("signals handled", handled > 0 && handled <= SIGNALS, 1);
+}
