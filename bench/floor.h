@@ -14,14 +14,14 @@ static char *own;  // a page that parent and child both write, as they do the en
 
 static void floor_dispatch(void) { SYS(prctl, 59, 1, __executable_start, etext - __executable_start, 0); }
 
-/// The engine's text and the compiled table, files that nobody writes to; its data; trampoline, stubs and a copied page of text.
+/// The engine's text and the compiled table, files that nobody writes to; its data; stubs, and a page of text with a jump.
 static void floor_map(void) {
     char *place = (char *)0x600000000000;
     for (int index = 0; index < 2; index++, place += 0x100000) SYS(mmap, place, 0x40000, 1, 0x2 | 0x100000, file);
     own = place;
     SYS(mmap, own, 0x40000, 3, 0x22 | 0x100000, -1);
     *own = 1;
-    for (int index = 0; index < 3; index++) {
+    for (int index = 0; index < 2; index++) {
         place += 0x80000;
         SYS(mmap, place, 4096, 3, 0x22 | 0x100000, -1);
         *place = 1;

@@ -134,7 +134,7 @@ void persona_use_gs_base(uint64_t base) {
 
 // MARK: - What the supervisor tells at the start
 
-static struct persona_start started __attribute__((aligned(4096)));
+static struct persona_start started;
 
 struct persona_start *persona_start_reply(void) { return &started; }
 char *persona_started_plan(void) { return started.plan; }
@@ -200,8 +200,29 @@ struct vacant {
 
 static uint32_t memory_lock;
 static struct vacant *vacant[LARGEST + 1];
-static char first_chunk[CHUNK] __attribute__((aligned(4096)));
+static char first_chunk[CHUNK] __attribute__((aligned(16)));
 static char *chunk, *chunk_end;
+
+// The lock is held.
+static void *carve(size_t bytes) {
+    if ((size_t)(chunk_end - chunk) < bytes) {
+        char *fresh = chunk ? persona_map(CHUNK, 4096, PROT_READ | PROT_WRITE, OWN_MEMORY, -1) : first_chunk;
+        if (!fresh) return 0;
+        chunk = fresh;
+        chunk_end = fresh + CHUNK;
+    }
+    void *found = chunk;
+    chunk += bytes;
+    return found;
+}
+
+void *persona_allocate_forever(size_t bytes) {
+    if (bytes > CHUNK / 4) return persona_map(bytes, 4096, PROT_READ | PROT_WRITE, OWN_MEMORY, -1);
+    persona_lock(&memory_lock);
+    void *found = carve((bytes + 15) & ~(size_t)15);
+    persona_unlock(&memory_lock);
+    return found;
+}
 
 void *persona_allocate(size_t bytes) {
     size_t whole = bytes + sizeof(struct block);
@@ -220,19 +241,10 @@ void *persona_allocate(size_t bytes) {
     if (found) {
         vacant[size_class] = found->next;
     } else {
-        if ((size_t)(chunk_end - chunk) < (size_t)1 << size_class) {
-            char *fresh = chunk ? persona_map(CHUNK, 4096, PROT_READ | PROT_WRITE, OWN_MEMORY, -1) : first_chunk;
-            if (!fresh) {
-                persona_unlock(&memory_lock);
-                return 0;
-            }
-            chunk = fresh;
-            chunk_end = fresh + CHUNK;
-        }
-        found = (struct vacant *)chunk;
-        chunk += (size_t)1 << size_class;
+        found = carve((size_t)1 << size_class);
     }
     persona_unlock(&memory_lock);
+    if (!found) return 0;
     struct block *block = (struct block *)found;
     // What has never been used is zero, and its pages need not be there yet.
     if (!is_fresh) memset(block, 0, (size_t)1 << size_class);
@@ -356,6 +368,11 @@ int persona_is_single(void) { return block_count == 1; }
 void persona_lock_blocks(void) { persona_lock(&block_lock); }
 void persona_unlock_blocks(void) { persona_unlock(&block_lock); }
 
+void persona_forget_stack(uint64_t start) {
+    uint64_t used = ((uint64_t)__builtin_frame_address(0) - 512) & ~(uint64_t)4095;
+    if (used > start) persona_syscall(__NR_madvise, start, used - start, MADV_DONTNEED, 0, 0, 0);
+}
+
 // MARK: - Traps at call sites
 
 uint64_t persona_count_traps(struct persona_site_counts *counts, uint64_t address, uint64_t traps, uint64_t worthwhile) {
@@ -371,6 +388,12 @@ uint64_t persona_count_traps(struct persona_site_counts *counts, uint64_t addres
         return sum;
     }
     return 0;
+}
+
+uint32_t persona_count_sites(const struct persona_site_counts *counts) {
+    uint32_t known = 0;
+    for (uint32_t index = 0; index < counts->capacity; index++) known += counts->sites[index].address != 0;
+    return known;
 }
 
 uint64_t persona_site_at(const struct persona_site_counts *counts, uint64_t index, uint64_t *traps) {

@@ -10,6 +10,7 @@ private let worthwhile: UInt64 = 32
 /// Traps after which a site that must go on trapping is asked about again, since other code may lie there now.
 private let again: UInt64 = 1024
 private let mostSites = 4096
+private let firstSites: UInt32 = 64
 
 /// A site that has been asked about.
 struct SettledSite {
@@ -83,8 +84,8 @@ private func add(_ patches: UnsafeMutablePointer<Patches>, _ address: UInt64) ->
   let old = patches.pointee.settled
   let capacity = old.map { $0.pointee.capacity * 2 } ?? 64
   let bytes = capacity * MemoryLayout<SettledSite>.stride
-  guard capacity <= 2 * mostSites, let memory = persona_allocate(MemoryLayout<SettledSites>.stride),
-    let entries = persona_allocate(bytes)
+  guard capacity <= 2 * mostSites, let memory = persona_allocate_forever(MemoryLayout<SettledSites>.stride),
+    let entries = persona_allocate_forever(bytes)
   else { return nil }
   let fresh = memory.bindMemory(to: SettledSites.self, capacity: 1)
   fresh.initialize(
@@ -104,10 +105,9 @@ private func add(_ patches: UnsafeMutablePointer<Patches>, _ address: UInt64) ->
 
 /// The first counts, the process's own.
 func makeSiteCounts() -> UnsafeMutablePointer<persona_site_counts>? {
-  let first: UInt32 = 64
-  guard let memory = persona_allocate(bytes(first)) else { return nil }
+  guard let memory = persona_allocate_forever(bytes(firstSites)) else { return nil }
   let counts = memory.assumingMemoryBound(to: persona_site_counts.self)
-  counts.pointee.capacity = first
+  counts.pointee.capacity = firstSites
   return counts
 }
 
@@ -126,7 +126,7 @@ private func enlarge(_ patches: UnsafeMutablePointer<Patches>, _ counts: UnsafeM
 private func replaceCounts(_ patches: UnsafeMutablePointer<Patches>, capacity: UInt32, isShared: Bool) {
   let sharing = (isShared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS
   let memory =
-    isShared ? persona_map(bytes(capacity), 4096, PROT_READ | PROT_WRITE, sharing, -1) : persona_allocate(bytes(capacity))
+    isShared ? persona_map(bytes(capacity), 4096, PROT_READ | PROT_WRITE, sharing, -1) : persona_allocate_forever(bytes(capacity))
   guard let memory else { return }
   let fresh = memory.assumingMemoryBound(to: persona_site_counts.self)
   fresh.pointee.capacity = capacity
@@ -149,6 +149,8 @@ func prepareSitesForFork(_ thread: UnsafeMutablePointer<persona_thread>) {
   let learning: UInt32 = 512
   let forks = thread.pointee.forks
   if forks <= learning { thread.pointee.forks = forks + 1 }
+  // Once the fork's own site jumps, the stack is never as deep again as in a trap.
+  if forks == UInt32(worthwhile) + 8 { persona_forget_stack(signalStack(thread).0) }
   if patches.pointee.isShared == 0 {
     guard forks < learning, persona_try_lock(&patches.pointee.lock) != 0 else { return }
     replaceCounts(patches, capacity: max(counts.pointee.capacity, 1000), isShared: true)
@@ -166,7 +168,7 @@ func prepareSitesForFork(_ thread: UnsafeMutablePointer<persona_thread>) {
   }
   if forks >= learning, persona_is_single() != 0 {
     let old = counts
-    replaceCounts(patches, capacity: old.pointee.capacity, isShared: false)
+    replaceCounts(patches, capacity: max(firstSites, 2 * persona_count_sites(old)), isShared: false)
     if patches.pointee.isShared == 0 {
       _ = persona_syscall(
         Int64(__NR_munmap), UInt64(UInt(bitPattern: old)), UInt64(bytes(old.pointee.capacity)), 0, 0, 0, 0)

@@ -26,6 +26,8 @@ struct Stub {
 struct StubPage {
   var address: UInt64 = 0
   var stubs: UnsafeMutablePointer<Stub>
+  /// Slots that are taken, from the first one on.
+  var used: UInt32
 }
 
 /// What a process knows of its call sites. `pages` only grows, so that signal handlers read it without the lock.
@@ -33,10 +35,8 @@ struct Patches {
   var lock: UInt32 = 0
   /// 1: no more jumps are made.
   var isOff: UInt32 = 0
-  /// Full pages of stubs before the last.
+  /// The last page of stubs; the first has no address while there is none.
   var pages: UInt32 = 0
-  /// Stubs in the last page.
-  var used: UInt32 = 0
   /// Traps at each site, and how many sites had been worth a jump when we last looked.
   var counts: UnsafeMutablePointer<persona_site_counts>?
   var seen: UInt32 = 0
@@ -53,8 +53,8 @@ func patches(_ process: UnsafeMutablePointer<persona_process>) -> UnsafeMutableP
 /// Makes room for what is known of call sites; without it all of them trap.
 func preparePatching(_ process: UnsafeMutablePointer<persona_process>) {
   guard process.pointee.plan.pointee.flags & PERSONA_PLAN_PATCH.rawValue != 0,
-    let memory = persona_allocate(MemoryLayout<Patches>.stride),
-    let pages = persona_allocate(pageCount * MemoryLayout<StubPage>.stride),
+    let memory = persona_allocate_forever(MemoryLayout<Patches>.stride),
+    let pages = persona_allocate_forever(pageCount * MemoryLayout<StubPage>.stride),
     let counts = makeSiteCounts()
   else { return }
   let patches = memory.bindMemory(to: Patches.self, capacity: 1)
@@ -90,12 +90,13 @@ func patch(
   let start = address - UInt64(length)
   var moved = InlineArray<24, UInt8>(repeating: 0)
   guard persona_copy_in(&moved, start, length) == 0,
-    let slot = takeSlot(patches, near: start, fresh: request.stub_page),
-    writeStub(slot, moved, length, returningTo: address + 2)
+    let page = stubPage(patches, near: start, fresh: request.stub_page)
   else { return 0 }
-  let stubs = patches.pointee.stubPages[Int(patches.pointee.pages)].stubs
-  stubs[Int(patches.pointee.used)] = Stub(start: start, length: UInt64(length))
-  persona_store_count(&patches.pointee.used, patches.pointee.used + 1)
+  let index = Int(page.pointee.used)
+  let slot = page.pointee.address + UInt64(slotBytes * index)
+  guard writeStub(slot, moved, length, returningTo: address + 2) else { return 0 }
+  page.pointee.stubs[index] = Stub(start: start, length: UInt64(length))
+  page.pointee.used += 1
   var jump = InlineArray<5, UInt8>(repeating: 0xe9)
   let distance = UInt32(truncatingIfNeeded: slot &- (start + UInt64(PERSONA_JUMP_BYTES)))
   for index in 0..<4 { jump[index + 1] = UInt8(truncatingIfNeeded: distance >> UInt32(8 * index)) }
@@ -124,32 +125,58 @@ private func isKnown(
   return false
 }
 
-/// The address of a free slot that a jump at `address` reaches; `fresh` is a page for more.
-private func takeSlot(
+/// A page with a free slot that a jump at `address` reaches; `fresh` is an address for another one.
+private func stubPage(
   _ patches: UnsafeMutablePointer<Patches>, near address: UInt64, fresh: UInt64
-) -> UInt64? {
-  let last = Int(patches.pointee.pages)
-  let page = patches.pointee.stubPages[last].address
-  if page != 0, Int(patches.pointee.used) < slotCount, reaches(page, address) {
-    return page + UInt64(slotBytes) * UInt64(patches.pointee.used)
+) -> UnsafeMutablePointer<StubPage>? {
+  for index in 0...Int(patches.pointee.pages) {
+    let page = patches.pointee.stubPages + index
+    if page.pointee.address != 0, Int(page.pointee.used) < slotCount, reaches(page.pointee.address, address) { return page }
   }
-  let next = page == 0 ? last : last + 1
-  guard fresh != 0, next < pageCount, reaches(fresh, address),
-    let stubs = persona_allocate(slotCount * MemoryLayout<Stub>.stride)
-  else { return nil }
+  guard fresh != 0, reaches(fresh, address), mapStubPage(fresh, UInt64(PROT_READ | PROT_EXEC)) else { return nil }
+  return addStubPage(patches, fresh, used: 0)
+}
+
+private func mapStubPage(_ address: UInt64, _ protection: UInt64) -> Bool {
   let flags = UInt64(MAP_FIXED_NOREPLACE | MAP_PRIVATE | MAP_ANONYMOUS)
-  let mapped = persona_syscall(
-    Int64(__NR_mmap), fresh, 4096, UInt64(PROT_READ | PROT_EXEC), flags, UInt64.max, 0)
-  guard mapped == Int64(bitPattern: fresh) else {
-    if mapped > 0 { _ = persona_syscall(Int64(__NR_munmap), UInt64(mapped), 4096, 0, 0, 0, 0) }
-    persona_release(stubs)
-    return nil
-  }
+  let mapped = persona_syscall(Int64(__NR_mmap), address, 4096, protection, flags, UInt64.max, 0)
+  if mapped == Int64(bitPattern: address) { return true }
+  if mapped > 0 { _ = persona_syscall(Int64(__NR_munmap), UInt64(mapped), 4096, 0, 0, 0, 0) }
+  return false
+}
+
+/// Makes a page that is there one of stubs; without memory it stays, and nobody uses it.
+private func addStubPage(
+  _ patches: UnsafeMutablePointer<Patches>, _ address: UInt64, used: UInt32
+) -> UnsafeMutablePointer<StubPage>? {
+  let next = patches.pointee.stubPages[0].address == 0 ? 0 : Int(patches.pointee.pages) + 1
+  guard next < pageCount, let stubs = persona_allocate_forever(slotCount * MemoryLayout<Stub>.stride) else { return nil }
   patches.pointee.stubPages[next] = StubPage(
-    address: fresh, stubs: stubs.bindMemory(to: Stub.self, capacity: slotCount))
-  persona_store_count(&patches.pointee.used, 0)
+    address: address, stubs: stubs.bindMemory(to: Stub.self, capacity: slotCount), used: used)
   persona_store_count(&patches.pointee.pages, UInt32(next))
-  return fresh
+  return patches.pointee.stubPages + next
+}
+
+/// A page below the program, within reach of jumps in it, for the signal trampoline and then for stubs; writable still.
+func mapFirstStubPage(_ process: UnsafeMutablePointer<persona_process>) -> UnsafeMutableRawPointer? {
+  guard patches(process) != nil else { return nil }
+  let plan = UnsafeRawPointer(process.pointee.plan!)
+  let head = process.pointee.plan.pointee
+  let segments = (plan + Int(head.segments)).assumingMemoryBound(to: persona_segment.self)
+  var lowest = UInt64.max
+  for index in 0..<Int(head.segment_count) where segments[index].image == 0 { lowest = min(lowest, segments[index].address) }
+  // A page stays free between them, as guard pages count on.
+  let address = (lowest & ~4095) &- 8192
+  guard lowest < UInt64(PERSONA_RESERVED_START), address >= 0x10000, address < lowest,
+    mapStubPage(address, UInt64(PROT_READ | PROT_WRITE))
+  else { return nil }
+  return UnsafeMutableRawPointer(bitPattern: UInt(address))
+}
+
+/// The trampoline takes the first `bytes` of the page that it is on.
+func keepFirstStubPage(_ process: UnsafeMutablePointer<persona_process>, _ page: UInt64, _ bytes: Int) {
+  guard let patches = patches(process) else { return }
+  _ = addStubPage(patches, page, used: UInt32((bytes + slotBytes - 1) / slotBytes))
 }
 
 private func reaches(_ page: UInt64, _ address: UInt64) -> Bool {
@@ -280,7 +307,9 @@ private func stub(_ process: UnsafeMutablePointer<persona_process>, _ rip: UInt6
   guard let patches = patches(process) else { return nil }
   for index in 0...Int(persona_load_count(&patches.pointee.pages)) {
     let page = patches.pointee.stubPages[index]
-    if page.address != 0, rip &- page.address < 4096 { return page.stubs[Int(rip - page.address) / slotBytes] }
+    guard page.address != 0, rip &- page.address < 4096 else { continue }
+    let stub = page.stubs[Int(rip - page.address) / slotBytes]
+    return stub.length == 0 ? nil : stub
   }
   return nil
 }

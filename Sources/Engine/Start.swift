@@ -101,8 +101,8 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   let initial = buildStack(linux, plan, process, &strings)
   process.pointee.program_strings = strings
   inheritActions(thread, reply.pointee.ignored)
-  mapTrampoline(process)
   preparePatching(process)
+  mapTrampoline(process)
   findClock(linux.auxiliary(33 /* AT_SYSINFO_EHDR */))
   // HWCAP2_FSGSBASE (asm/hwcap2.h)
   if (linux.auxiliary(26 /* AT_HWCAP2 */) ?? 0) & 2 != 0 { persona_use_fs_base() }

@@ -72,7 +72,8 @@ private func askIgnored() -> UInt64 {
 // MARK: - The trampoline
 
 func mapTrampoline(_ process: UnsafeMutablePointer<persona_process>) {
-  guard let page = persona_map(4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1) else {
+  let shared = mapFirstStubPage(process)
+  guard let page = shared ?? persona_map(4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1) else {
     fatal("persona: no memory for the signal trampoline")
   }
   let table = Table(UnsafeRawPointer(process.pointee.table))
@@ -80,12 +81,14 @@ func mapTrampoline(_ process: UnsafeMutablePointer<persona_process>) {
   // The instructions before it let it be decoded, so that its call becomes a jump (PatchSite).
   let before = 128
   page.initializeMemory(as: UInt8.self, repeating: 0x90, count: before)  // nop
-  guard SignalFrames.writeTrampoline(table, page + before, sigreturn: sigreturnNumber(table)) > 0 else {
+  let length = SignalFrames.writeTrampoline(table, page + before, sigreturn: sigreturnNumber(table))
+  guard length > 0 else {
     _ = persona_syscall(Int64(__NR_munmap), address, 4096, 0, 0, 0, 0)
     return
   }
   _ = persona_syscall(Int64(__NR_mprotect), address, 4096, UInt64(PROT_READ | PROT_EXEC), 0, 0, 0)
   process.pointee.trampoline = address + UInt64(before)
+  if shared != nil { keepFirstStubPage(process, address, before + length) }
 }
 
 /// The highest number whose row is the sigreturn handler: older ones take older frames. 0 without any.

@@ -36,7 +36,11 @@ int64_t persona_clone(uint64_t flags, uint64_t stack, void *parent_tid, void *ch
 
 /// Memory in the reserved zone; NULL when there is none. `flags` and `protection` are mmap's.
 void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int file);
+/// Zeroed memory that nobody gives back, side by side with other such memory.
+void *persona_allocate_forever(size_t bytes);
 struct persona_thread *persona_thread_block(void);
+/// Gives back the pages of this stack, which begins at `start`, that are below those in use: each is copied by forks.
+void persona_forget_stack(uint64_t start);
 
 
 /// 1 while there has been but one thread in this memory, a vfork's child counted too: no lock is held by another.
@@ -93,6 +97,7 @@ struct persona_site_counts {
 /// Adds traps to a site's count and answers it; 0: there is no room near the site's place. `ready` tells how many
 /// sites have come to `worthwhile`.
 uint64_t persona_count_traps(struct persona_site_counts *counts, uint64_t address, uint64_t traps, uint64_t worthwhile);
+uint32_t persona_count_sites(const struct persona_site_counts *counts);
 /// The address and the count at an index.
 uint64_t persona_site_at(const struct persona_site_counts *counts, uint64_t index, uint64_t *traps);
 
