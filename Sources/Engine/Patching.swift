@@ -157,26 +157,51 @@ private func addStubPage(
   return patches.pointee.stubPages + next
 }
 
-/// A page below the program, within reach of jumps in it, for the signal trampoline and then for stubs; writable still.
-func mapFirstStubPage(_ process: UnsafeMutablePointer<persona_process>) -> UnsafeMutableRawPointer? {
-  guard patches(process) != nil else { return nil }
+/// Puts code that is no stub where stubs are, so that it needs no mapping of its own; nil without memory.
+func placeCode(
+  _ process: UnsafeMutablePointer<persona_process>, _ bytes: UnsafeRawPointer, _ count: Int
+) -> UInt64? {
+  guard let patches = patches(process) else { return placeAlone(bytes, count) }
+  persona_lock(&patches.pointee.lock)
+  defer { persona_unlock(&patches.pointee.lock) }
+  let slots = (count + slotBytes - 1) / slotBytes
+  for index in 0...Int(patches.pointee.pages) {
+    let page = patches.pointee.stubPages + index
+    let used = Int(page.pointee.used)
+    guard page.pointee.address != 0, used + slots <= slotCount else { continue }
+    let place = page.pointee.address + UInt64(slotBytes * used)
+    guard replace(place, bytes, count) else { return nil }
+    page.pointee.used += UInt32(slots)
+    return place
+  }
+  let place = addressBelow(process)
+  guard place != 0, mapStubPage(place, UInt64(PROT_READ | PROT_WRITE)) else { return placeAlone(bytes, count) }
+  fill(place, bytes, count)
+  _ = addStubPage(patches, place, used: UInt32(slots))
+  return place
+}
+
+private func placeAlone(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt64? {
+  guard let page = persona_map(4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1) else { return nil }
+  let place = UInt64(UInt(bitPattern: page))
+  fill(place, bytes, count)
+  return place
+}
+
+/// Writes the beginning of a page and makes it executable.
+private func fill(_ page: UInt64, _ bytes: UnsafeRawPointer, _ count: Int) {
+  UnsafeMutableRawPointer(bitPattern: UInt(page))!.copyMemory(from: bytes, byteCount: count)
+  _ = persona_syscall(Int64(__NR_mprotect), page, 4096, UInt64(PROT_READ | PROT_EXEC), 0, 0, 0)
+}
+
+/// A page below the program, within reach of its jumps; 0 without. One page stays free between them, as guard pages count on.
+private func addressBelow(_ process: UnsafeMutablePointer<persona_process>) -> UInt64 {
   let plan = UnsafeRawPointer(process.pointee.plan!)
   let head = process.pointee.plan.pointee
   let segments = (plan + Int(head.segments)).assumingMemoryBound(to: persona_segment.self)
-  var lowest = UInt64.max
+  var lowest = UInt64(PERSONA_RESERVED_START)
   for index in 0..<Int(head.segment_count) where segments[index].image == 0 { lowest = min(lowest, segments[index].address) }
-  // A page stays free between them, as guard pages count on.
-  let address = (lowest & ~4095) &- 8192
-  guard lowest < UInt64(PERSONA_RESERVED_START), address >= 0x10000, address < lowest,
-    mapStubPage(address, UInt64(PROT_READ | PROT_WRITE))
-  else { return nil }
-  return UnsafeMutableRawPointer(bitPattern: UInt(address))
-}
-
-/// The trampoline takes the first `bytes` of the page that it is on.
-func keepFirstStubPage(_ process: UnsafeMutablePointer<persona_process>, _ page: UInt64, _ bytes: Int) {
-  guard let patches = patches(process) else { return }
-  _ = addStubPage(patches, page, used: UInt32((bytes + slotBytes - 1) / slotBytes))
+  return lowest < 0x1_2000 ? 0 : (lowest & ~4095) - 8192
 }
 
 private func reaches(_ page: UInt64, _ address: UInt64) -> Bool {

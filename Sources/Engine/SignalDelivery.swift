@@ -279,7 +279,7 @@ func engineAction() -> KernelAction {
 private func isKept(_ native: Int32) -> Bool { native == 7 || native == 11 || native == 31 }
 
 /// Signals that Linux ignores without a handler (signal(7)): SIGCHLD, SIGCONT, SIGURG, SIGWINCH.
-private func isIgnoredByLinux(_ native: Int32) -> Bool {
+func isIgnoredByLinux(_ native: Int32) -> Bool {
   native == 17 || native == 18 || native == 23 || native == 28
 }
 
@@ -287,8 +287,10 @@ private func isIgnoredByLinux(_ native: Int32) -> Bool {
 public func installAction(
   _ thread: UnsafeMutablePointer<persona_thread>?, _ foreign: Int32, _ native: Int32
 ) -> Int64 {
+  let process = thread!.pointee.process!
+  if persona_actions(process)![Int(foreign)].handler > 1, !needTrampoline(process) { return -Int64(ENOMEM) }
   if isKept(native) { return 0 }
-  var kernel = kernelAction(thread!.pointee.process!, Int(foreign), native)
+  var kernel = kernelAction(process, Int(foreign), native)
   return setKernelAction(Int(native), &kernel)
 }
 

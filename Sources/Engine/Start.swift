@@ -102,7 +102,6 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   process.pointee.program_strings = strings
   inheritActions(thread, reply.pointee.ignored)
   preparePatching(process)
-  mapTrampoline(process)
   findClock(linux.auxiliary(33 /* AT_SYSINFO_EHDR */))
   // HWCAP2_FSGSBASE (asm/hwcap2.h)
   if (linux.auxiliary(26 /* AT_HWCAP2 */) ?? 0) & 2 != 0 { persona_use_fs_base() }

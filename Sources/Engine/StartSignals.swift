@@ -42,9 +42,9 @@ func inheritActions(_ thread: UnsafeMutablePointer<persona_thread>, _ known: per
     let foreign = table.foreignSignal(Int(native))
     guard foreign != 0 else { continue }
     if ignored & bit(native) != 0 { actions[foreign].handler = 1 }
-    if (kernelAction(process, foreign, native).handler == 1) != (byLinux & bit(native) != 0) {
-      _ = persona_install_action(thread, Int32(foreign), native)
-    }
+    let isDefaultIgnored = table.signalDefault(foreign) == Int(PERSONA_DEFAULT_IGNORE.rawValue)
+    let wantsIgnored = ignored & bit(native) != 0 || isDefaultIgnored && !isIgnoredByLinux(native)
+    if wantsIgnored != (byLinux & bit(native) != 0) { _ = persona_install_action(thread, Int32(foreign), native) }
   }
   process.pointee.ignored_unknown = ignored
   for native in ordinary where table.foreignSignal(Int(native)) != 0 { process.pointee.ignored_unknown &= ~bit(native) }
@@ -67,41 +67,4 @@ private func askIgnored() -> UInt64 {
     if kernel.handler == 1 { ignored |= bit(native) }
   }
   return ignored
-}
-
-// MARK: - The trampoline
-
-func mapTrampoline(_ process: UnsafeMutablePointer<persona_process>) {
-  let shared = mapFirstStubPage(process)
-  guard let page = shared ?? persona_map(4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1) else {
-    fatal("persona: no memory for the signal trampoline")
-  }
-  let table = Table(UnsafeRawPointer(process.pointee.table))
-  let address = UInt64(UInt(bitPattern: page))
-  // The instructions before it let it be decoded, so that its call becomes a jump (PatchSite).
-  let before = 128
-  page.initializeMemory(as: UInt8.self, repeating: 0x90, count: before)  // nop
-  let length = SignalFrames.writeTrampoline(table, page + before, sigreturn: sigreturnNumber(table))
-  guard length > 0 else {
-    _ = persona_syscall(Int64(__NR_munmap), address, 4096, 0, 0, 0, 0)
-    return
-  }
-  _ = persona_syscall(Int64(__NR_mprotect), address, 4096, UInt64(PROT_READ | PROT_EXEC), 0, 0, 0)
-  process.pointee.trampoline = address + UInt64(before)
-  if shared != nil { keepFirstStubPage(process, address, before + length) }
-}
-
-/// The highest number whose row is the sigreturn handler: older ones take older frames. 0 without any.
-private func sigreturnNumber(_ table: Table) -> Int {
-  var number = Int(table.header.pointee.calls.count)
-  while number > 0 {
-    number -= 1
-    let row = table.call(UInt64(number))!
-    if row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue),
-      row.pointee.target == HandlerName.sigreturn.rawValue
-    {
-      return number
-    }
-  }
-  return 0
 }

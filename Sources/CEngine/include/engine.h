@@ -52,11 +52,11 @@ struct persona_process {
     struct persona_log_slot *log; ///< PERSONA_LOG_SLOTS of them, or NULL
     uint64_t brk_start;
     uint64_t brk_end;
-    uint64_t trampoline;          ///< guest address of the signal trampoline, 0 if the system has none
+    uint64_t trampoline;          ///< guest address of the signal trampoline, 0 until there is a handler
     uint64_t stack_top;           ///< highest address of the first thread's stack
     uint64_t program_strings;     ///< address of struct ps_strings
     uint32_t event_lock;          ///< guards `event_queues`
-    uint32_t reserved;
+    uint32_t lacks_trampoline;    ///< 1: the system brings none
     void *event_queues;           ///< Handlers/Events: the process's kqueues
     uint64_t signal_cookie;       ///< what a signal frame is checked by, for systems that do; 0 until used
     uint64_t promises;            ///< what the program promised to keep to, as bits of the table's map
