@@ -75,6 +75,16 @@ static void fork_exec(void) {
     SYS(wait4, child, 0, 0, 0);
 }
 
+static void vfork_exec(void) {
+    long child = SYS(vfork);
+    if (child == 0) {
+        char *arguments[] = {itself, 0};
+        SYS(execve, itself, arguments, arguments + 1);
+        SYS(exit, 9);
+    }
+    SYS(wait4, child, 0, 0, 0);
+}
+
 static void brief(void *unused) {
     floor_thread(stacks[1]);
     word = 1;
@@ -125,7 +135,7 @@ static const struct { const char *name; void (*run)(void); } kinds[] = {
     {"getpid", getpid_}, {"getppid", getppid_}, {"read-1", read_1}, {"write-1", write_1}, {"read-4k", read_4k},
     {"write-4k", write_4k}, {"read-1m", read_1m}, {"fstat", fstat_}, {"lseek", lseek_}, {"open-close", open_close}, {"clock", clock_},
     {"mmap-munmap", map_unmap}, {"error", failing}, {"sigprocmask", mask_}, {"signal", signal_}, {"pipe-thread", pipe_turn},
-    {"pipe-process", pipe_turn}, {"fork", fork_}, {"fork-exec", fork_exec}, {"thread", thread_}, {"events", events_},
+    {"pipe-process", pipe_turn}, {"fork", fork_}, {"fork-exec", fork_exec}, {"vfork-exec", vfork_exec}, {"thread", thread_}, {"events", events_},
     {"contention", contention},
 };
 

@@ -33,7 +33,7 @@ MICRO = [
     ("pipe-thread", 20000, None, 1.3), ("pipe-process", 20000, None, 1.3), ("events", 200000, 1, None),
     ("events", 50000, 100, None), ("events", 50000, 10000, None), ("contention", 200000, 2, 1.3),
     ("contention", 200000, 4, 1.3), ("contention", 200000, 16, 1.3), ("fork", 500, None, 1.3),
-    ("fork-exec", 200, None, 1.6), ("thread", 2000, None, 1.3),
+    ("fork-exec", 200, None, 1.6), ("vfork-exec", 200, None, None), ("thread", 2000, None, 1.3),
 ]
 
 # What a native program that does as little as a guest must (bench/floor.h) is measured for, too.

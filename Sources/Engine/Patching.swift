@@ -54,8 +54,8 @@ func patches(_ process: UnsafeMutablePointer<persona_process>) -> UnsafeMutableP
 func preparePatching(_ process: UnsafeMutablePointer<persona_process>) {
   guard process.pointee.plan.pointee.flags & PERSONA_PLAN_PATCH.rawValue != 0,
     let memory = persona_allocate_forever(MemoryLayout<Patches>.stride),
-    let pages = persona_allocate_forever(pageCount * MemoryLayout<StubPage>.stride),
-    let counts = makeSiteCounts()
+    let counts = makeSiteCounts(),
+    let pages = persona_allocate_forever(pageCount * MemoryLayout<StubPage>.stride)
   else { return }
   let patches = memory.bindMemory(to: Patches.self, capacity: 1)
   patches.initialize(

@@ -78,7 +78,7 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   process.pointee.pid = thread.pointee.tid
   let session = persona_syscall(Int64(__NR_getsid), 0, 0, 0, 0, 0, 0)
   process.pointee.leads_session = session == Int64(process.pointee.pid) ? 1 : 0
-  process.pointee.plan = UnsafePointer(plan(reply.pointee))
+  process.pointee.plan = UnsafePointer(plan(inReply: reply.pointee.plan_bytes))
   mapTable(process, reply.pointee.table)
   mapLog(process, reply.pointee.log)
   let plan = UnsafeRawPointer(process.pointee.plan!)
@@ -123,10 +123,10 @@ private func mapFile(_ file: Int32, _ size: UInt64, _ protection: Int32, shared:
   return memory
 }
 
-/// The plan in the reply, or in a file of its own if it is long.
-private func plan(_ reply: persona_start) -> UnsafeMutablePointer<persona_plan> {
+/// The plan in the reply, or in a file of its own if it is long: then there are 0 bytes of it in the reply.
+private func plan(inReply bytes: UInt32) -> UnsafeMutablePointer<persona_plan> {
   let plan: UnsafeMutablePointer<persona_plan>
-  if reply.plan_bytes > 0 {
+  if bytes > 0 {
     plan = UnsafeMutableRawPointer(persona_started_plan()!).assumingMemoryBound(to: persona_plan.self)
   } else {
     let file = hypercall(PERSONA_HC_PLAN)
