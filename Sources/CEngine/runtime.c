@@ -187,7 +187,7 @@ enum { OWN_MEMORY = MAP_PRIVATE | MAP_ANONYMOUS };
 
 // Powers of two from 32 bytes to 32 KiB in free lists; larger blocks have a mapping of their own.
 // Each block is preceded by a 16-byte head that holds its size class or length.
-enum { SMALLEST = 5, LARGEST = 15, CHUNK = 256 * 1024 };
+enum { SMALLEST = 5, LARGEST = 15, FIRST_CHUNK = 24 * 1024, CHUNK = 256 * 1024 };
 
 struct block {
     uint64_t size_class;  // 0: own mapping of `length` bytes
@@ -200,13 +200,18 @@ struct vacant {
 
 static uint32_t memory_lock;
 static struct vacant *vacant[LARGEST + 1];
-static char first_chunk[CHUNK] __attribute__((aligned(16)));
+// Small, since a fork looks at each page's entry in a mapping, whether there is a page or not.
+static char first_chunk[FIRST_CHUNK] __attribute__((aligned(16)));
 static char *chunk, *chunk_end;
 
 // The lock is held.
 static void *carve(size_t bytes) {
+    if (!chunk) {
+        chunk = first_chunk;
+        chunk_end = first_chunk + FIRST_CHUNK;
+    }
     if ((size_t)(chunk_end - chunk) < bytes) {
-        char *fresh = chunk ? persona_map(CHUNK, 4096, PROT_READ | PROT_WRITE, OWN_MEMORY, -1) : first_chunk;
+        char *fresh = persona_map(CHUNK, 4096, PROT_READ | PROT_WRITE, OWN_MEMORY, -1);
         if (!fresh) return 0;
         chunk = fresh;
         chunk_end = fresh + CHUNK;
