@@ -132,13 +132,6 @@ void persona_use_gs_base(uint64_t base) {
     else persona_syscall(__NR_arch_prctl, ARCH_SET_GS, base, 0, 0, 0, 0);
 }
 
-// MARK: - What the supervisor tells at the start
-
-static struct persona_start started;
-
-struct persona_start *persona_start_reply(void) { return &started; }
-char *persona_started_plan(void) { return started.plan; }
-
 // MARK: - Locks
 
 // 0 free, 1 held, 2 held and waited for.

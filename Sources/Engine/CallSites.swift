@@ -10,7 +10,7 @@ private let worthwhile: UInt64 = 32
 /// Traps after which a site that must go on trapping is asked about again, since other code may lie there now.
 private let again: UInt64 = 1024
 private let mostSites = 4096
-private let firstSites: UInt32 = 64
+private let firstSites: UInt32 = 32
 
 /// A site that has been asked about.
 struct SettledSite {
@@ -82,7 +82,7 @@ private func add(_ patches: UnsafeMutablePointer<Patches>, _ address: UInt64) ->
     return site
   }
   let old = patches.pointee.settled
-  let capacity = old.map { $0.pointee.capacity * 2 } ?? 64
+  let capacity = old.map { $0.pointee.capacity * 2 } ?? 32
   let bytes = capacity * MemoryLayout<SettledSite>.stride
   guard capacity <= 2 * mostSites, let memory = persona_allocate_forever(MemoryLayout<SettledSites>.stride),
     let entries = persona_allocate_forever(bytes)

@@ -12,6 +12,7 @@ import Wire
 // Text is never writable: a copy of the page with the change replaces it in one step (mremap), which every thread
 // sees whole. The file behind it, and other processes, do not.
 
+private let firstPages = 8
 private let pageCount = 128
 private let slotBytes = 64
 private let slotCount = 4096 / slotBytes
@@ -55,12 +56,12 @@ func preparePatching(_ process: UnsafeMutablePointer<persona_process>) {
   guard process.pointee.plan.pointee.flags & PERSONA_PLAN_PATCH.rawValue != 0,
     let memory = persona_allocate_forever(MemoryLayout<Patches>.stride),
     let counts = makeSiteCounts(),
-    let pages = persona_allocate_forever(pageCount * MemoryLayout<StubPage>.stride)
+    let pages = persona_allocate_forever(firstPages * MemoryLayout<StubPage>.stride)
   else { return }
   let patches = memory.bindMemory(to: Patches.self, capacity: 1)
   patches.initialize(
     to: Patches(
-      counts: counts, stubPages: pages.bindMemory(to: StubPage.self, capacity: pageCount)))
+      counts: counts, stubPages: pages.bindMemory(to: StubPage.self, capacity: firstPages)))
   process.pointee.patches = memory
 }
 
@@ -150,11 +151,21 @@ private func addStubPage(
   _ patches: UnsafeMutablePointer<Patches>, _ address: UInt64, used: UInt32
 ) -> UnsafeMutablePointer<StubPage>? {
   let next = patches.pointee.stubPages[0].address == 0 ? 0 : Int(patches.pointee.pages) + 1
+  if next == firstPages, !makeRoomForPages(patches) { return nil }
   guard next < pageCount, let stubs = persona_allocate_forever(slotCount * MemoryLayout<Stub>.stride) else { return nil }
   patches.pointee.stubPages[next] = StubPage(
     address: address, stubs: stubs.bindMemory(to: Stub.self, capacity: slotCount), used: used)
   persona_store_count(&patches.pointee.pages, UInt32(next))
   return patches.pointee.stubPages + next
+}
+
+/// The first few pages' room is short, as most programs' is. The old one stays for who is just reading it.
+private func makeRoomForPages(_ patches: UnsafeMutablePointer<Patches>) -> Bool {
+  guard let memory = persona_allocate_forever(pageCount * MemoryLayout<StubPage>.stride) else { return false }
+  let fresh = memory.bindMemory(to: StubPage.self, capacity: pageCount)
+  for index in 0..<firstPages { fresh[index] = patches.pointee.stubPages[index] }
+  patches.pointee.stubPages = fresh
+  return true
 }
 
 /// Puts code that is no stub where stubs are, so that it needs no mapping of its own; nil without memory.

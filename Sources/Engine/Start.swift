@@ -61,7 +61,9 @@ public func start(_ stack: UnsafeMutablePointer<UInt64>?) {
 private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   let thread = argument!.assumingMemoryBound(to: persona_thread.self)
   let linux = LinuxStack(thread.pointee.context.assumingMemoryBound(to: UInt64.self))
-  let reply = persona_start_reply()!
+  // There is no call yet that needs the scratch.
+  let reply = (UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride)
+    .assumingMemoryBound(to: persona_start.self)
   switch hypercall(PERSONA_HC_START, UInt64(UInt(bitPattern: reply))) {
   case 0...: break
   case -Int64(EMFILE): fatal("persona: the program cannot be handed over: too many open files; raise 'ulimit -n'")
@@ -78,7 +80,7 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   process.pointee.pid = thread.pointee.tid
   let session = persona_syscall(Int64(__NR_getsid), 0, 0, 0, 0, 0, 0)
   process.pointee.leads_session = session == Int64(process.pointee.pid) ? 1 : 0
-  process.pointee.plan = UnsafePointer(plan(inReply: reply.pointee.plan_bytes))
+  process.pointee.plan = UnsafePointer(plan(reply))
   mapTable(process, reply.pointee.table)
   mapLog(process, reply.pointee.log)
   let plan = UnsafeRawPointer(process.pointee.plan!)
@@ -124,10 +126,13 @@ private func mapFile(_ file: Int32, _ size: UInt64, _ protection: Int32, shared:
 }
 
 /// The plan in the reply, or in a file of its own if it is long: then there are 0 bytes of it in the reply.
-private func plan(inReply bytes: UInt32) -> UnsafeMutablePointer<persona_plan> {
+private func plan(_ reply: UnsafeMutablePointer<persona_start>) -> UnsafeMutablePointer<persona_plan> {
   let plan: UnsafeMutablePointer<persona_plan>
-  if bytes > 0 {
-    plan = UnsafeMutableRawPointer(persona_started_plan()!).assumingMemoryBound(to: persona_plan.self)
+  let length = Int(reply.pointee.plan_bytes)
+  if length > 0 {
+    guard let memory = persona_allocate_forever(length) else { fatal("persona: no memory for the load plan") }
+    memory.copyMemory(from: persona_start_plan(reply)!, byteCount: length)
+    plan = memory.assumingMemoryBound(to: persona_plan.self)
   } else {
     let file = hypercall(PERSONA_HC_PLAN)
     var size = InlineArray<18, UInt64>(repeating: 0)  // Linux's struct stat

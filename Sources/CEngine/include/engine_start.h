@@ -52,10 +52,6 @@ void persona_unlock_memory(void);
 void persona_lock_blocks(void);
 void persona_unlock_blocks(void);
 
-/// Memory for the supervisor's reply to PERSONA_HC_START, which keeps the plan for as long as the program runs.
-struct persona_start *persona_start_reply(void);
-char *persona_started_plan(void);
-
 static inline void *persona_tid_address(struct persona_thread *thread) { return &thread->tid; }
 static inline void *persona_alive_address(struct persona_thread *thread) { return &thread->alive; }
 static inline void *persona_patched_registers(struct persona_thread *thread) { return thread->patched; }
