@@ -180,7 +180,7 @@ enum { OWN_MEMORY = MAP_PRIVATE | MAP_ANONYMOUS };
 
 // Powers of two from 32 bytes to 32 KiB in free lists; larger blocks have a mapping of their own.
 // Each block is preceded by a 16-byte head that holds its size class or length.
-enum { SMALLEST = 5, LARGEST = 15, FIRST_CHUNK = 24 * 1024, CHUNK = 256 * 1024 };
+enum { SMALLEST = 5, LARGEST = 15, FIRST_CHUNK = 64 * 1024, CHUNK = 256 * 1024 };
 
 struct block {
     uint64_t size_class;  // 0: own mapping of `length` bytes
