@@ -144,6 +144,11 @@ int64_t persona_start_thread(struct persona_thread *thread, const struct persona
     return -ENOSYS;
 }
 
+int32_t persona_block_for_end(struct persona_thread *thread) {
+    (void)thread;
+    return 1;
+}
+
 void persona_end_thread(struct persona_thread *thread, uint64_t state, uint64_t value, uint32_t width) {
     (void)thread, (void)state, (void)value, (void)width;
 }

@@ -123,30 +123,19 @@ private func beginThread(_ argument: UnsafeMutableRawPointer?) {
 public func endThread(
   _ thread: UnsafeMutablePointer<persona_thread>?, _ state: UInt64, _ value: UInt64, _ width: UInt32
 ) {
-  let thread = thread!
   if state != 0 {
     var value = value
     if persona_copy_out(state, &value, Int(width)) == 0 {
       _ = persona_syscall(Int64(__NR_futex), state, UInt64(FUTEX_WAKE), UInt64(Int32.max), 0, 0, 0)
     }
   }
-  // A signal that comes before the end is kept, and all are blocked from then on.
-  while true {
-    passOn(thread)
-    _ = persona_interruptible(thread, Int64(__NR_exit), 0, 0, 0, 0, 0, 0)
-  }
+  while true { _ = persona_syscall(Int64(__NR_exit), 0, 0, 0, 0, 0, 0) }
 }
 
-/// Gives a signal that this thread took but will not deliver back to the process.
-private func passOn(_ thread: UnsafeMutablePointer<persona_thread>) {
-  guard thread.pointee.pending != 0 else { return }
-  thread.pointee.pending = 0
-  withUnsafeMutablePointer(to: &thread.pointee.pending_info) {
-    let number = UnsafeRawPointer($0).load(as: Int32.self)
-    _ = persona_syscall(
-      Int64(__NR_rt_sigqueueinfo), UInt64(thread.pointee.process.pointee.pid), UInt64(number),
-      UInt64(UInt(bitPattern: $0)), 0, 0, 0)
-  }
+@c(persona_block_for_end)
+public func blockForEnd(_ thread: UnsafeMutablePointer<persona_thread>?) -> Int32 {
+  _ = blockAllSignals()
+  return thread!.pointee.pending == 0 ? 1 : 0
 }
 
 // MARK: - Processes

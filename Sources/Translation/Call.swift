@@ -150,6 +150,16 @@ public struct Call {
   }
 }
 
+extension Call {
+  /// What the end of a thread answers at once when a signal came before it: the handler runs, and then the call is made
+  /// again. Nil otherwise; signals are blocked from then on.
+  func awaitsHandler() -> Int? {
+    if persona_block_for_end(thread) != 0 { return nil }
+    context[PERSONA_RIP] -= UInt64(thread.pointee.trap_length)
+    return Int(PERSONA_JUMP)
+  }
+}
+
 extension UnsafeMutableRawPointer {
   /// The address as a Linux argument.
   public var word: Int { Int(bitPattern: self) }

@@ -223,7 +223,10 @@ struct persona_thread_start {
 
 int64_t persona_start_thread(struct persona_thread *thread, const struct persona_thread_start *start);
 
-/// Ends the calling thread after storing `value` in `width` bytes at guest address `state` (if not 0) and
+/// Blocks all signals, so that none comes to a thread that ends. 0: one came before, and is to be handled first.
+int32_t persona_block_for_end(struct persona_thread *thread);
+
+/// Ends the calling thread, whose signals are blocked, after storing `value` in `width` bytes at guest address `state` (if not 0) and
 /// waking whoever waits there.
 void persona_end_thread(struct persona_thread *thread, uint64_t state, uint64_t value, uint32_t width);
 

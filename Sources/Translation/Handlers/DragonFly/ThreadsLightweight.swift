@@ -32,6 +32,7 @@ func extendedExit(_ call: inout Call) -> Int {
   let place = how & 1 != 0 ? call.words[2] : 0
   if place != 0, !call.write(call.int32(1), at: place) { return call.error(EFAULT) }
   if how >> 16 == 0 { return call.hostNow(__NR_exit_group, Int(call.int32(1)) & 0xff) }
+  if let first = call.awaitsHandler() { return first }
   persona_end_thread(call.thread, place, UInt64(call.uint32(1)), 4)
   return Int(PERSONA_JUMP)
 }

@@ -25,6 +25,7 @@ func threadNew(_ call: inout Call) -> Int {
 
 /// thr_exit(2): the last thread does not exit, the process does.
 func threadExit(_ call: inout Call) -> Int {
+  if let first = call.awaitsHandler() { return first }
   call.releaseRobustMutexes()
   persona_end_thread(call.thread, call.words[0], 1, 8)
   return Int(PERSONA_JUMP)

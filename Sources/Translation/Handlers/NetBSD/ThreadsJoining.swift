@@ -102,6 +102,7 @@ func livingThread(_ identifier: Int32) -> UnsafeMutablePointer<persona_thread>? 
 
 /// _lwp_exit(): the last thread's end is the process's.
 func lwpExit(_ call: inout Call) -> Int {
+  if let first = call.awaitsHandler() { return first }
   call.leaveProcessor()
   call.thread.pointee.guest_private.1 = 1
   persona_lock(&call.process.pointee.event_lock)

@@ -26,6 +26,7 @@ func threadFork(_ call: inout Call) -> Int {
 
 /// __threxit(notdead): `*notdead` becomes 0.
 func threadEnd(_ call: inout Call) -> Int {
+  if let first = call.awaitsHandler() { return first }
   persona_end_thread(call.thread, call.words[0], 0, 4)
   return Int(PERSONA_JUMP)
 }
