@@ -8,6 +8,7 @@ Never fails for a missed target: machines differ and are noisy; it says which we
   bench/run.py                 everything but the large programs
   bench/run.py --only fstat    what has this word in its name
   bench/run.py --large         the Go programs too: gofmt, sha256, gzip, an HTTP server, a walk of 100,000 files
+  bench/run.py --pin           on one processor
   bench/run.py --peers         strace, proot, qemu-user and Wine where they are installed
 """
 import argparse
@@ -158,7 +159,10 @@ def main():
     parser.add_argument("--starts", type=int, default=200)
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--large", action="store_true")
+    parser.add_argument("--pin", action="store_true", help="all on one processor: nobody waits for an idle one to wake")
     options = parser.parse_args()
+    if options.pin:
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     build()
     table = Table()
     if not options.only:
