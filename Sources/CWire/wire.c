@@ -1,4 +1,4 @@
 #include "wire.h"
 
 _Static_assert(sizeof(struct persona_log_slot) == PERSONA_LOG_SLOT_BYTES, "a slot fills its bytes");
-_Static_assert(sizeof(struct persona_call) == 40, "calls are indexed by size");
+_Static_assert(sizeof(struct persona_call) == 48, "calls are indexed by size");

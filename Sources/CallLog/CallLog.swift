@@ -40,11 +40,7 @@ public final class CallLog {
     let isNew = reader.read()
     emptied()
     guard isNew else { return false }
-    reader.bytes.withUnsafeBytes { bytes in
-      for item in reader.items {
-        renderer.render(UnsafeRawBufferPointer(rebasing: bytes[item.offset..<item.offset + item.size]))
-      }
-    }
+    renderer.render(reader.items)
     for damage in reader.damages { renderer.report(damage) }
     if reader.lost > 0 { renderer.report(lost: reader.lost) }
     flush()

@@ -9,7 +9,23 @@ final class CallWriter {
   private let values: ValueWriter
   private let linuxValues: ValueWriter
   /// Where each argument of the last foreign call written stands in `text`.
-  private(set) var ranges: [Range<Int>] = []
+  private(set) var ranges = Ranges()
+  /// By the index of a foreign call: what a record means by the row's Linux call.
+  let counterparts: UnsafeMutableBufferPointer<Counterpart>
+
+  struct Ranges {
+    private var items: InlineArray<8, Range<Int>> = .init(repeating: 0..<0)
+    private(set) var count = 0
+
+    subscript(_ index: Int) -> Range<Int> { items[index] }
+
+    mutating func append(_ range: Range<Int>) {
+      items[count] = range
+      count += 1
+    }
+
+    mutating func removeAll() { count = 0 }
+  }
 
   init(foreign: Vocabulary, linux: Vocabulary, text: TextBuffer) {
     self.foreign = foreign
@@ -17,7 +33,10 @@ final class CallWriter {
     self.text = text
     values = ValueWriter(vocabulary: foreign, text: text)
     linuxValues = ValueWriter(vocabulary: linux, text: text)
+    counterparts = CallWriter.findCounterparts(foreign, linux)
   }
+
+  deinit { counterparts.deallocate() }
 
   // MARK: The foreign side
 
@@ -38,7 +57,7 @@ final class CallWriter {
 
   /// Writes the arguments and notes their `ranges`; one that the call does not look at has an empty one.
   func writeArguments(_ call: LoggedCall, separator: StaticString) {
-    ranges.removeAll(keepingCapacity: true)
+    ranges.removeAll()
     guard let index = foreign.call(Int(call.number)) else { return text.append("...") }
     // A child begins with the end of its parent's fork, of which nothing is missing.
     guard call.hasEntry || foreign.calls[index].arguments.isEmpty else { return text.append("...") }
@@ -248,7 +267,7 @@ final class CallWriter {
     pointer word: UInt64, _ position: Int, _ form: Vocabulary.Call, _ call: LoggedCall
   ) {
     if word == 0 { return text.append("NULL") }
-    for index in ranges.indices where call.arguments[index] == word && !ranges[index].isEmpty {
+    for index in 0..<ranges.count where call.arguments[index] == word && !ranges[index].isEmpty {
       return text.append(copyOf: ranges[index])
     }
     guard word >= UInt64(PERSONA_RESERVED_START), word < UInt64(PERSONA_RESERVED_END) else {

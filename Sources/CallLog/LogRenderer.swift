@@ -10,9 +10,28 @@ final class LogRenderer {
   private let objects: ObjectWriter
   private var summary: CallSummary
   /// Entry records of calls that have not returned, by thread.
-  private var pending: [Int32: [UInt8]] = [:]
+  private var pending: [Int32: Pending] = [:]
   /// More threads than that are not pending in earnest.
   static let mostPending = 1 << 16
+  /// How the last line began, and of which thread it was.
+  private let prefix = TextBuffer(capacity: 64)
+  private var prefixed: (pid: Int32, tid: Int32) = (-1, -1)
+
+  /// An entry record, where the reader has it or, from one drain to the next, in memory of its own.
+  private struct Pending {
+    var bytes: UnsafeRawBufferPointer
+    var isOwned = false
+
+    mutating func own() {
+      let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
+      copy.copyMemory(from: bytes)
+      self = Pending(bytes: UnsafeRawBufferPointer(copy), isOwned: true)
+    }
+
+    func release() {
+      if isOwned { bytes.deallocate() }
+    }
+  }
 
   init(foreign: Personality, linux: Personality, format: LogFormat) {
     self.format = format
@@ -22,33 +41,53 @@ final class LogRenderer {
     summary = CallSummary()
   }
 
-  /// Takes one record; what is not one is passed over.
-  func render(_ bytes: UnsafeRawBufferPointer) {
-    guard let view = RecordView(bytes) else { return }
-    let head = view.head
-    switch UInt32(head.kind) {
-    case PERSONA_LOG_ENTRY.rawValue:
-      if let earlier = pending.removeValue(forKey: head.tid) { abandon(earlier) }
-      if pending.count >= LogRenderer.mostPending { abandon { _ in true } }
-      let call = LoggedCall(entry: view)
-      if neverReturns(call.number) { write(call) } else { pending[head.tid] = Array(bytes) }
-    case PERSONA_LOG_EXIT.rawValue: renderExit(view, head.tid)
-    default: renderSignal(view)
-    }
+  deinit {
+    for entry in pending.values { entry.release() }
   }
 
-  private func renderExit(_ view: RecordView, _ tid: Int32) {
-    let number = view.bytes.loadUnaligned(as: persona_log_exit.self).number
-    if let entry = pending.removeValue(forKey: tid) {
-      let isWritten = entry.withUnsafeBytes { bytes in
-        guard let begun = RecordView(bytes) else { return false }
+  /// Takes records in their order; what is not one is passed over.
+  func render(_ items: UnsafeBufferPointer<LogReader.Item>) {
+    var index = 0
+    while index < items.count {
+      let next = index + 1 < items.count ? items[index + 1].bytes : nil
+      index += render(items[index].bytes, next)
+    }
+    for (tid, entry) in pending where !entry.isOwned { pending[tid]!.own() }
+  }
+
+  /// Takes a record, and the `next` one too if that is the end of the call that it begins: how many.
+  private func render(_ bytes: UnsafeRawBufferPointer, _ next: UnsafeRawBufferPointer?) -> Int {
+    guard let view = RecordView(bytes) else { return 1 }
+    switch UInt32(view.kind) {
+    case PERSONA_LOG_ENTRY.rawValue:
+      if !pending.isEmpty, let earlier = pending.removeValue(forKey: view.tid) { abandon(earlier) }
+      if neverReturns(view.number) {
+        write(LoggedCall(entry: view))
+      } else if let next, let end = RecordView(next), UInt32(end.kind) == PERSONA_LOG_EXIT.rawValue,
+        end.tid == view.tid, end.number == view.number
+      {
+        var call = LoggedCall(entry: view)
+        call.finish(end)
+        write(call)
+        return 2
+      } else {
+        if pending.count >= LogRenderer.mostPending { abandon { _ in true } }
+        pending[view.tid] = Pending(bytes: bytes)
+      }
+    case PERSONA_LOG_EXIT.rawValue: renderExit(view)
+    default: renderSignal(view)
+    }
+    return 1
+  }
+
+  private func renderExit(_ view: RecordView) {
+    if let entry = pending.removeValue(forKey: view.tid) {
+      if let begun = RecordView(entry.bytes), begun.number == view.number {
         var call = LoggedCall(entry: begun)
-        guard call.number == number else { return false }
         call.finish(view)
         write(call)
-        return true
+        return entry.release()
       }
-      if isWritten { return }
       abandon(entry)
     }
     write(LoggedCall(orphan: view))
@@ -62,23 +101,21 @@ final class LogRenderer {
   }
 
   /// Writes a call that never returned. One that replaces the program would have returned had it failed.
-  private func abandon(_ entry: [UInt8]) {
-    entry.withUnsafeBytes { bytes in
-      guard let view = RecordView(bytes) else { return }
-      var call = LoggedCall(entry: view)
-      if let index = foreign.call(Int(call.number)), foreign.calls[index].special == .execve {
-        call.end = .result(0, second: 0)
-      }
-      write(call)
+  private func abandon(_ entry: Pending) {
+    defer { entry.release() }
+    guard let view = RecordView(entry.bytes) else { return }
+    var call = LoggedCall(entry: view)
+    if let index = foreign.call(Int(call.number)), foreign.calls[index].special == .execve {
+      call.end = .result(0, second: 0)
     }
+    write(call)
   }
 
   /// Writes the calls that threads of these processes were in, in the order of their beginnings.
   func abandon(_ isEnded: (Int32) -> Bool) {
     var ended: [(time: UInt64, tid: Int32)] = []
     for (tid, entry) in pending {
-      let head = entry.withUnsafeBytes { RecordView($0)?.head }
-      if let head, isEnded(head.pid) { ended.append((head.time, tid)) }
+      if let view = RecordView(entry.bytes), isEnded(view.pid) { ended.append((view.time, tid)) }
     }
     ended.sort { $0 < $1 }
     for (_, tid) in ended {
@@ -98,13 +135,18 @@ final class LogRenderer {
 
   /// "[tid] ", or "[pid/tid] " for a thread that is not its process's first.
   private func writePrefix(_ pid: Int32, _ tid: Int32) {
-    text.append(UInt8(ascii: "["))
-    if pid != tid {
-      text.append(decimal: Int(pid))
-      text.append(UInt8(ascii: "/"))
+    if prefixed != (pid, tid) {
+      prefixed = (pid, tid)
+      prefix.removeAll()
+      prefix.append(UInt8(ascii: "["))
+      if pid != tid {
+        prefix.append(decimal: Int(pid))
+        prefix.append(UInt8(ascii: "/"))
+      }
+      prefix.append(decimal: Int(tid))
+      prefix.append("] ")
     }
-    text.append(decimal: Int(tid))
-    text.append("] ")
+    text.append(prefix.bytes)
   }
 
   private func writeLine(_ call: LoggedCall) {
@@ -112,10 +154,14 @@ final class LogRenderer {
     let start = text.count
     calls.write(call)
     let foreignRange = start..<text.count
+    if call.isSame, calls.isSameText(call) {
+      text.append("  <= same\n")
+      return
+    }
     for index in 0..<call.nativeCount {
       text.append(index == 0 ? "  <= " : "; ")
       let nativeStart = text.count
-      calls.write(native: call.native(index), of: call)
+      calls.write(native: calls.native(index, of: call), of: call)
       if call.nativeCount == 1, text.isEqual(foreignRange, nativeStart..<text.count) {
         text.cut(to: nativeStart)
         text.append("same")

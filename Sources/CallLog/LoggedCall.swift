@@ -16,44 +16,59 @@ struct RecordView {
     guard bytes.count >= MemoryLayout<persona_log_record>.stride else { return nil }
     self.bytes = bytes
     let fixed: Int
-    switch bytes.loadUnaligned(fromByteOffset: 4, as: UInt16.self) {
-    case UInt16(PERSONA_LOG_ENTRY.rawValue): fixed = MemoryLayout<persona_log_entry>.stride
-    case UInt16(PERSONA_LOG_EXIT.rawValue): fixed = MemoryLayout<persona_log_exit>.stride
-    case UInt16(PERSONA_LOG_SIGNAL.rawValue): fixed = MemoryLayout<persona_log_signal>.stride
+    switch UInt32(kind) {
+    case PERSONA_LOG_ENTRY.rawValue: fixed = MemoryLayout<persona_log_entry>.stride
+    case PERSONA_LOG_EXIT.rawValue: fixed = MemoryLayout<persona_log_exit>.stride
+    case PERSONA_LOG_SIGNAL.rawValue: fixed = MemoryLayout<persona_log_signal>.stride
     default: return nil
     }
     guard bytes.count >= fixed else { return nil }
   }
 
-  var head: persona_log_record { bytes.loadUnaligned(as: persona_log_record.self) }
+  var kind: UInt16 { bytes.loadUnaligned(fromByteOffset: 4, as: UInt16.self) }
+  var pid: Int32 { bytes.loadUnaligned(fromByteOffset: 8, as: Int32.self) }
+  var tid: Int32 { bytes.loadUnaligned(fromByteOffset: 12, as: Int32.self) }
+  var time: UInt64 { bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self) }
+  /// The call's number, in an entry or exit.
+  var number: UInt32 { bytes.loadUnaligned(fromByteOffset: 24, as: UInt32.self) }
 
-  /// Reads the captures from byte `offset` on, by argument; what does not fit the record is left out.
+  /// The captures from byte `offset` on.
   func captures(from offset: Int) -> Captures {
-    var captures = Captures()
-    var offset = offset
-    for _ in 0..<min(Int(head.captures), Int(PERSONA_NESTED_LIMIT.rawValue)) {
-      guard offset + MemoryLayout<persona_log_capture>.stride <= bytes.count else { break }
-      let head = bytes.loadUnaligned(fromByteOffset: offset, as: persona_log_capture.self)
-      offset += MemoryLayout<persona_log_capture>.stride
-      let length = Int(head.length)
-      guard length <= bytes.count - offset else { break }
-      captures[Int(head.argument)] = Capture(
-        bytes: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length]),
-        isTruncated: head.truncated != 0, isFault: head.fault != 0)
-      offset += (length + 7) & ~7
-      guard offset <= bytes.count else { break }
-    }
-    return captures
+    Captures(
+      UnsafeRawBufferPointer(rebasing: bytes[offset...]),
+      count: Int(bytes.loadUnaligned(fromByteOffset: 6, as: UInt16.self)))
   }
 }
 
-/// Captures by argument, and from PERSONA_NESTED_DATA on those of pointers inside an argument's pointee.
+/// Captures by argument, and from PERSONA_NESTED_DATA on those of pointers inside an argument's pointee. What does not
+/// fit the record is left out.
 struct Captures {
-  private var items: InlineArray<16, Capture?> = .init(repeating: nil)
+  private let bytes: UnsafeRawBufferPointer
+  private let count: Int
+
+  init() { (bytes, count) = (UnsafeRawBufferPointer(start: nil, count: 0), 0) }
+
+  fileprivate init(_ bytes: UnsafeRawBufferPointer, count: Int) {
+    self.bytes = bytes
+    self.count = min(count, Int(PERSONA_NESTED_LIMIT.rawValue))
+  }
 
   subscript(_ argument: Int) -> Capture? {
-    get { argument >= 0 && argument < items.count ? items[argument] : nil }
-    set { if argument >= 0 && argument < items.count { items[argument] = newValue } }
+    var offset = 0
+    for _ in 0..<count {
+      guard offset + MemoryLayout<persona_log_capture>.stride <= bytes.count else { return nil }
+      let head = bytes.loadUnaligned(fromByteOffset: offset, as: persona_log_capture.self)
+      offset += MemoryLayout<persona_log_capture>.stride
+      let length = Int(head.length)
+      guard length <= bytes.count - offset else { return nil }
+      if Int(head.argument) == argument {
+        return Capture(
+          bytes: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length]),
+          isTruncated: head.truncated != 0, isFault: head.fault != 0)
+      }
+      offset += (length + 7) & ~7
+    }
+    return nil
   }
 }
 
@@ -78,32 +93,36 @@ struct LoggedCall {
   var entry = Captures()
   var exit = Captures()
   var end = End.unfinished
+  /// It became its row's Linux call with the same words and result, of which the record says no more.
+  var isSame = false
   private var natives = UnsafeRawBufferPointer(start: nil, count: 0)
+  private var recordedNatives = 0
   /// Its beginning was lost.
   var hasEntry = true
 
   /// The call that `entry` began, without its end.
   init(entry view: RecordView) {
-    let record = view.bytes.loadUnaligned(as: persona_log_entry.self)
-    pid = record.record.pid
-    tid = record.record.tid
-    began = record.record.time
+    pid = view.pid
+    tid = view.tid
+    began = view.time
     ended = began
-    number = record.number
-    withUnsafeBytes(of: record.arguments) {
-      for index in 0..<8 { arguments[index] = $0.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self) }
+    number = view.number
+    let start = MemoryLayout<persona_log_entry>.stride
+    let told = Int(view.bytes.loadUnaligned(fromByteOffset: 28, as: UInt32.self))
+    let count = min(told, 8, (view.bytes.count - start) / 8)
+    for index in 0..<count {
+      arguments[index] = view.bytes.loadUnaligned(fromByteOffset: start + 8 * index, as: UInt64.self)
     }
-    entry = view.captures(from: MemoryLayout<persona_log_entry>.stride)
+    entry = view.captures(from: start + 8 * count)
   }
 
   /// A call of which only the end is there.
   init(orphan view: RecordView) {
-    let record = view.bytes.loadUnaligned(as: persona_log_exit.self)
-    pid = record.record.pid
-    tid = record.record.tid
-    began = record.record.time
+    pid = view.pid
+    tid = view.tid
+    began = view.time
     ended = began
-    number = record.number
+    number = view.number
     hasEntry = false
     finish(view)
   }
@@ -118,20 +137,38 @@ struct LoggedCall {
     case PERSONA_OUTCOME_RESTART.rawValue: end = .restart
     default: end = .jump
     }
-    let offset = MemoryLayout<persona_log_exit>.stride
-    let stride = MemoryLayout<persona_log_native>.stride
-    let count = min(
-      Int(record.native_count), Int(PERSONA_LOG_NATIVE_LIMIT), (view.bytes.count - offset) / stride)
-    natives = UnsafeRawBufferPointer(rebasing: view.bytes[offset..<offset + count * stride])
-    exit = view.captures(from: offset + count * stride)
+    isSame = record.is_same != 0 && hasEntry
+    let start = MemoryLayout<persona_log_exit>.stride
+    var offset = start
+    let count = min(Int(record.native_count), Int(PERSONA_LOG_NATIVE_LIMIT))
+    while recordedNatives < count, let size = LoggedCall.nativeSize(view.bytes, at: offset) {
+      recordedNatives += 1
+      offset += size
+    }
+    natives = UnsafeRawBufferPointer(rebasing: view.bytes[start..<offset])
+    exit = view.captures(from: offset)
   }
 
-  var nativeCount: Int { natives.count / MemoryLayout<persona_log_native>.stride }
+  /// Bytes of the native call at `offset`; nil where none fits.
+  private static func nativeSize(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int? {
+    let fixed = MemoryLayout<persona_log_native>.offset(of: \.arguments)!
+    guard offset + fixed <= bytes.count else { return nil }
+    let count = Int(bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self))
+    return count <= 6 && offset + fixed + 8 * count <= bytes.count ? fixed + 8 * count : nil
+  }
 
+  /// The Linux calls that the record lists, or the one that it says is the row's.
+  var nativeCount: Int { isSame ? 1 : recordedNatives }
+
+  /// One of the calls that the record lists.
   func native(_ index: Int) -> persona_log_native {
-    natives.loadUnaligned(
-      fromByteOffset: index * MemoryLayout<persona_log_native>.stride, as: persona_log_native.self)
+    var offset = 0
+    for _ in 0..<index { offset += LoggedCall.nativeSize(natives, at: offset) ?? 0 }
+    var native = persona_log_native()
+    let size = LoggedCall.nativeSize(natives, at: offset) ?? 0
+    withUnsafeMutableBytes(of: &native) {
+      $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: natives[offset..<offset + size]))
+    }
+    return native
   }
-
-  var succeeded: Bool { if case .result = end { true } else { false } }
 }

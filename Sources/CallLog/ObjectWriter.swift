@@ -23,9 +23,11 @@ final class ObjectWriter {
     quote(from: 0)
     calls.writeArguments(call, separator: "")
     output.append(",\"arguments\":[")
-    for (index, range) in calls.ranges.lazy.filter({ !$0.isEmpty }).enumerated() {
-      if index > 0 { output.append(UInt8(ascii: ",")) }
-      output.append(json: range, of: text)
+    var isFirst = true
+    for index in 0..<calls.ranges.count where !calls.ranges[index].isEmpty {
+      if !isFirst { output.append(UInt8(ascii: ",")) }
+      isFirst = false
+      output.append(json: calls.ranges[index], of: text)
     }
     output.append(UInt8(ascii: "]"))
     writeEnd(call)
@@ -33,7 +35,7 @@ final class ObjectWriter {
     for index in 0..<call.nativeCount {
       if index > 0 { output.append(UInt8(ascii: ",")) }
       let start = text.count
-      calls.write(native: call.native(index), of: call)
+      calls.write(native: calls.native(index, of: call), of: call)
       quote(from: start)
     }
     output.append("]}\n")

@@ -100,16 +100,24 @@ extension ValueWriter {
     return nil
   }
 
+  private func field(
+    _ shape: Vocabulary.Shape, _ index: Int, _ memory: UnsafeRawBufferPointer
+  ) -> (Vocabulary.Field, UnsafeRawBufferPointer)? {
+    guard index >= 0 else { return nil }
+    let field = shape.fields[index]
+    return ValueWriter.slice(memory, field.offset, field.size).map { (field, $0) }
+  }
+
   /// What tells one file from another at a glance: its mode, and its size or device.
   private func write(stat shape: Vocabulary.Shape, _ memory: UnsafeRawBufferPointer) {
     text.append(UInt8(ascii: "{"))
-    guard let (modeField, modeBytes) = field(shape, "st_mode", memory),
+    guard let (modeField, modeBytes) = field(shape, shape.status.mode, memory),
       let mode = ValueWriter.load(modeBytes, modeField.value.width)
     else { return text.append("...}") }
     text.append("st_mode=")
     write(word: mode, Vocabulary.Value(kind: .mode, width: modeField.value.width))
     let isDevice = mode & 0o170000 == 0o020000 || mode & 0o170000 == 0o060000
-    if let (field, bytes) = field(shape, isDevice ? "st_rdev" : "st_size", memory) {
+    if let (field, bytes) = field(shape, isDevice ? shape.status.device : shape.status.size, memory) {
       text.append(", ")
       write(field, bytes)
     }

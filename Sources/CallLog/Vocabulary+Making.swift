@@ -3,18 +3,18 @@ import PersonalityTables
 /// Turning a personality's declarations into the flat forms.
 extension Vocabulary {
   func name(_ text: String) -> Name {
-    let start = pool.count
-    pool.append(contentsOf: text.utf8)
-    return Name(start: Int32(start), count: Int32(pool.count - start))
+    let start = names.count
+    names.append(contentsOf: text.utf8)
+    return Name(start: Int32(start), count: Int32(names.count - start))
   }
 
   func makeMap(_ map: ConstantMap) -> Map {
-    guard map.kind == .flags else { return Map(isFlags: false, entries: map.entries.map(makeEntry)) }
+    guard map.kind == .flags else { return Map(isFlags: false, entries: keep(map.entries.map(makeEntry))) }
     let fields = map.entries.filter { $0.mask != 0 }
     let flags = map.entries.filter { $0.mask == 0 && $0.value != 0 }
     let wide = flags.filter { $0.value & ($0.value &- 1) != 0 }
     let single = flags.filter { $0.value & ($0.value &- 1) == 0 }
-    var made = Map(isFlags: true, entries: (fields + wide + single).map(makeEntry))
+    var made = Map(isFlags: true, entries: keep((fields + wide + single).map(makeEntry)))
     made.create = flags.first { $0.name == "O_CREAT" }?.value ?? 0
     if let zero = map.entries.first(where: { $0.mask == 0 && $0.value == 0 }) { made.zero = name(zero.name) }
     return made
@@ -73,7 +73,10 @@ extension Vocabulary {
           name: name(field.name), offset: field.offset, size: field.size, value: value, elements: elements,
           isSpare: Vocabulary.isSpare(field.name)))
     }
-    return Shape(size: structure.size, fields: fields, special: Vocabulary.special(structure))
+    var shape = Shape(size: structure.size, fields: keep(fields), special: Vocabulary.special(structure))
+    func place(_ name: String) -> Int { structure.fields.firstIndex { $0.name == name } ?? -1 }
+    if shape.special == .stat { shape.status = (place("st_mode"), place("st_size"), place("st_rdev")) }
+    return shape
   }
 
   private static func isSpare(_ name: String) -> Bool {
@@ -157,8 +160,16 @@ extension Vocabulary {
 
   func makeCall(_ row: CallRow) -> Call {
     let special = Vocabulary.special(row)
+    var arguments = row.arguments.map(makeArgument)
+    if special == .socketAddress {
+      for index in row.arguments.indices where arguments[index].value.kind == .bytes {
+        if Vocabulary.socketAddressNames.contains(row.arguments[index].name) {
+          arguments[index].value = Value(kind: .socketAddress, width: 1)
+        }
+      }
+    }
     var call = Call(
-      name: name(row.name), arguments: row.arguments.map(makeArgument), result: makeResult(row.result),
+      name: name(row.name), number: row.number, arguments: keep(arguments), result: makeResult(row.result),
       special: special)
     if special == .directory {
       // `PREFIX_dirent` for a call whose row's first name begins with such a prefix.
@@ -167,21 +178,14 @@ extension Vocabulary {
       let isPlain = prefix.allSatisfy { $0 == "_" }
       call.directory = personality.structure(named: isPlain ? "dirent" : prefix + "dirent") ?? -1
     }
-    if special == .socketAddress {
-      for index in row.arguments.indices where call.arguments[index].value.kind == .bytes {
-        if Vocabulary.socketAddressNames.contains(row.arguments[index].name) {
-          call.arguments[index].value = Value(kind: .socketAddress, width: 1)
-        }
-      }
-    }
     switch row.action {
     case .unsupported(let why): call.reason = name(why)
     case .obsolete: call.reason = name("obsolete")
     case .translate(let native, let operands):
       call.native = name(native)
-      call.operands =
+      call.operands = keep(
         operands?.map { if case .argument(let index) = $0.value { index } else { -1 } }
-        ?? Array(row.arguments.indices)
+          ?? Array(row.arguments.indices))
     default: break
     }
     return call

@@ -1,6 +1,8 @@
 import PersonalityTables
 
-/// A personality's names and types in the form that rendering wants: flat arrays, names as bytes.
+/// A personality's names and types in the form that rendering wants: flat arrays that are made once, names as bytes.
+///
+/// The arrays are plain memory and their elements plain bytes, so that a line takes no counting of references.
 final class Vocabulary {
   /// Bytes `start ..< start + count` of the name pool.
   struct Name {
@@ -20,7 +22,7 @@ final class Vocabulary {
   struct Map {
     var isFlags: Bool
     /// Flags: sub-fields, then flags of several bits, then single bits; enumerations as declared.
-    var entries: [MapEntry]
+    var entries: UnsafeBufferPointer<MapEntry>
     /// What an empty flag word is called.
     var zero = Name()
     /// O_CREAT, where the map has it: without it open's mode means nothing.
@@ -56,8 +58,10 @@ final class Vocabulary {
   struct Shape {
     enum Special { case none, stat, socketAddress, signalSet, kevent, fdSet, context, set }
     var size: Int
-    var fields: [Field]
+    var fields: UnsafeBufferPointer<Field>
     var special: Special
+    /// Of a file's status: mode, size and device; -1 where it lacks one.
+    var status = (mode: -1, size: -1, device: -1)
   }
 
   struct Argument {
@@ -82,7 +86,9 @@ final class Vocabulary {
 
   struct Call {
     var name: Name
-    var arguments: [Argument]
+    /// The first one that the row is for.
+    var number: Int
+    var arguments: UnsafeBufferPointer<Argument>
     var result: ResultForm
     var special: Special
     /// The structure of the directory entries that it reads; -1 for none.
@@ -91,7 +97,7 @@ final class Vocabulary {
     var reason: Name?
     /// The Linux call of a translated row, and for each of its operands the argument it is, or -1.
     var native = Name()
-    var operands: [Int] = []
+    var operands = UnsafeBufferPointer<Int>(start: nil, count: 0)
   }
 
   enum ResultForm {
@@ -102,15 +108,18 @@ final class Vocabulary {
 
   let personality: Personality
   let word: Int
-  var pool: [UInt8] = [0]
-  private(set) var calls: [Call] = []
-  private var callByNumber: [Int32] = []
-  private(set) var maps: [Map] = []
-  private(set) var shapes: [Shape] = []
+  /// Names' bytes, until all are there.
+  var names: [UInt8] = [0]
+  private var pool = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+  private(set) var calls = UnsafeBufferPointer<Call>(start: nil, count: 0)
+  private var callByNumber = UnsafeBufferPointer<Int32>(start: nil, count: 0)
+  private(set) var maps = UnsafeBufferPointer<Map>(start: nil, count: 0)
+  private(set) var shapes = UnsafeBufferPointer<Shape>(start: nil, count: 0)
+  private var memory: [UnsafeMutableRawPointer] = []
   /// What a union argument is, by the personality's unions and their members; nil where nobody looks at it.
   private(set) var unionArguments: [[Argument?]] = []
-  private var errnos: [Name] = []
-  private var signals: [Name] = []
+  private var errnos = UnsafeBufferPointer<Name>(start: nil, count: 0)
+  private var signals = UnsafeBufferPointer<Name>(start: nil, count: 0)
   /// Address families by number; -1 where the personality does not tell them.
   private(set) var addressFamilies = -1
   private(set) var signalCodes = -1
@@ -128,11 +137,12 @@ final class Vocabulary {
   init(_ personality: Personality) {
     self.personality = personality
     word = personality.abis.first?.word ?? 8
-    maps = personality.maps.map(makeMap)
-    shapes = personality.structures.map(makeShape)
+    maps = keep(personality.maps.map(makeMap))
+    shapes = keep(personality.structures.map(makeShape))
     unionArguments = personality.unions.map { union in union.members.map(makeMember) }
     let last = personality.calls.reduce(-1) { max($0, $1.last) }
-    callByNumber = [Int32](repeating: -1, count: max(0, min(last, 1 << 16) + 1))
+    var callByNumber = [Int32](repeating: -1, count: max(0, min(last, 1 << 16) + 1))
+    var calls: [Call] = []
     for row in personality.calls {
       guard row.number >= 0, row.number <= row.last else { continue }
       for number in row.number...row.last where number < callByNumber.count {
@@ -140,8 +150,10 @@ final class Vocabulary {
       }
       calls.append(makeCall(row))
     }
-    errnos = (0...max(0, personality.errnos.highest)).map { name(personality.errnoName($0) ?? "") }
-    signals = (0...max(0, personality.signals.highest)).map { name(personality.signalName($0) ?? "") }
+    self.calls = keep(calls)
+    self.callByNumber = keep(callByNumber)
+    errnos = keep((0...max(0, personality.errnos.highest)).map { name(personality.errnoName($0) ?? "") })
+    signals = keep((0...max(0, personality.signals.highest)).map { name(personality.signalName($0) ?? "") })
     addressFamilies = personality.map(named: "address_family") ?? -1
     signalCodes = personality.map(named: "signal_code") ?? -1
     lastSignal = personality.signals.highest
@@ -155,6 +167,18 @@ final class Vocabulary {
       let map = signal == "chld" ? "child" : signal == "io" ? "poll" : signal
       if let map = personality.map(named: "signal_code_" + map) { signalCodeMaps[Int(entry.value)] = map }
     }
+    pool = keep(names)
+    names = []
+  }
+
+  deinit { for block in memory { block.deallocate() } }
+
+  /// Elements that stay as they are as long as this vocabulary.
+  func keep<T>(_ elements: [T]) -> UnsafeBufferPointer<T> {
+    let block = UnsafeMutableBufferPointer<T>.allocate(capacity: elements.count)
+    _ = block.initialize(from: elements)
+    if let start = block.baseAddress { memory.append(UnsafeMutableRawPointer(start)) }
+    return UnsafeBufferPointer(block)
   }
 
   /// EVFILT_VNODE's notes are in `note_vnode`.
@@ -185,7 +209,7 @@ final class Vocabulary {
   }
 
   func append(_ name: Name, to text: TextBuffer) {
-    pool.withUnsafeBufferPointer { text.append($0.baseAddress! + Int(name.start), Int(name.count)) }
+    text.append(pool.baseAddress! + Int(name.start), Int(name.count))
   }
 
   func isName(_ name: Name, _ text: StaticString) -> Bool {
@@ -193,7 +217,9 @@ final class Vocabulary {
       && (0..<Int(name.count)).allSatisfy { pool[Int(name.start) + $0] == text.utf8Start[$0] }
   }
 
-  func bytes(_ name: Name) -> ArraySlice<UInt8> { pool[Int(name.start)..<Int(name.start + name.count)] }
+  func bytes(_ name: Name) -> Slice<UnsafeBufferPointer<UInt8>> {
+    pool[Int(name.start)..<Int(name.start + name.count)]
+  }
 }
 
 extension Vocabulary {

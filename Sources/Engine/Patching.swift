@@ -364,30 +364,32 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?, _ registe
     return
   }
   thread.pointee.restart = 0
-  let isWatched = process.pointee.logging != 0 || process.pointee.promised & PromiseState.watched != 0
+  if process.pointee.logging != 0 || process.pointee.promised & PromiseState.watched != 0 {
+    passWatched(thread, table, row, context)
+    return
+  }
   switch UInt32(row.pointee.passage) {
   case PERSONA_PASSAGE_TRAP.rawValue:
     // The instruction itself is still there.
     context[PERSONA_RIP] -= 2
   case PERSONA_PASSAGE_WHOLE.rawValue:
     thread.pointee.whole = PERSONA_WHOLE_WANTED.rawValue
-  case PERSONA_PASSAGE_SAME.rawValue where !isWatched:
+  case PERSONA_PASSAGE_SAME.rawValue:
     passSame(thread, table, row, context)
-  case PERSONA_PASSAGE_DIRECT.rawValue where !isWatched:
+  case PERSONA_PASSAGE_DIRECT.rawValue:
     passThrough(thread, table, row, context)
   // It may have a path, too.
-  case PERSONA_PASSAGE_STRUCT.rawValue where !isWatched && process.pointee.path_view == 0:
+  case PERSONA_PASSAGE_STRUCT.rawValue where process.pointee.path_view == 0:
     passStructure(thread, table, row, context)
-  case PERSONA_PASSAGE_CLOCK.rawValue where !isWatched && row.pointee.in_registers != 0:
+  case PERSONA_PASSAGE_CLOCK.rawValue where row.pointee.in_registers != 0:
     tellTime(thread, table, row, context)
-  case PERSONA_PASSAGE_CLOSE.rawValue where !isWatched && row.pointee.in_registers != 0:
+  case PERSONA_PASSAGE_CLOSE.rawValue where row.pointee.in_registers != 0:
     closeDirectly(thread, table, row, context)
-  case PERSONA_PASSAGE_PLAIN.rawValue
-  where !isWatched && row.pointee.in_registers != 0 && process.pointee.path_view == 0:
+  case PERSONA_PASSAGE_PLAIN.rawValue where row.pointee.in_registers != 0 && process.pointee.path_view == 0:
     carryOut(thread, table, row, context)
   case PERSONA_PASSAGE_MASK.rawValue:
     prepare(thread, context)
-    answerWithMask(thread, context, !isWatched && row.pointee.in_registers != 0 ? row : nil)
+    answerWithMask(thread, context, row.pointee.in_registers != 0 ? row : nil)
   default:
     prepare(thread, context)
     answer(thread, context)
@@ -395,7 +397,7 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?, _ registe
 }
 
 @inline(__always)
-private func prepare(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) {
+func prepare(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) {
   thread.pointee.context = UnsafeMutableRawPointer(context.words)
   thread.pointee.trap_length = 2
 }
@@ -463,6 +465,19 @@ private func passThrough(
     succeed(table, context, Int64(thread.pointee.process.pointee.pid))
     return
   }
+  let result = callThrough(thread, row, context, isLogged: false)
+  if result >= 0 || result < -4095 {
+    succeed(table, context, result)
+    return
+  }
+  failDirect(thread, table, row, context, result)
+}
+
+@inline(__always)
+func callThrough(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ row: UnsafePointer<persona_call>, _ context: TrapContext,
+  isLogged: Bool
+) -> Int64 {
   let (sources, widths, count) = (row.pointee.sources, row.pointee.widths, row.pointee.operand_count)
   var (a, b, c, d, e, f): (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
   if count > 0 { a = operand(context, sources.0, widths.0) }
@@ -474,11 +489,8 @@ private func passThrough(
     if count > 5 { f = operand(context, sources.5, widths.5) }
   }
   let result = persona_interruptible(thread, Int64(row.pointee.target), a, b, c, d, e, f)
-  if result >= 0 || result < -4095 {
-    succeed(table, context, result)
-    return
-  }
-  failDirect(thread, table, row, context, result)
+  if isLogged { note(thread, row, a, b, c, d, e, f, result) }
+  return result
 }
 
 /// The same for a row with one structure that Linux fills, in the engine's memory.
@@ -487,6 +499,19 @@ private func passStructure(
   _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
   _ context: TrapContext
 ) {
+  let result = callStructure(thread, table, row, context, isLogged: false)
+  if result < 0, result >= -4095 {
+    failDirect(thread, table, row, context, result)
+  } else {
+    succeed(table, context, result)
+  }
+}
+
+@inline(__always)
+func callStructure(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
+  _ context: TrapContext, isLogged: Bool
+) -> Int64 {
   let (sources, widths, count) = (row.pointee.sources, row.pointee.widths, row.pointee.operand_count)
   let (place, shape) = (row.pointee.place, table.structure(Int(row.pointee.structure)))
   let native = UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride
@@ -507,17 +532,11 @@ private func passStructure(
     if count > 5 { f = word(5, sources.5, widths.5) }
   }
   let result = persona_interruptible(thread, Int64(row.pointee.target), a, b, c, d, e, f)
-  if result < 0, result >= -4095 {
-    failDirect(thread, table, row, context, result)
-    return
+  if isLogged { note(thread, row, a, b, c, d, e, f, result) }
+  if guest != 0, result >= 0 || result < -4095, !writeStructure(table, shape, native, to: guest) {
+    return -Int64(EFAULT)
   }
-  if guest != 0 {
-    guard writeStructure(table, shape, native, to: guest) else {
-      fail(thread, table, table.foreignErrno(Int(EFAULT)), context)
-      return
-    }
-  }
-  succeed(table, context, result)
+  return result
 }
 
 @inline(__always)
@@ -582,7 +601,7 @@ private func failPlainly(
 }
 
 @inline(__always)
-private func succeed(_ table: Table, _ context: TrapContext, _ result: Int64) {
+func succeed(_ table: Table, _ context: TrapContext, _ result: Int64) {
   let abi = table.header
   context[number: abi.pointee.abi.result] = UInt64(bitPattern: result)
   if abi.pointee.abi.error == UInt8(PERSONA_ERROR_CARRY.rawValue) { context[PERSONA_FLAGS] &= ~TrapContext.carry }

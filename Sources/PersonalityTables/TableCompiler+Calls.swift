@@ -66,6 +66,7 @@ extension TableCompiler {
       checkTranslation(row, call, operands)
       checkResult(row)
     }
+    planCaptures(&wire)
     return wire
   }
 

@@ -7,7 +7,6 @@ struct LogRecord {
   static let ring = UInt64(PERSONA_LOG_SLOT_BYTES) - 64
 
   private let slot: UnsafeMutablePointer<persona_log_slot>
-  private let tid: UInt32
   /// The record's first byte.
   let start: UnsafeMutableRawPointer
   /// Where the record starts, counted as `head` counts.
@@ -19,36 +18,56 @@ struct LogRecord {
 
   /// Takes the lock of the thread's slot and finds `size + room` bytes in one piece, of which the first
   /// `size` are the record's fixed part. nil without a log, or when nobody empties it.
+  @inline(__always)
   init?(_ thread: UnsafeMutablePointer<persona_thread>, _ kind: persona_log_kind, size: Int, room: Int) {
-    guard let log = thread.pointee.process.pointee.log else { return nil }
+    let process = thread.pointee.process.unsafelyUnwrapped
+    guard let log = process.pointee.log else { return nil }
     let time = LogRecord.now()
-    tid = UInt32(bitPattern: thread.pointee.tid)
-    let index = Int(tid % UInt32(PERSONA_LOG_SLOTS))
-    slot = log + index
+    let tid = UInt32(bitPattern: thread.pointee.tid)
+    slot = log + Int(tid % UInt32(PERSONA_LOG_SLOTS))
     LogRecord.lock(slot, tid)
-    guard let position = LogRecord.reserve(slot, index, UInt64(size + room)) else {
-      slot.pointee.lost &+= 1
-      _ = LogRecord.claim(slot, tid, 0)
-      return nil
-    }
+    guard let position = LogRecord.reserve(slot, UInt64(truncatingIfNeeded: size &+ room)) else { return nil }
     self.position = position
     start = LogRecord.data(slot, position)
     self.size = size
-    limit = size + room
+    limit = size &+ room
     let head = start.assumingMemoryBound(to: persona_log_record.self)
-    head.pointee.kind = UInt16(kind.rawValue)
-    head.pointee.pid = thread.pointee.process.pointee.pid
+    head.pointee.kind = UInt16(truncatingIfNeeded: kind.rawValue)
+    head.pointee.pid = process.pointee.pid
     head.pointee.tid = thread.pointee.tid
     head.pointee.time = time
   }
 
   /// Hands the record to the reader and gives the lock back.
+  @inline(__always)
   func publish() {
     let head = start.assumingMemoryBound(to: persona_log_record.self)
-    head.pointee.size = UInt32(size)
+    head.pointee.size = UInt32(truncatingIfNeeded: size)
     head.pointee.captures = captures
-    withUnsafeMutablePointer(to: &slot.pointee.head) { persona_log_store($0, position &+ UInt64(size)) }
-    _ = LogRecord.claim(slot, tid, 0)
+    persona_log_publish(slot, position &+ UInt64(truncatingIfNeeded: size))
+  }
+
+  /// Appends the first Linux calls that the thread has noted, each up to its last argument that is not 0.
+  @inline(never)
+  mutating func append(_ thread: UnsafeMutablePointer<persona_thread>, natives: Int) {
+    let fixed = MemoryLayout<persona_log_native>.stride &- 8 &* 6
+    withUnsafeMutablePointer(to: &thread.pointee.natives) {
+      var native = UnsafeMutableRawPointer($0).assumingMemoryBound(to: persona_log_native.self)
+      for _ in 0..<natives {
+        let words = UnsafeMutableRawPointer(native).assumingMemoryBound(to: UInt64.self)
+        var length = MemoryLayout<persona_log_native>.stride / 8
+        while length > fixed / 8, words[length &- 1] == 0 { length &-= 1 }
+        native.pointee.argument_count = UInt32(truncatingIfNeeded: length &- fixed / 8)
+        let to = (start + size).assumingMemoryBound(to: UInt64.self)
+        var index = 0
+        while index < length {
+          to[index] = words[index]
+          index &+= 1
+        }
+        size &+= 8 &* length
+        native += 1
+      }
+    }
   }
 
   // MARK: Captures
@@ -116,6 +135,7 @@ struct LogRecord {
 
   // MARK: The slot
 
+  @inline(__always)
   private static func data(
     _ slot: UnsafeMutablePointer<persona_log_slot>, _ position: UInt64
   ) -> UnsafeMutableRawPointer {
@@ -129,7 +149,14 @@ struct LogRecord {
   }
 
   /// Takes the slot's lock. A lock that already holds this tid was left by a dead thread of that number.
+  @inline(__always)
   private static func lock(_ slot: UnsafeMutablePointer<persona_log_slot>, _ tid: UInt32) {
+    let owner = claim(slot, 0, tid)
+    if owner != 0 && owner != tid { wait(slot, tid) }
+  }
+
+  @inline(never)
+  private static func wait(_ slot: UnsafeMutablePointer<persona_log_slot>, _ tid: UInt32) {
     var turns = 0
     while true {
       let owner = claim(slot, 0, tid)
@@ -157,12 +184,19 @@ struct LogRecord {
     }
   }
 
-  /// The position at which `bytes` fit in one piece, after asking the supervisor to empty a full ring.
-  /// A skip record fills what is left before the ring's end if they do not fit there.
-  private static func reserve(
-    _ slot: UnsafeMutablePointer<persona_log_slot>, _ index: Int, _ bytes: UInt64
-  ) -> UInt64? {
-    let head = withUnsafeMutablePointer(to: &slot.pointee.head) { persona_log_load($0) }
+  /// The position at which `bytes` fit in one piece; nil, and the lock given back, when nobody empties a full ring.
+  @inline(__always)
+  private static func reserve(_ slot: UnsafeMutablePointer<persona_log_slot>, _ bytes: UInt64) -> UInt64? {
+    let head = slot.pointee.head
+    if head &- slot.pointee.tail <= ring &- bytes, ring &- head % ring >= bytes { return head }
+    return reserveElsewhere(slot, bytes)
+  }
+
+  /// The same after asking the supervisor to empty a full ring. A skip record fills what is left before the ring's end if
+  /// they do not fit there.
+  @inline(never)
+  private static func reserveElsewhere(_ slot: UnsafeMutablePointer<persona_log_slot>, _ bytes: UInt64) -> UInt64? {
+    let head = slot.pointee.head
     let piece = ring - head % ring
     let skipped = piece < bytes ? piece : 0
     var attempts = 0
@@ -170,10 +204,12 @@ struct LogRecord {
       let tail = withUnsafeMutablePointer(to: &slot.pointee.tail) { persona_log_load($0) }
       if head &- tail <= ring, head &- tail + skipped + bytes <= ring { break }
       attempts += 1
-      guard attempts < 4,
-        persona_syscall(
-          Int64(PERSONA_HYPERCALL), UInt64(PERSONA_HC_LOG_DRAIN.rawValue), UInt64(index), 0, 0, 0, 0) >= 0
-      else { return nil }
+      let drain = UInt64(PERSONA_HC_LOG_DRAIN.rawValue)
+      guard attempts < 4, persona_syscall(Int64(PERSONA_HYPERCALL), drain, 0, 0, 0, 0, 0) >= 0 else {
+        slot.pointee.lost &+= 1
+        persona_log_publish(slot, head)
+        return nil
+      }
     }
     guard skipped > 0 else { return head }
     let rest = data(slot, head).assumingMemoryBound(to: persona_log_record.self)
@@ -183,6 +219,7 @@ struct LogRecord {
   }
 
   /// CLOCK_MONOTONIC (1 in Linux's uapi time.h) in nanoseconds.
+  @inline(__always)
   private static func now() -> UInt64 {
     var time: (UInt64, UInt64) = (0, 0)
     withUnsafeMutablePointer(to: &time) {

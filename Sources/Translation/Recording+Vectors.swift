@@ -37,17 +37,6 @@ extension Call {
   /// Bytes of a 64-bit struct iovec, the same in every Unix.
   private static var vectorSize: Int { 16 }
 
-  /// Bytes that `captureNested` may take at most.
-  func nestedRoom(_ moment: Moment) -> Int {
-    let head = MemoryLayout<persona_log_capture>.stride
-    let data = Call.pieces * (head + Int(PERSONA_LOG_BUFFER_LIMIT))
-    switch gathering {
-    case .vector(moment): return data
-    case .message(moment): return data + 2 * head + Call.pieces * Call.vectorSize + Call.addressLimit
-    default: return 0
-    }
-  }
-
   /// Captures the beginnings of the first few buffers, of `total` bytes in all, and a message's address.
   func captureNested(into record: inout LogRecord, _ moment: Moment, total: UInt64) {
     switch gathering {

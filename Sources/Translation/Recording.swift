@@ -8,113 +8,77 @@ extension Call {
   public func recordEntry() {
     thread.pointee.native_count = 0
     thread.pointee.recording = 1
-    let room = captureRoom(UInt8(PERSONA_IN.rawValue), result: 0) + nestedRoom(.in)
-    guard
-      var record = LogRecord(
-        thread, PERSONA_LOG_ENTRY, size: MemoryLayout<persona_log_entry>.stride, room: room)
-    else { return }
+    let count = min(Int(row.pointee.argument_count), Int(PERSONA_MAX_ARGUMENTS))
+    if count > 0 { keepArguments(count) }
+    let size = MemoryLayout<persona_log_entry>.stride &+ 8 &* count
+    let room = Int(row.pointee.in_room)
+    guard var record = LogRecord(thread, PERSONA_LOG_ENTRY, size: size, room: room) else { return }
     let entry = record.start.assumingMemoryBound(to: persona_log_entry.self)
     entry.pointee.number = UInt32(truncatingIfNeeded: number)
-    let count = min(Int(row.pointee.argument_count), Int(PERSONA_MAX_ARGUMENTS))
-    entry.pointee.argument_count = UInt32(count)
-    withUnsafeMutableBytes(of: &entry.pointee.arguments) {
-      for index in 0..<Int(PERSONA_MAX_ARGUMENTS) {
-        let word = index < count ? self.word(index) : 0
-        $0.storeBytes(of: word, toByteOffset: 8 * index, as: UInt64.self)
-      }
+    entry.pointee.argument_count = UInt32(truncatingIfNeeded: count)
+    let told = (record.start + MemoryLayout<persona_log_entry>.stride).assumingMemoryBound(to: UInt64.self)
+    var index = 0
+    while index < count {
+      told[index] = word(index)
+      index &+= 1
     }
-    capture(into: &record, UInt8(PERSONA_IN.rawValue), result: 0)
-    captureNested(into: &record, .in, total: UInt64.max)
+    if room != 0 { capture(into: &record, UInt8(PERSONA_IN.rawValue), result: 0) }
     record.publish()
   }
 
   /// Records the call's end: the Linux calls made since its entry and, after a success, what it wrote for
   /// the guest. `result` is the value or the foreign errno, as `outcome` says.
-  public func recordExit(result: Int, outcome: persona_log_outcome) {
+  /// - Parameter isSame: it became its row's Linux call, with the same words and the same result.
+  public func recordExit(result: Int, outcome: persona_log_outcome, isSame: Bool = false) {
     thread.pointee.recording = 0
     let natives = min(Int(thread.pointee.native_count), Int(PERSONA_LOG_NATIVE_LIMIT))
-    let succeeded = outcome == PERSONA_OUTCOME_RESULT
-    let size =
-      MemoryLayout<persona_log_exit>.stride + natives * MemoryLayout<persona_log_native>.stride
-    let room = succeeded ? captureRoom(UInt8(PERSONA_OUT.rawValue), result: result) + nestedRoom(.out) : 0
-    guard var record = LogRecord(thread, PERSONA_LOG_EXIT, size: size, room: room) else { return }
+    let room = outcome == PERSONA_OUTCOME_RESULT ? Int(row.pointee.out_room) : 0
+    let fixed = MemoryLayout<persona_log_exit>.stride
+    guard
+      var record = LogRecord(
+        thread, PERSONA_LOG_EXIT, size: fixed, room: room &+ natives &* MemoryLayout<persona_log_native>.stride)
+    else { return }
     let exit = record.start.assumingMemoryBound(to: persona_log_exit.self)
     exit.pointee.number = UInt32(truncatingIfNeeded: number)
-    exit.pointee.outcome = UInt16(outcome.rawValue)
-    exit.pointee.native_count = UInt16(natives)
+    exit.pointee.outcome = UInt8(truncatingIfNeeded: outcome.rawValue)
+    exit.pointee.is_same = isSame ? 1 : 0
+    exit.pointee.native_count = UInt16(truncatingIfNeeded: natives)
     exit.pointee.result = Int64(result)
     exit.pointee.second = Int64(second)
-    withUnsafeBytes(of: &thread.pointee.natives) {
-      let bytes = natives * MemoryLayout<persona_log_native>.stride
-      (record.start + MemoryLayout<persona_log_exit>.stride)
-        .copyMemory(from: $0.baseAddress!, byteCount: bytes)
-    }
-    if succeeded {
-      capture(into: &record, UInt8(PERSONA_OUT.rawValue), result: result)
-      captureNested(into: &record, .out, total: UInt64(max(result, 0)))
-    }
+    if natives > 0 { record.append(thread, natives: natives) }
+    if room != 0 { capture(into: &record, UInt8(PERSONA_OUT.rawValue), result: result) }
     record.publish()
   }
 
   // MARK: Captures
 
-  func word(_ index: Int) -> UInt64 {
-    let word = Int(table.argument(row, index).pointee.word)
-    return word < Int(PERSONA_MAX_ARGUMENTS) ? words[word] : 0
-  }
-
-  /// Bytes that the captures of this direction may take at most.
-  private func captureRoom(_ direction: UInt8, result: Int) -> Int {
-    var room = 0
-    for index in 0..<min(Int(row.pointee.argument_count), Int(PERSONA_MAX_ARGUMENTS)) {
-      let limit = captureLimit(index, direction, result)
-      if limit > 0 { room += MemoryLayout<persona_log_capture>.stride + LogRecord.rounded(limit) }
-    }
-    return room
-  }
-
-  /// How many bytes of argument `index`'s pointee a record keeps; 0 for none.
-  private func captureLimit(_ index: Int, _ direction: UInt8, _ result: Int) -> Int {
-    let argument = table.argument(row, index)
-    guard word(index) != 0 else { return 0 }
-    switch UInt32(argument.pointee.class_) {
-    case PERSONA_ARG_STRING.rawValue, PERSONA_ARG_PATH.rawValue, PERSONA_ARG_STRINGS.rawValue:
-      return direction == UInt8(PERSONA_IN.rawValue) ? Int(PERSONA_LOG_CAPTURE_LIMIT) : 0
-    case PERSONA_ARG_MEMORY.rawValue:
-      guard argument.pointee.direction & direction != 0 else { return 0 }
-      return min(memorySize(argument, result), memoryLimit(index, argument))
-    case PERSONA_ARG_UNION.rawValue:
-      guard let entry = unionEntry(argument), entry.pointee.direction & direction != 0 else { return 0 }
-      return entry.pointee.is_text != 0 ? Int(PERSONA_LOG_CAPTURE_LIMIT)
-        : min(Int(entry.pointee.size), Int(PERSONA_LOG_CAPTURE_LIMIT))
-    default: return min(hiddenSize(index, direction), Int(PERSONA_LOG_CAPTURE_LIMIT))
+  /// Keeps each argument's first word, by argument, until the call's end is recorded.
+  private func keepArguments(_ count: Int) {
+    let first = UnsafeRawPointer(table.argument(row, 0))
+    let kept = arguments
+    withUnsafeBytes(of: words) { words in
+      for index in 0..<count {
+        let argument = first + index &* MemoryLayout<persona_argument>.stride
+        let word = Int(argument.assumingMemoryBound(to: persona_argument.self).pointee.word)
+        kept[index] =
+          word < Int(PERSONA_MAX_ARGUMENTS)
+          ? words.baseAddress.unsafelyUnwrapped.load(fromByteOffset: 8 &* word, as: UInt64.self) : 0
+      }
     }
   }
+
+  @inline(__always)
+  private var arguments: UnsafeMutablePointer<UInt64> {
+    (UnsafeMutableRawPointer(thread) + Int(PERSONA_THREAD_ARGUMENTS.rawValue)).assumingMemoryBound(to: UInt64.self)
+  }
+
+  @inline(__always)
+  func word(_ index: Int) -> UInt64 { arguments[index] }
 
   /// What a union argument points to in this call.
   private func unionEntry(_ argument: UnsafePointer<persona_argument>) -> UnsafePointer<persona_union_entry>? {
     let union = table.union(argument)
     return table.unionEntry(union, word(Int(union.pointee.tag)) & 0xffff_ffff)
-  }
-
-  /// Plain bytes are data, of which the log shows the beginning; a socket address and directory entries,
-  /// which are bytes too, and anything else is worth its whole length.
-  private func memoryLimit(_ index: Int, _ argument: UnsafePointer<persona_argument>) -> Int {
-    if argument.pointee.element_size != 1 || argument.pointee.is_set != 0
-      || argument.pointee.count_kind == UInt8(PERSONA_COUNT_CONSTANT.rawValue)
-    {
-      return Int(PERSONA_LOG_CAPTURE_LIMIT)
-    }
-    if row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue) {
-      switch HandlerName(rawValue: row.pointee.target) {
-      case .bind, .bindat, .connect, .connectat, .accept, .accept4, .getsockname, .getpeername: return 128
-      case .sendto, .recvfrom: if index == 4 { return 128 }
-      case .getdirentries, .getdirentriesWithBase, .cpusetGetAffinity, .cpusetSetAffinity:
-        return Int(PERSONA_LOG_CAPTURE_LIMIT)
-      default: break
-      }
-    }
-    return Int(PERSONA_LOG_BUFFER_LIMIT)
   }
 
   /// Bytes that `argument` points to in the foreign layout.
@@ -167,21 +131,47 @@ extension Call {
     }
   }
 
+  /// Captures what the arguments point to that the call reads (PERSONA_IN) or has written (PERSONA_OUT).
+  @inline(never)
   private func capture(into record: inout LogRecord, _ direction: UInt8, result: Int) {
-    for index in 0..<min(Int(row.pointee.argument_count), Int(PERSONA_MAX_ARGUMENTS)) {
-      let limit = captureLimit(index, direction, result)
-      guard limit > 0 else { continue }
+    let special = row.pointee.log_special
+    let count = min(Int(row.pointee.argument_count), Int(PERSONA_MAX_ARGUMENTS))
+    var index = 0
+    while index < count {
+      defer { index &+= 1 }
       let argument = table.argument(row, index)
+      let address = word(index)
+      guard address != 0 else { continue }
+      let isWanted = argument.pointee.direction & direction != 0
+      let shown = Int(argument.pointee.shown)
       switch UInt32(argument.pointee.class_) {
-      case PERSONA_ARG_STRING.rawValue, PERSONA_ARG_PATH.rawValue:
-        record.captureString(index, at: word(index), limit: limit)
-      case PERSONA_ARG_STRINGS.rawValue: record.captureStrings(index, at: word(index), limit: limit)
-      case PERSONA_ARG_UNION.rawValue where unionEntry(argument)?.pointee.is_text == 1:
-        record.captureString(index, at: word(index), limit: limit)
+      case PERSONA_ARG_VALUE.rawValue:
+        guard special == UInt8(PERSONA_LOG_HIDDEN.rawValue) else { continue }
+        let size = min(hiddenSize(index, direction), shown)
+        if size > 0 { record.captureMemory(index, at: address, count: size, truncated: false) }
       case PERSONA_ARG_MEMORY.rawValue:
-        let truncated = memorySize(argument, result) > limit
-        record.captureMemory(index, at: word(index), count: limit, truncated: truncated)
-      default: record.captureMemory(index, at: word(index), count: limit, truncated: false)
+        guard isWanted else { continue }
+        let size = memorySize(argument, result)
+        guard size > 0 else { continue }
+        record.captureMemory(index, at: address, count: min(size, shown), truncated: size > shown)
+      case PERSONA_ARG_STRING.rawValue, PERSONA_ARG_PATH.rawValue:
+        if isWanted { record.captureString(index, at: address, limit: shown) }
+      case PERSONA_ARG_STRINGS.rawValue:
+        if isWanted { record.captureStrings(index, at: address, limit: shown) }
+      default:
+        guard let entry = unionEntry(argument), entry.pointee.direction & direction != 0 else { continue }
+        if entry.pointee.is_text != 0 {
+          record.captureString(index, at: address, limit: shown)
+        } else if entry.pointee.size > 0 {
+          record.captureMemory(index, at: address, count: min(Int(entry.pointee.size), shown), truncated: false)
+        }
+      }
+    }
+    if special == UInt8(PERSONA_LOG_NESTED.rawValue) {
+      if direction == UInt8(PERSONA_IN.rawValue) {
+        captureNested(into: &record, .in, total: UInt64.max)
+      } else {
+        captureNested(into: &record, .out, total: UInt64(max(result, 0)))
       }
     }
   }
@@ -197,13 +187,13 @@ public func recordMissingCall(
   let call = entry.start.assumingMemoryBound(to: persona_log_entry.self)
   call.pointee.number = UInt32(truncatingIfNeeded: number)
   call.pointee.argument_count = 0
-  call.pointee.arguments = (0, 0, 0, 0, 0, 0, 0, 0)
   entry.publish()
   guard let end = LogRecord(thread, PERSONA_LOG_EXIT, size: MemoryLayout<persona_log_exit>.stride, room: 0)
   else { return }
   let exit = end.start.assumingMemoryBound(to: persona_log_exit.self)
   exit.pointee.number = UInt32(truncatingIfNeeded: number)
-  exit.pointee.outcome = UInt16(PERSONA_OUTCOME_ERROR.rawValue)
+  exit.pointee.outcome = UInt8(PERSONA_OUTCOME_ERROR.rawValue)
+  exit.pointee.is_same = 0
   exit.pointee.native_count = 0
   exit.pointee.result = Int64(errno)
   exit.pointee.second = 0

@@ -28,16 +28,21 @@ extension Call {
     }
   }
 
-  /// The same for a call whose operands are `context`'s registers and constants: nobody watches it or records it, and
-  /// paths are Linux's.
+  /// The same for a call whose operands are `context`'s registers and constants: nobody watches it, and paths
+  /// are Linux's.
   @inline(__always)
-  public mutating func perform(_ context: TrapContext) -> Int {
+  public mutating func perform(_ context: TrapContext, isLogged: Bool = false) -> Int {
     if let refusal = takeOperands(context) { return refusal }
     if row.pointee.kind == UInt8(PERSONA_CALL_HANDLER.rawValue) { return dispatchPlain(row.pointee.target, &self) }
     if row.pointee.target == UInt16(__NR_clock_gettime) { return translateClock() }
     let result = Int(
       persona_interruptible(
         thread, Int64(row.pointee.target), unsigned(0), unsigned(1), unsigned(2), unsigned(3), unsigned(4), unsigned(5)))
+    if isLogged {
+      thread.note(
+        Int32(row.pointee.target), operands[0], operands[1], operands[2], operands[3], operands[4], operands[5],
+        result: result)
+    }
     return result == error(EIO) && isEndOfMaster(table, row.pointee.target, operands[0]) ? 0 : result
   }
 

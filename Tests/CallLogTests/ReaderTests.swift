@@ -56,7 +56,7 @@ import Testing
   @Test func lengthsInsideARecordAreNotBelieved() {
     let ring = Ring()
     var entry = Record.entry(4, [1, 0x1000, 1], captures: [1: [65]])
-    entry.store(UInt32.max, at: 96 + 4)
+    entry.store(UInt32.max, at: 56 + 4)
     ring.append(entry)
     var exit = Record.exit(4, 1, natives: [.init(number: 1, arguments: [1, 0x1000, 1], result: 1)])
     exit.store(UInt16.max, at: 24 + 6)

@@ -240,14 +240,14 @@ import Wire
   /// Without a supervisor that answers, what does not fit is counted.
   @Test func overflow() {
     let guest = Guest()
-    for index in 0..<3000 {
+    for index in 0..<6000 {
       let call = guest.call(22, UInt64(index), 0)
       call.recordEntry()
       call.recordExit(result: 0, outcome: PERSONA_OUTCOME_RESULT)
     }
     let lines = guest.lines()
     let kept = lines.count - 1
-    #expect(kept > 1500 && kept < 3000)
+    #expect(kept > 2500 && kept < 6000)
     #expect(lines.first == "kill(0, 0) = 0")
     #expect(lines.last?.hasPrefix("persona: call log: ") == true)
     let call = guest.call(22, 5, 0)

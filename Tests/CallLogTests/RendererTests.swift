@@ -57,6 +57,40 @@ import Testing
       line(3, [7, 0, 10], 99, outcome: PERSONA_OUTCOME_ERROR) == "[100] read(7, NULL, 10) = -1 errno 99")
   }
 
+  /// A record that says of the Linux call only that it is the row's reads as one that has it in full.
+  @Test func theSameLinuxCallWithoutItsWords() {
+    func line(_ number: UInt32, _ arguments: [UInt64], _ result: Int64, out after: [Int: [UInt8]] = [:]) -> String {
+      lines(.entry(number, arguments), .exit(number, result, isSame: true, captures: after)).joined(separator: "\n")
+    }
+    #expect(line(3, [7, path, 10], 2, out: [1: [65, 66]]) == #"[100] read(7, "AB", 10) = 2  <= same"#)
+    #expect(line(3, [7, 0, 10], 0) == "[100] read(7, NULL, 10) = 0  <= same")
+    // Linux's side shows the first of two equal words.
+    #expect(line(3, [7, 7, 7], 0) == #"[100] read(7, "", 7) = 0  <= read(7, 7, 7) = 0"#)
+    #expect(line(23, [3, 100, 0], 100) == "[100] lseek(3, 100, SEEK_SET) = 100  <= same")
+    #expect(line(22, [7, 16], 0) == "[100] kill(7, SIGURG) = 0  <= kill(7, 16) = 0")
+    #expect(lines(.exit(3, 5, isSame: true)) == ["[100] read(...) = 5"])
+  }
+
+  /// Calls whose ends do not follow at once, over several drains.
+  @Test func callsThatTakeTurns() {
+    let ring = Ring()
+    let file = LogFile(ring)
+    ring.append(.entry(3, [0, path, 1], pid: 5, tid: 6, time: 1))
+    ring.append(.entry(22, [3, 0], pid: 5, tid: 5, time: 2))
+    ring.append(.exit(22, 0, pid: 5, tid: 5, time: 3))
+    file.log.drain()
+    ring.append(.entry(22, [4, 0], pid: 5, tid: 5, time: 4))
+    ring.append(.entry(3, [9, path, 1], pid: 5, tid: 70, time: 5))
+    file.log.drain()
+    ring.append(.exit(3, 1, pid: 5, tid: 6, time: 6))
+    ring.append(.exit(3, 1, pid: 5, tid: 70, time: 7))
+    ring.append(.exit(22, 0, pid: 5, tid: 5, time: 8))
+    file.log.drain()
+    #expect(
+      file.text
+        == "[5] kill(3, 0) = 0\n[5/6] read(0, 0x201000, 1) = 1\n[5/70] read(9, 0x201000, 1) = 1\n[5] kill(4, 0) = 0\n")
+  }
+
   @Test func callsThatAreNotThereSayWhy() {
     #expect(
       line(18, [], 78, outcome: PERSONA_OUTCOME_ERROR)

@@ -65,7 +65,7 @@ struct Record {
     var record = Record(PERSONA_LOG_ENTRY, pid: pid, tid: tid, time: time)
     record.append(number)
     record.append(UInt32(arguments.count))
-    for index in 0..<8 { record.append(index < arguments.count ? arguments[index] : 0) }
+    for argument in arguments { record.append(argument) }
     record.close(captures)
     return record
   }
@@ -78,20 +78,21 @@ struct Record {
 
   static func exit(
     _ number: UInt32, _ result: Int64, outcome: persona_log_outcome = PERSONA_OUTCOME_RESULT,
-    second: Int64 = 0, natives: [Native] = [], pid: Int32 = 100, tid: Int32 = 100, time: UInt64 = 0,
+    second: Int64 = 0, natives: [Native] = [], isSame: Bool = false, pid: Int32 = 100, tid: Int32 = 100, time: UInt64 = 0,
     captures: [Int: [UInt8]] = [:]
   ) -> Record {
     var record = Record(PERSONA_LOG_EXIT, pid: pid, tid: tid, time: time)
     record.append(number)
-    record.append(UInt16(outcome.rawValue))
+    record.append(UInt8(outcome.rawValue))
+    record.append(UInt8(isSame ? 1 : 0))
     record.append(UInt16(natives.count))
     record.append(result)
     record.append(second)
     for native in natives {
       record.append(native.number)
-      record.append(UInt32(0))
-      for index in 0..<6 { record.append(index < native.arguments.count ? native.arguments[index] : 0) }
+      record.append(UInt32(native.arguments.count))
       record.append(native.result)
+      for argument in native.arguments { record.append(argument) }
     }
     record.close(captures)
     return record

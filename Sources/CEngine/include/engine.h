@@ -124,6 +124,7 @@ struct persona_thread {
     uint32_t alternate_flags;     ///< foreign SS_*; SS_DISABLE when none
     uint32_t native_count;
     struct persona_log_native natives[PERSONA_LOG_NATIVE_LIMIT];
+    uint64_t arguments[PERSONA_MAX_ARGUMENTS];  ///< each argument's first word in the call that is being recorded
     uint64_t scratch_used;        ///< bytes of `scratch` in use by the current call
     uint64_t saved_mask;          ///< sigsuspend: mask to restore when its handler returns
     uint32_t has_saved_mask;
@@ -142,6 +143,9 @@ struct persona_thread {
     struct persona_process own;   ///< in the first thread's block: its process
     uint8_t scratch[];
 };
+
+/// Where it lies in a thread, for who reads it by its place.
+enum persona_thread_offset { PERSONA_THREAD_ARGUMENTS = __builtin_offsetof(struct persona_thread, arguments) };
 
 /// The process's actions, indexed by foreign signal.
 static inline struct persona_action *persona_actions(struct persona_process *process) {

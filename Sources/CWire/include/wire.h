@@ -24,7 +24,7 @@ enum persona_hypercall {
     PERSONA_HC_START = 1,      ///< (struct persona_start *) -> 0; the reply is written into it
     PERSONA_HC_PLAN = 2,       ///< () -> descriptor of the load plan that persona_start has no room for
     PERSONA_HC_EXEC = 5,       ///< (struct persona_exec *) -> 0; the reply is written into it
-    PERSONA_HC_LOG_DRAIN = 6,  ///< (slot) -> 0 when the slot has been emptied
+    PERSONA_HC_LOG_DRAIN = 6,  ///< () -> 0 when the rings have been emptied
     PERSONA_HC_PING = 7,       ///< () -> 0; fails when the supervisor is gone
     PERSONA_HC_FATAL = 8,      ///< (text, length) -> 0 after the supervisor has printed the text
     PERSONA_HC_SESSION = 9,    ///< (bytes) -> descriptor of memory that the session's guests share
@@ -192,7 +192,7 @@ static inline char *persona_start_plan(struct persona_start *start) { return sta
 // MARK: - Compiled personality table
 
 #define PERSONA_TABLE_MAGIC 0x6c626174 /* "tabl" */
-#define PERSONA_TABLE_VERSION 6
+#define PERSONA_TABLE_VERSION 7
 #define PERSONA_MAX_ARGUMENTS 8
 
 /// The value of a constant that the personality does not have.
@@ -328,6 +328,17 @@ struct persona_call {
     uint8_t widths[6];     ///< and its persona_conversion
     uint16_t structure;    ///< for PERSONA_PASSAGE_STRUCT: persona_struct
     uint16_t place;        ///< and the operand that points to it
+    uint16_t in_room;      ///< bytes that the log's captures before the call may take; 0: there are none
+    uint16_t out_room;     ///< the same after it
+    uint8_t log_special;   ///< enum persona_log_special
+    uint8_t reserved[3];
+};
+
+/// Rows whose captures arguments alone do not tell.
+enum persona_log_special {
+    PERSONA_LOG_PLAIN = 0,
+    PERSONA_LOG_NESTED = 1,  ///< iovecs or a message header, with data behind pointers of their own
+    PERSONA_LOG_HIDDEN = 2,  ///< plain words that are pointers by what others are
 };
 
 /// Where they lie in a row, for who reads them by their place.
@@ -381,6 +392,8 @@ struct persona_argument {
     uint8_t is_set;        ///< 1: bytes that are a set of numbers
     uint32_t count;
     uint32_t element_size; ///< bytes in the foreign layout
+    uint16_t shown;        ///< bytes behind the pointer that the log shows at most
+    uint16_t reserved;
 };
 
 /// A union argument: what it points to for each value of the argument that tells.
@@ -565,6 +578,12 @@ static inline uint32_t persona_log_claim(uint32_t *lock, uint32_t expected, uint
     return expected;
 }
 
+/// Shows the reader what was written up to `head`, and gives the lock back.
+static inline void persona_log_publish(struct persona_log_slot *slot, uint64_t head) {
+    __atomic_store_n(&slot->head, head, __ATOMIC_RELEASE);
+    __atomic_store_n(&slot->lock, 0, __ATOMIC_RELEASE);
+}
+
 enum persona_log_kind {
     PERSONA_LOG_SKIP = 0,
     PERSONA_LOG_ENTRY = 1,    ///< a call begins: persona_log_entry, then captures
@@ -581,11 +600,11 @@ struct persona_log_record {
     uint64_t time;       ///< CLOCK_MONOTONIC, nanoseconds
 };
 
+/// Behind it lie `argument_count` words of 8 bytes: each argument's first one, as the guest passed it.
 struct persona_log_entry {
     struct persona_log_record record;
     uint32_t number;
     uint32_t argument_count;
-    uint64_t arguments[PERSONA_MAX_ARGUMENTS];   ///< first words as the guest passed them, by argument
 };
 
 enum persona_log_outcome {
@@ -595,17 +614,19 @@ enum persona_log_outcome {
     PERSONA_OUTCOME_JUMP = 3,     ///< control went elsewhere (sigreturn)
 };
 
+/// In a record it ends with its `argument_count`th argument; those behind it are 0.
 struct persona_log_native {
     uint32_t number;
-    uint32_t reserved;
-    uint64_t arguments[6];
+    uint32_t argument_count;
     int64_t result;
+    uint64_t arguments[6];
 };
 
 struct persona_log_exit {
     struct persona_log_record record;
     uint32_t number;
-    uint16_t outcome;
+    uint8_t outcome;         ///< enum persona_log_outcome
+    uint8_t is_same;         ///< 1: it became the row's Linux call, with the entry's words and this result
     uint16_t native_count;   ///< persona_log_native items right behind this structure
     int64_t result;
     int64_t second;
