@@ -23,12 +23,18 @@ public final class CallLog {
   public private(set) var failure: Int32?
 
   /// `memory` is PERSONA_LOG_SLOTS slots that the guests share, still zero; `output` stays the caller's.
+  /// - Parameter countsCycles: times are to be the processor's time-stamp counter, where Linux's clock is that too.
   public init(
     memory: UnsafeMutableRawPointer, foreign: Personality, linux: Personality, output: Int32,
-    format: LogFormat = .text
+    format: LogFormat = .text, countsCycles: Bool = false
   ) {
+    let clock = LogClock(countsCycles: countsCycles && LogClock.isCounter())
+    if clock.countsCycles {
+      let slots = memory.assumingMemoryBound(to: persona_log_slot.self)
+      for index in 0..<Int(PERSONA_LOG_SLOTS) { slots[index].counts_cycles = 1 }
+    }
     reader = LogReader(memory: memory)
-    renderer = LogRenderer(foreign: foreign, linux: linux, format: format)
+    renderer = LogRenderer(foreign: foreign, linux: linux, format: format, clock: clock)
     self.output = output
   }
 

@@ -9,6 +9,7 @@ final class LogRenderer {
   private let calls: CallWriter
   private let objects: ObjectWriter
   private var summary: CallSummary
+  private var clock: LogClock
   /// Entry records of calls that have not returned, by thread.
   private var pending: [Int32: Pending] = [:]
   /// More threads than that are not pending in earnest.
@@ -33,8 +34,9 @@ final class LogRenderer {
     }
   }
 
-  init(foreign: Personality, linux: Personality, format: LogFormat) {
+  init(foreign: Personality, linux: Personality, format: LogFormat, clock: LogClock) {
     self.format = format
+    self.clock = clock
     self.foreign = Vocabulary(foreign)
     calls = CallWriter(foreign: self.foreign, linux: Vocabulary(linux), text: text)
     objects = ObjectWriter(foreign: self.foreign, linux: calls.linux, output: text)
@@ -47,6 +49,7 @@ final class LogRenderer {
 
   /// Takes records in their order; what is not one is passed over.
   func render(_ items: UnsafeBufferPointer<LogReader.Item>) {
+    clock.look()
     var index = 0
     while index < items.count {
       let next = index + 1 < items.count ? items[index + 1].bytes : nil
@@ -128,9 +131,16 @@ final class LogRenderer {
   private func write(_ call: LoggedCall) {
     switch format {
     case .text: writeLine(call)
-    case .json: objects.write(call)
-    case .summary: summary.add(call)
+    case .json: objects.write(timed(call))
+    case .summary: summary.add(timed(call))
     }
+  }
+
+  private func timed(_ call: LoggedCall) -> LoggedCall {
+    var call = call
+    call.began = clock.nanoseconds(call.began)
+    call.ended = clock.nanoseconds(call.ended)
+    return call
   }
 
   /// "[tid] ", or "[pid/tid] " for a thread that is not its process's first.
@@ -171,7 +181,8 @@ final class LogRenderer {
   }
 
   private func renderSignal(_ view: RecordView) {
-    let signal = view.bytes.loadUnaligned(as: persona_log_signal.self)
+    var signal = view.bytes.loadUnaligned(as: persona_log_signal.self)
+    signal.record.time = clock.nanoseconds(signal.record.time)
     switch format {
     case .text:
       writePrefix(signal.record.pid, signal.record.tid)

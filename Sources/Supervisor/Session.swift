@@ -88,7 +88,7 @@ final class Session {
       let (foreign, linux) = try personality.vocabulary()
       log = CallLog(
         memory: memory.memory, foreign: foreign, linux: linux, output: logOutput,
-        format: configuration.traceFormat)
+        format: configuration.traceFormat, countsCycles: true)
       logMemory = memory
     } else {
       log = nil

@@ -22,9 +22,9 @@ struct LogRecord {
   init?(_ thread: UnsafeMutablePointer<persona_thread>, _ kind: persona_log_kind, size: Int, room: Int) {
     let process = thread.pointee.process.unsafelyUnwrapped
     guard let log = process.pointee.log else { return nil }
-    let time = LogRecord.now()
     let tid = UInt32(bitPattern: thread.pointee.tid)
     slot = log + Int(tid % UInt32(PERSONA_LOG_SLOTS))
+    let time = slot.pointee.counts_cycles != 0 ? persona_cycles() : LogRecord.now()
     LogRecord.lock(slot, tid)
     guard let position = LogRecord.reserve(slot, UInt64(truncatingIfNeeded: size &+ room)) else { return nil }
     self.position = position
@@ -219,7 +219,7 @@ struct LogRecord {
   }
 
   /// CLOCK_MONOTONIC (1 in Linux's uapi time.h) in nanoseconds.
-  @inline(__always)
+  @inline(never)
   private static func now() -> UInt64 {
     var time: (UInt64, UInt64) = (0, 0)
     withUnsafeMutablePointer(to: &time) {

@@ -1,5 +1,6 @@
 import CWire
 import CallLog
+import Glibc
 import PersonalityTables
 import Testing
 
@@ -89,6 +90,31 @@ import Testing
     #expect(
       file.text
         == "[5] kill(3, 0) = 0\n[5/6] read(0, 0x201000, 1) = 1\n[5/70] read(9, 0x201000, 1) = 1\n[5] kill(4, 0) = 0\n")
+  }
+
+  /// Times told by the processor's counter, where Linux's clock is that, come out as the clock's.
+  @Test func countedTimes() throws {
+    let ring = Ring()
+    let file = LogFile(ring, format: .json, countsCycles: true)
+    func now() -> UInt64 {
+      var time = timespec()
+      clock_gettime(CLOCK_MONOTONIC, &time)
+      return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+    func told() -> UInt64 { ring.slot(36).pointee.counts_cycles != 0 ? persona_cycles() : now() }
+    usleep(20000)
+    let began = (told(), now())
+    usleep(5000)
+    let ended = (told(), now())
+    ring.append(.entry(22, [3, 0], time: began.0))
+    ring.append(.exit(22, 0, time: ended.0))
+    file.log.finish()
+    func number(_ name: String) throws -> UInt64 {
+      let digits = try #require(file.text.split(separator: "\"\(name)\":").last).prefix { $0.isNumber }
+      return try #require(UInt64(digits))
+    }
+    #expect(abs(Int64(try number("time")) - Int64(began.1)) < 1_000_000)
+    #expect(abs(Int64(try number("duration")) - Int64(ended.1 - began.1)) < 1_000_000)
   }
 
   @Test func callsThatAreNotThereSayWhy() {

@@ -140,13 +140,13 @@ final class LogFile {
   init(
     _ ring: Ring, foreign: Personality = SamplePersonality.foreign,
     linux: Personality = SamplePersonality.linux,
-    format: LogFormat = .text
+    format: LogFormat = .text, countsCycles: Bool = false
   ) {
     let file = tmpfile()!
     descriptor = dup(fileno(file))
     fclose(file)
     log = CallLog(
-      memory: ring.memory, foreign: foreign, linux: linux, output: descriptor, format: format)
+      memory: ring.memory, foreign: foreign, linux: linux, output: descriptor, format: format, countsCycles: countsCycles)
   }
 
   deinit { close(descriptor) }

@@ -558,7 +558,9 @@ struct persona_log_slot {
     uint32_t lost;       ///< records given up because nobody emptied the ring
     uint64_t head;       ///< bytes ever written (engine)
     uint64_t tail;       ///< bytes ever consumed (supervisor)
-    uint64_t padding[5];
+    uint32_t counts_cycles;  ///< 1: times are the processor's time-stamp counter (supervisor)
+    uint32_t reserved;
+    uint64_t padding[4];
     uint8_t data[PERSONA_LOG_SLOT_BYTES - 64];
 };
 
@@ -577,6 +579,9 @@ static inline uint32_t persona_log_claim(uint32_t *lock, uint32_t expected, uint
     __atomic_compare_exchange_n(lock, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
     return expected;
 }
+
+/// The processor's time-stamp counter.
+static inline uint64_t persona_cycles(void) { return __builtin_ia32_rdtsc(); }
 
 /// Shows the reader what was written up to `head`, and gives the lock back.
 static inline void persona_log_publish(struct persona_log_slot *slot, uint64_t head) {
@@ -597,7 +602,7 @@ struct persona_log_record {
     uint16_t captures;   ///< persona_log_capture items at the end
     int32_t pid;
     int32_t tid;
-    uint64_t time;       ///< CLOCK_MONOTONIC, nanoseconds
+    uint64_t time;       ///< CLOCK_MONOTONIC, nanoseconds; or cycles, see persona_log_slot
 };
 
 /// Behind it lie `argument_count` words of 8 bytes: each argument's first one, as the guest passed it.
