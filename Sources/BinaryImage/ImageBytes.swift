@@ -11,8 +11,14 @@ import Glibc
   let count: UInt64
   private let descriptor: Int32
   private let mappedLength: Int
-  /// Page numbers already read, as ranges in no order.
-  private var loaded: [Range<UInt64>] = []
+  /// The pages already read, in no order.
+  private var loaded: [Pages] = []
+
+  /// Page numbers from `first` to before `end`.
+  private struct Pages {
+    let first: UInt64
+    let end: UInt64
+  }
 
   private static let pageSize: UInt64 = 4096
   private static let sizeLimit: UInt64 = 1 << 40
@@ -76,12 +82,10 @@ import Glibc
         cause: "truncated: \(what) needs \(length) bytes, the file has \(count)")
     }
     guard descriptor >= 0, length > 0 else { return }
-    let pages = offset / ImageBytes.pageSize..<(offset + length - 1) / ImageBytes.pageSize + 1
-    if loaded.contains(where: { $0.lowerBound <= pages.lowerBound && pages.upperBound <= $0.upperBound }) {
-      return
-    }
-    let end = min(pages.upperBound * ImageBytes.pageSize, count)
-    var position = pages.lowerBound * ImageBytes.pageSize
+    let pages = Pages(first: offset / ImageBytes.pageSize, end: (offset + length - 1) / ImageBytes.pageSize + 1)
+    if loaded.contains(where: { $0.first <= pages.first && pages.end <= $0.end }) { return }
+    let end = min(pages.end * ImageBytes.pageSize, count)
+    var position = pages.first * ImageBytes.pageSize
     while position < end {
       let got = unsafe pread(descriptor, base + Int(position), Int(end - position), Int(position))
       if got < 0 {

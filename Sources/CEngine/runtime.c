@@ -158,6 +158,10 @@ extern char _end[];
 static uint64_t next_address;
 
 void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int file) {
+    return persona_map_at(bytes, alignment, protection, flags, file, 0);
+}
+
+void *persona_map_at(size_t bytes, size_t alignment, int protection, int flags, int file, uint64_t offset) {
     for (int attempt = 0; attempt < 64; attempt++) {
         size_t length = (bytes + 4095) & ~(size_t)4095;
         uint64_t from = __atomic_load_n(&next_address, __ATOMIC_RELAXED), start;
@@ -166,7 +170,7 @@ void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int
         } while (!__atomic_compare_exchange_n(&next_address, &from, start + length, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
         if (start + length > PERSONA_RESERVED_END) return 0;
         int64_t found = persona_syscall(__NR_mmap, start, bytes, protection,
-                                        flags | MAP_FIXED_NOREPLACE, file, 0);
+                                        flags | MAP_FIXED_NOREPLACE, file, offset);
         if (found == (int64_t)start) return (void *)start;
         if (found >= 0) persona_syscall(__NR_munmap, found, bytes, 0, 0, 0, 0);
         else if (found != -17 /* EEXIST */) return 0;

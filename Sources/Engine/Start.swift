@@ -81,7 +81,7 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   let session = persona_syscall(Int64(__NR_getsid), 0, 0, 0, 0, 0, 0)
   process.pointee.leads_session = session == Int64(process.pointee.pid) ? 1 : 0
   process.pointee.plan = UnsafePointer(plan(reply))
-  mapTable(process, reply.pointee.table)
+  mapTable(process, reply)
   mapLog(process, reply.pointee.log)
   let plan = UnsafeRawPointer(process.pointee.plan!)
   nameThread(plan)
@@ -115,10 +115,10 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
 
 // MARK: - Plan, table, log
 
-private func mapFile(_ file: Int32, _ size: UInt64, _ protection: Int32, shared: Bool, _ what: StaticString)
-  -> UnsafeMutableRawPointer
-{
-  guard let memory = persona_map(Int(size), 4096, protection, shared ? MAP_SHARED : MAP_PRIVATE, file) else {
+private func mapFile(
+  _ file: Int32, _ size: UInt64, _ protection: Int32, shared: Bool, from offset: UInt64 = 0, _ what: StaticString
+) -> UnsafeMutableRawPointer {
+  guard let memory = persona_map_at(Int(size), 4096, protection, shared ? MAP_SHARED : MAP_PRIVATE, file, offset) else {
     fatal(what)
   }
   _ = persona_syscall(Int64(__NR_close), UInt64(file), 0, 0, 0, 0, 0)
@@ -150,9 +150,13 @@ private func plan(_ reply: UnsafeMutablePointer<persona_start>) -> UnsafeMutable
   return plan
 }
 
-private func mapTable(_ process: UnsafeMutablePointer<persona_process>, _ file: Int32) {
+private func mapTable(
+  _ process: UnsafeMutablePointer<persona_process>, _ reply: UnsafePointer<persona_start>
+) {
   let size = process.pointee.plan.pointee.table_size
-  let table = mapFile(file, size, PROT_READ, shared: false, "persona: cannot map the personality table")
+  let table = mapFile(
+    reply.pointee.table, size, PROT_READ, shared: false, from: reply.pointee.table_offset,
+    "persona: cannot map the personality table")
   process.pointee.table = UnsafePointer(table.assumingMemoryBound(to: persona_table.self))
   guard process.pointee.table.pointee.magic == UInt32(PERSONA_TABLE_MAGIC),
     process.pointee.table.pointee.version == UInt32(PERSONA_TABLE_VERSION)

@@ -10,7 +10,17 @@ import Wire
 /// the tables lie as they lay when the file was made (`TableState`) they are not read to see that.
 public struct PreparedTable: Sendable {
   public let rules: StartRules
+  /// The compiled table, if it is not as the file has it.
   public let block: [UInt8]
+  /// Where the file has the compiled table.
+  public let file: Place?
+
+  /// A part of an open file, which begins at a page's boundary; whoever takes it closes the file.
+  public struct Place: Sendable {
+    public let descriptor: Int32
+    public let offset: UInt64
+    public let count: UInt64
+  }
 
   /// "compiled" as a little-endian word.
   private static let magic: UInt64 = 0x6465_6c69_706d_6f63
@@ -20,6 +30,7 @@ public struct PreparedTable: Sendable {
   /// One table's: a hash of the abi's name, the band's first and last release, offset and bytes of its rules, offset
   /// and bytes of its block. Those of the first abi come first.
   private static let itemBytes = 56
+  private static let pageSize = 4096
 
   /// The prepared table of the personality `name` for an edition; nil where there is none or the tables have changed.
   public static func load(
@@ -35,7 +46,14 @@ public struct PreparedTable: Sendable {
   ) -> PreparedTable? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
+    let prepared = load(descriptor, folder, directories, edition)
+    if prepared?.file == nil { close(descriptor) }
+    return prepared
+  }
+
+  private static func load(
+    _ descriptor: Int32, _ folder: String, _ directories: [String], _ edition: Edition
+  ) -> PreparedTable? {
     guard let head = read(descriptor, 0, headBytes), word(head, 0) == magic,
       let linux = try? PersonalityLoader.folder("linux", in: directories),
       layAsTheyDo(descriptor, head, folder, linux) || areUnchanged(head, folder, linux, directories),
@@ -47,14 +65,16 @@ public struct PreparedTable: Sendable {
     let release = edition.release ?? releases.own
     for item in places where word(items, item) == abi {
       guard release >= word(items, item + 8), release <= word(items, item + 16),
-        let rules = record(descriptor, items, item + 24, { StartRules(from: &$0) }),
-        let block = read(descriptor, Int(word(items, item + 40)), Int(word(items, item + 48)))
+        let rules = record(descriptor, items, item + 24, { StartRules(from: &$0) })
       else { continue }
+      let place = Place(descriptor: descriptor, offset: word(items, item + 40), count: word(items, item + 48))
+      if release == rules.release, place.isWhole { return PreparedTable(rules: rules, block: [], file: place) }
+      guard let block = read(descriptor, Int(place.offset), Int(place.count)) else { return nil }
       var table = EditionTable(abi: "", band: release...release, rules: rules, block: block)
       guard
         table.claim(release, version: releases.version(of: release), instead: releases.version(of: rules.release))
       else { return nil }
-      return PreparedTable(rules: table.rules, block: table.block)
+      return PreparedTable(rules: table.rules, block: table.block, file: nil)
     }
     return nil
   }
@@ -163,6 +183,9 @@ public struct PreparedTable: Sendable {
       items.add(hash(table.abi))
       for value in [table.band.lowerBound, table.band.upperBound] { items.add(UInt64(value)) }
       place(&items) { table.rules.write(to: &$0) }
+      // Engines map it.
+      let behind = (headBytes + tables.count * itemBytes + contents.count) % pageSize
+      if behind > 0 { contents += [UInt8](repeating: 0, count: pageSize - behind) }
       place(table.block, &items)
     }
     return writeFile(path, head.bytes + items.bytes + contents)
@@ -223,6 +246,15 @@ public struct PreparedTable: Sendable {
     for name in FieldName.allCases { hash.add("\(name)") }
     for name in ConstantName.allCases { hash.add("\(name)") }
     return hash.value
+  }
+}
+
+extension PreparedTable.Place {
+  /// Whether the file has all of it, where it can be mapped.
+  fileprivate var isWhole: Bool {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 && offset % 4096 == 0 && count > 0
+      && offset <= UInt64(status.st_size) && count <= UInt64(status.st_size) - offset
   }
 }
 

@@ -26,11 +26,13 @@ public struct SystemHeading: Sendable, Equatable {
 
     public init(_ directories: [String]) {
       indexes = directories.map { HeadingIndex(of: $0) }
-      var found: Set<String> = []
+      var found: [String] = []
       for (directory, index) in zip(directories, indexes) {
-        found.formUnion(index?.personalities.map(\.name) ?? PersonalityLoader.names(in: directory))
+        for name in index?.personalities.map(\.name) ?? PersonalityLoader.names(in: directory)
+        where name != "linux" && !found.contains(name) {
+          found.append(name)
+        }
       }
-      found.remove("linux")
       names = found.sorted()
     }
   }

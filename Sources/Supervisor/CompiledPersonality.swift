@@ -6,13 +6,25 @@ import PersonalityTables
 public final class CompiledPersonality {
   let name: String
   let rules: StartRules
-  /// The sealed memory file with the compiled table; owned.
+  /// The file with the compiled table, where it begins there, and its bytes: the one beside the tables, or a sealed
+  /// memory file; owned.
   let table: Int32
+  let tableOffset: UInt64
   let tableSize: UInt64
   private let directories: [String]
   let edition: Edition
   /// Both sides in full, if they had to be read.
-  private let described: (foreign: Personality, linux: Personality)?
+  private let described: Described?
+
+  private final class Described {
+    let foreign: Personality
+    let linux: Personality
+
+    init(_ foreign: Personality, _ linux: Personality) {
+      self.foreign = foreign
+      self.linux = linux
+    }
+  }
 
   /// Takes the prepared table of the personality `name`, or else reads, checks and compiles its tables; every
   /// mistake in them is in the error.
@@ -22,7 +34,12 @@ public final class CompiledPersonality {
     self.edition = edition
     let block: [UInt8]
     if let prepared = PreparedTable.load(name, from: directories, edition: edition) {
-      (rules, block, described) = (prepared.rules, prepared.block, nil)
+      (rules, described) = (prepared.rules, nil)
+      if let file = prepared.file {
+        (table, tableOffset, tableSize) = (file.descriptor, file.offset, file.count)
+        return
+      }
+      block = prepared.block
     } else {
       let native = try CompiledPersonality.load("linux", directories)
       let linux = native.personality
@@ -34,7 +51,7 @@ public final class CompiledPersonality {
       }
       PreparedTable.remember(
         compiled, foreign, linux: native, folder: name, in: directories, edition: edition)
-      (rules, block, described) = (foreign.personality.startRules, compiled, (foreign.personality, linux))
+      (rules, block, described) = (foreign.personality.startRules, compiled, Described(foreign.personality, linux))
     }
     let file = block.withUnsafeBytes { persona_memory_file("persona-table", $0.baseAddress!, $0.count) }
     guard file >= 0 else {
@@ -43,6 +60,7 @@ public final class CompiledPersonality {
         remedy: -file == EFBIG ? "raise 'ulimit -f' to \(block.count / 1024 + 1) KiB at least" : "free some memory")
     }
     table = file
+    tableOffset = 0
     tableSize = UInt64(block.count)
   }
 
@@ -52,7 +70,7 @@ public final class CompiledPersonality {
 
   /// The words of both sides, for the log.
   func vocabulary() throws(LaunchError) -> (foreign: Personality, linux: Personality) {
-    if let described { return described }
+    if let described { return (described.foreign, described.linux) }
     return (
       try CompiledPersonality.load(name, directories, edition).personality,
       try CompiledPersonality.load("linux", directories).personality

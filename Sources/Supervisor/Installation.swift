@@ -16,9 +16,9 @@ public struct Installation: Sendable {
       throw LaunchError(
         .ours, "cannot read /proc/self/exe: \(describe(errno))", remedy: "mount a proc file system on /proc")
     }
-    let parts = executable.utf8.split(separator: 47).dropLast(2)
-    return Installation(
-      prefix: "/" + parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/"))
+    var prefix = executable.utf8[...]
+    for _ in 0..<2 { prefix = prefix[..<(prefix.lastIndex(of: 47) ?? prefix.startIndex)] }
+    return Installation(prefix: String(Substring(prefix)))
   }
 
   /// The engine that every guest is started with.

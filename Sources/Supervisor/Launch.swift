@@ -39,12 +39,12 @@ public struct Launch: ~Copyable {
   /// The same for a program that is already open, as an exec inside a guest has it.
   ///
   /// - Parameters:
-  ///   - releases: the release of each system whose programs run already.
+  ///   - release: the release of a system whose programs run already.
   ///   - process: which process executes it, if not this one.
   ///   - acceptsUnmarked: whether a program that nothing marks is taken for a Linux one.
   public init(
     _ file: consuming ProgramFile, arguments: [String], choice: PersonalityChoice?, root: FileRoot?,
-    recognizer: Recognizer, releases: [String: UInt32] = [:], process: pid_t? = nil, acceptsUnmarked: Bool = true
+    recognizer: Recognizer, release: (String) -> UInt32? = { _ in nil }, process: pid_t? = nil, acceptsUnmarked: Bool = true
   ) throws(LaunchError) {
     var arguments = arguments
     var file = file
@@ -62,7 +62,7 @@ public struct Launch: ~Copyable {
         let heading: SystemHeading? = if case .foreign(let name) = recognition { recognizer.heading(name) } else { nil }
         try heading?.checkAbi(of: file)
         let linker = recognition.isForeign ? try Launch.linker(of: file, recognition, &root, recognizer) : nil
-        let machine = heading.flatMap { releases[$0.name] }
+        let machine = heading.flatMap { release($0.name) }
         let there = machine == nil ? heading.flatMap { root?.release(of: $0, recognizer) } : nil
         let edition = try Edition(
           of: file.image, heading: heading, choice: choice, machine: machine ?? there, recognizer: recognizer)

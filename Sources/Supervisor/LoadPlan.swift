@@ -91,8 +91,7 @@ public struct LoadPlan: Sendable, Equatable {
 
   /// The last component of `path`, which becomes the process's name.
   public var name: String {
-    let parts = path.utf8.split(separator: 47)
-    return parts.last.map { String(decoding: $0, as: UTF8.self) } ?? path
+    path.utf8.lastIndex(of: 47).map { String(path[path.utf8.index(after: $0)...]) } ?? path
   }
 
   /// The bytes of `struct persona_plan` and what it refers to.

@@ -59,7 +59,7 @@ extension Session {
   /// Hands over all that the engine needs to begin, in one answer.
   private func answerStart(_ request: seccomp_notif, _ address: UInt64) {
     let pid = Int32(request.pid)
-    guard let guest = starting[pid] else {
+    guard let guest = startingGuest(pid) else {
       respond(request, -Int64(ENOENT))
       return
     }
@@ -73,6 +73,7 @@ extension Session {
     let files = guest.image.files
     var reply = persona_start()
     reply.table = give(guest.image.personality.table)
+    reply.table_offset = guest.image.personality.tableOffset
     reply.log = give(logMemory?.file)
     reply.images = (give(files.first), give(files.count > 1 ? files[1] : nil))
     reply.ignored = guest.ignored
@@ -81,7 +82,7 @@ extension Session {
     if plan.count <= room {
       reply.plan_bytes = UInt32(plan.count)
       plan.withUnsafeBytes { _ = memcpy(persona_start_plan(&reply), $0.baseAddress!, $0.count) }
-      starting[pid] = nil
+      forgetStart(pid)
     }
     let size = MemoryLayout<persona_start>.size - room + Int(reply.plan_bytes)
     if failure == 0 {
@@ -92,10 +93,11 @@ extension Session {
 
   /// A plan that did not fit into the first answer.
   private func answerPlan(_ request: seccomp_notif) {
-    guard let guest = starting.removeValue(forKey: Int32(request.pid)) else {
+    guard let guest = startingGuest(pid_t(request.pid)) else {
       respond(request, -Int64(ENOENT))
       return
     }
+    defer { forgetStart(guest.pid) }
     let file = guest.image.plan.withUnsafeBytes {
       persona_memory_file("persona-plan", $0.baseAddress!, $0.count)
     }
@@ -187,7 +189,7 @@ extension Session {
     do {
       launch = try Launch(
         file, arguments: [guestPath], choice: choice, root: root,
-        recognizer: recognizer, releases: releases, process: pid_t(request.pid))
+        recognizer: recognizer, release: release, process: pid_t(request.pid))
     } catch {
       // A script whose interpreter is missing: Linux says the same, in its own words.
       if isScript { return isConfined ? refuse(&exec, ENOENT) : () }
@@ -202,8 +204,7 @@ extension Session {
       root: launch.root, state: state(exec, pid_t(request.pid)))
     let engine = persona_hand_over(filter.listener, request.id, self.engine, 0)
     guard engine >= 0 else { return refuse(&exec, -engine) }
-    forgetDeadStarts()
-    starting[exec.pid] = StartingGuest(image, ignored: exec.ignored)
+    begin(exec.pid, image, ignored: exec.ignored)
     exec.verdict = Int32(PERSONA_EXEC_FOREIGN.rawValue)
     exec.engine = engine
     if isScript { setPrefix(&exec, launch.arguments) }
@@ -259,12 +260,6 @@ extension Session {
     guard bytes.count <= Int(PERSONA_PREFIX_ROOM) else { return refuse(&exec, E2BIG) }
     bytes.withUnsafeBytes { _ = memcpy(persona_exec_prefix(&exec), $0.baseAddress!, $0.count) }
     exec.prefix_count = UInt32(words.count)
-  }
-
-  /// Drops programs whose exec never came about because their process died first.
-  private func forgetDeadStarts() {
-    guard starting.count > 64 else { return }
-    for pid in starting.keys where kill(pid, 0) != 0 && errno == ESRCH { starting[pid] = nil }
   }
 }
 

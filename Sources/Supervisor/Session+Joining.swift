@@ -36,7 +36,7 @@ extension Session {
   private func redirect(_ request: seccomp_notif, _ exec: persona_exec) {
     let result = withUnsafePointer(to: exec) { persona_redirect_exec(pid_t(request.pid), $0) }
     guard result < 0 else { return }
-    starting[exec.pid] = nil
+    forgetStart(exec.pid)
     printError(
       "persona: a Linux program executes a foreign one, and cannot be made to: \(describe(-result)); "
         + "'persona register' makes such programs known to Linux")

@@ -24,30 +24,11 @@ final class Session {
   let kept = KeptDescriptors()
   /// What Linux programs may execute by themselves.
   let natives = NativeFiles()
-  /// Programs that an engine has yet to load, by process.
-  var starting: [Int32: StartingGuest] = [:]
-  private var personalities: [Guise: CompiledPersonality] = [:]
-  /// The release of each system that the first program of it was run with.
-  private(set) var releases: [String: UInt32] = [:]
-
-  /// A personality in one of its editions.
-  private struct Guise: Hashable {
-    var name: String
-    var abi: String?
-    var release: UInt32
-
-    init(_ personality: CompiledPersonality) {
-      name = personality.name
-      abi = personality.edition.abi
-      release = personality.rules.release
-    }
-
-    init(name: String, abi: String?, release: UInt32) {
-      self.name = name
-      self.abi = abi
-      self.release = release
-    }
-  }
+  /// Programs that an engine has yet to load: as many as there are execs under way.
+  private(set) var starting: [StartingGuest] = []
+  /// Those that are in use, the first one of each system before its others. Lists, since a start pays more for a
+  /// dictionary's type than a list of so few ever costs.
+  private var personalities: [CompiledPersonality] = []
   private let relay: RelayEnd
   private var firstGuest: Int32 = -1
   /// The first guest's libraries, should it die of them.
@@ -58,10 +39,13 @@ final class Session {
 
   /// A program between its exec and the engine's last question about it.
   final class StartingGuest {
+    let pid: pid_t
     let image: GuestImage
     /// What the program before told of its signals.
     let ignored: persona_ignored
-    init(_ image: consuming GuestImage, ignored: persona_ignored = persona_ignored()) {
+
+    init(_ pid: pid_t, _ image: consuming GuestImage, _ ignored: persona_ignored) {
+      self.pid = pid
       self.image = image
       self.ignored = ignored
     }
@@ -81,8 +65,7 @@ final class Session {
         .ours, file: installation.engine, "the engine cannot be opened: \(describe(errno))",
         remedy: "build or install Persona again")
     }
-    releases[personality.name] = personality.rules.release
-    personalities[Guise(personality)] = personality
+    personalities = [personality]
     if let logOutput {
       let memory = try CallLogMemory()
       let (foreign, linux) = try personality.vocabulary()
@@ -107,16 +90,35 @@ final class Session {
   /// a later one than the first program sees its own.
   func personality(_ name: String, _ wanted: Edition) throws(LaunchError) -> CompiledPersonality {
     var edition = wanted
-    if let first = releases[name] {
+    if let first = release(of: name) {
       let release = max(first, wanted.release ?? 0)
       edition.release = release
-      if let known = personalities[Guise(name: name, abi: edition.abi, release: release)] { return known }
+      for known in personalities
+      where known.name == name && known.edition.abi == edition.abi && known.rules.release == release {
+        return known
+      }
     }
     let compiled = try CompiledPersonality(name, directories: recognizer.directories, edition: edition)
-    if releases[name] == nil { releases[name] = compiled.rules.release }
-    personalities[Guise(compiled)] = compiled
+    personalities.append(compiled)
     return compiled
   }
+
+  /// The release that the first program of a system was run with; nil where there was none.
+  func release(of system: String) -> UInt32? { personalities.first { $0.name == system }?.rules.release }
+
+  // MARK: Programs under way
+
+  /// What becomes of a process at its engine's first question; nothing else may be under way for it.
+  func begin(_ pid: pid_t, _ image: consuming GuestImage, ignored: persona_ignored = persona_ignored()) {
+    forgetStart(pid)
+    // Of an exec that never came about, because its process died first, nobody tells.
+    if starting.count > 64 { starting.removeAll { kill($0.pid, 0) != 0 && errno == ESRCH } }
+    starting.append(StartingGuest(pid, image, ignored))
+  }
+
+  func startingGuest(_ pid: pid_t) -> StartingGuest? { starting.first { $0.pid == pid } }
+
+  func forgetStart(_ pid: pid_t) { starting.removeAll { $0.pid == pid } }
 
   /// Starts the first guest in process group `group` with signal mask `mask`.
   func start(
@@ -136,7 +138,7 @@ final class Session {
     }
     firstGuest = pid
     libraries = BrokenLibraries(launch)
-    starting[pid] = StartingGuest(image)
+    begin(pid, image)
     relay.send(.started(pid))
   }
 
@@ -191,7 +193,7 @@ final class Session {
         continue
       }
       log?.processEnded(pid)
-      starting[pid] = nil
+      forgetStart(pid)
       if pid == firstGuest {
         firstGuest = -1
         lastStatus = status

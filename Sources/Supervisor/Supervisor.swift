@@ -42,8 +42,8 @@ public enum Supervisor {
       } catch {
         printError(error.description)
         relay.send(.failed(error.status.rawValue))
+        _exit(0)
       }
-      _exit(0)
     }
     close(ends[1])
     releaseStandardStreams()
@@ -54,7 +54,7 @@ public enum Supervisor {
   private static func supervise(
     _ configuration: RunConfiguration, _ installation: Installation, _ recognizer: Recognizer,
     _ launch: borrowing Launch, _ name: String, _ relay: RelayEnd, _ group: pid_t, _ mask: sigset_t
-  ) throws(LaunchError) {
+  ) throws(LaunchError) -> Never {
     _ = persona_when_parent_dies(SIGKILL)
     _ = persona_become_subreaper()
     setpgid(0, 0)
@@ -66,6 +66,8 @@ public enum Supervisor {
     try session.start(launch, personality, group: group, mask: mask)
     releaseStandardStreams()
     session.serve()
+    // The relay waits for this process's end: nothing is taken apart before.
+    _exit(0)
   }
 
   /// A guest that closes its input or output must be the last to hold it.

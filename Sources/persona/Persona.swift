@@ -26,10 +26,10 @@ struct Persona: ParsableCommand {
     let arguments = Array(words.dropFirst())
     do {
       if let configuration = try QuickStart.interpreterConfiguration(words) {
-        throw ExitCode(try Supervisor.run(configuration))
+        Glibc.exit(try Supervisor.run(configuration))
       }
       if let configuration = QuickStart.configuration(arguments) {
-        throw ExitCode(try Supervisor.run(configuration))
+        Glibc.exit(try Supervisor.run(configuration))
       }
       if arguments == ["--version"] {
         print(configuration.version)

@@ -36,6 +36,7 @@ int64_t persona_clone(uint64_t flags, uint64_t stack, void *parent_tid, void *ch
 
 /// Memory in the reserved zone; NULL when there is none. `flags` and `protection` are mmap's.
 void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int file);
+void *persona_map_at(size_t bytes, size_t alignment, int protection, int flags, int file, uint64_t offset);
 /// Zeroed memory that nobody gives back, side by side with other such memory.
 void *persona_allocate_forever(size_t bytes);
 struct persona_thread *persona_thread_block(void);

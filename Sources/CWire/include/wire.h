@@ -173,7 +173,7 @@ struct persona_plan {
     uint64_t log_size;         ///< bytes of the call log's memory, 0 without PERSONA_PLAN_LOG
 };
 
-#define PERSONA_PLAN_ROOM (4096 - 48)
+#define PERSONA_PLAN_ROOM (4096 - 56)
 
 /// All that an engine needs of the supervisor to begin: descriptors, and the load plan itself if it fits.
 struct persona_start {
@@ -182,6 +182,7 @@ struct persona_start {
     int32_t images[2];       ///< descriptors of the program and its run-time linker, or -1
     uint32_t plan_bytes;     ///< 0: the plan is got by PERSONA_HC_PLAN
     uint32_t reserved;
+    uint64_t table_offset;   ///< where the table begins in its file
     struct persona_ignored ignored;
     char plan[PERSONA_PLAN_ROOM];
 };
