@@ -97,7 +97,11 @@ struct LoaderTests {
     let linux = try PersonalityLoader.load("linux", from: [folder.path]).personality
     let tiny = try PersonalityLoader.load("tiny", from: [folder.path]).personality
     let prepared = try #require(PreparedTable.load("tiny", from: [folder.path]))
-    #expect(prepared.block == TableCompiler.compile(tiny, linux: linux).block)
+    let place = try #require(prepared.file)
+    defer { close(place.descriptor) }
+    var block = [UInt8](repeating: 0, count: Int(place.count))
+    #expect(pread(place.descriptor, &block, block.count, off_t(place.offset)) == block.count)
+    #expect(block == TableCompiler.compile(tiny, linux: linux).block)
     #expect(prepared.rules == tiny.startRules && tiny.release == 100)
     folder.write("20 getpid() -> pid = getppid\n", "tiny/b.table")
     #expect(PreparedTable.load("tiny", from: [folder.path]) == nil)
