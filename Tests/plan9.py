@@ -31,11 +31,11 @@ def pack(folder, bss=4096):
     return program, code
 
 
-def go_hello(folder):
+def go_hello(folder, machine="amd64"):
     """samples/go/hello, built for Plan 9."""
     go = os.environ.get("GOROOT") or os.path.join(root, "build/tools/site/go")
-    program = os.path.join(folder, "gohello")
-    values = dict(os.environ, GOROOT=go, GOOS="plan9", GOARCH="amd64", CGO_ENABLED="0", GOTOOLCHAIN="local",
+    program = os.path.join(folder, "gohello." + machine)
+    values = dict(os.environ, GOROOT=go, GOOS="plan9", GOARCH=machine, CGO_ENABLED="0", GOTOOLCHAIN="local",
                   GOCACHE=os.path.join(root, "build/go-cache"), GOPATH=os.path.join(root, "build/go-path"),
                   GOPROXY="off", GOTELEMETRY="off", GOFLAGS="-p=2", GO111MODULE="off")
     subprocess.run([os.path.join(go, "bin/go"), "build", "-o", program, "main.go"],
@@ -81,8 +81,14 @@ def main():
             file.write(struct.pack(">8I", 0x1EB, len(code), 0, 0, 0, 0x1020, 0, 0) + code)
         os.chmod(old, 0o755)
         done = subprocess.run([persona, "run", old], capture_output=True, timeout=60)
-        check("386 status", done.returncode, 126)
-        check("386 refusal", b"this version runs such programs for amd64 only" in done.stderr, True)
+        refusal = (b" is a 32-bit program (abi 386 of Plan 9), and the engine serves 64-bit programs only; "
+                   b"get the 64-bit build of the program\n")
+        check("386 refusal", (done.returncode, done.stderr), (126, b"persona: " + old.encode() + b":" + refusal))
+        hello = go_hello(folder, "386")
+        done = subprocess.run([persona, "run", hello], capture_output=True, timeout=60)
+        check("386, Go", (done.returncode, done.stderr), (126, b"persona: " + hello.encode() + b":" + refusal))
+        done = subprocess.run([persona, "identify", hello], capture_output=True, timeout=60)
+        check("386, identified", done.stdout, hello.encode() + b": Plan 9, a.out program for 386\n")
     for failure in failures:
         print("plan9:", failure)
     print("plan9: hello", "failed" if failures else "passed")

@@ -7,6 +7,8 @@ public struct BigEndianAOut: Sendable, Equatable {
   public var bssSize: UInt64
   /// Bytes of the symbol table, behind text and data.
   public var symbolSize: UInt64
+  /// Whether addresses have 64 bits: the header then holds a wide entry address.
+  public var isWide: Bool { headerSize == 40 }
 }
 
 extension Image {

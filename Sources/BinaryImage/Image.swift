@@ -47,6 +47,17 @@ public enum ImageFormat: Sendable, Equatable {
   case unknown
 }
 
+extension ImageFormat {
+  /// What tells the processor: e_machine of an ELF file, the magic of an a.out with a big-endian header.
+  public var machine: UInt16? {
+    switch self {
+    case .elf(_, let machine): machine
+    case .aoutBigEndian(let magic): UInt16(exactly: magic)
+    default: nil
+    }
+  }
+}
+
 public enum ELFClass: UInt8, Sendable {
   case elf32 = 1
   case elf64 = 2

@@ -25,7 +25,7 @@ public struct CallNumbers {
 
   private let code: ReachableCode
   private let convention: Convention
-  private let decoder = Decoder()
+  private let decoder: Decoder
   private var flows: [FunctionPlace: FunctionFlow] = [:]
 
   /// How calls are made, in the numbers by which instructions encode registers.
@@ -41,10 +41,12 @@ public struct CallNumbers {
     public var indirect: Set<Int>
     /// Whether functions keep the registers that the System V ABI has them keep.
     public var keepsRegisters: Bool
+    /// Bytes of a register: 8 or 4.
+    public var word: UInt8
 
     public init(
       trap: UInt8?, number: UInt8, firstArgument: UInt8?, stackOffset: Int64, indirect: Set<Int> = [],
-      keepsRegisters: Bool
+      keepsRegisters: Bool, word: UInt8 = 8
     ) {
       self.trap = trap
       self.number = number
@@ -52,6 +54,7 @@ public struct CallNumbers {
       self.stackOffset = stackOffset
       self.indirect = indirect
       self.keepsRegisters = keepsRegisters
+      self.word = word
     }
 
     /// Registers that a call may change: rbx, rbp, rsp and r12 to r15 are kept, or rsp and rbp alone.
@@ -62,7 +65,8 @@ public struct CallNumbers {
   ///   - images: the program, and the libraries in the order in which symbols are looked up in them.
   ///   - linker: which of them is the run-time linker.
   public init(_ images: [LinkedImage], linker: Int?, _ convention: Convention) {
-    let decoder = decoder
+    let decoder = Decoder(word: convention.word)
+    self.decoder = decoder
     code = ReachableCode(images.map { CodeMap($0, trap: convention.trap, decoder: decoder) }, linker: linker)
     used = code.used
     unresolved = code.unresolved
@@ -164,7 +168,7 @@ public struct CallNumbers {
     case .register(let number): return state.register(number)
     case .stack(let offset):
       guard let pointer = state.register(MachineState.stackPointer).frameOffset else { return .unknown }
-      return state.slot(pointer &+ offset &- (isJump ? 0 : 8))
+      return state.slot(pointer &+ offset &- (isJump ? 0 : Int64(state.word)))
     case .constant, .frame: return Value(atom)
     }
   }

@@ -29,6 +29,8 @@ final class CodeMap {
   private(set) var events: [Event] = []
   private(set) var traps: [UInt64] = []
   let trap: UInt8?
+  /// Bytes of an address.
+  private let word: UInt8
   /// Words of data that instructions write to or take the address of, and words that the run-time linker fills in.
   private var changeable: Set<UInt64> = []
   private var relocated: Set<UInt64> = []
@@ -41,6 +43,7 @@ final class CodeMap {
   init(_ image: LinkedImage, trap: UInt8?, decoder: Decoder) {
     self.image = image
     self.trap = trap
+    word = decoder.word
     var known: Set<UInt64> = [image.entry]
     relocated = Set(image.relocations.map(\.place))
     known.formUnion(image.initializers)
@@ -134,8 +137,10 @@ final class CodeMap {
     let at = instruction.address
     for operand in instruction.operands {
       if operand.isMemory, !operand.is_segmented {
-        if operand.base == 16 {
-          let target = instruction.end &+ UInt64(bitPattern: operand.value)
+        // By its distance from the next instruction, or, with addresses of 32 bits, by itself.
+        let isNamed = word == 4 && image.hasFixedAddress && operand.base == 255 && operand.index == 255
+        if operand.base == 16 || isNamed {
+          let target = (isNamed ? 0 : instruction.end) &+ UInt64(bitPattern: operand.value)
           let isTaken = instruction.takesAddress
           events.append(Event(at: at, kind: isTaken ? .address : kind, target: target))
           if isTaken || operand.is_written { changeable.insert(target) }
@@ -160,9 +165,12 @@ final class CodeMap {
     var found: Set<UInt64> = []
     for segment in image.segments {
       segment.bytes.withUnsafeBytes { bytes in
-        for at in stride(from: 0, to: bytes.count - 7, by: 8) {
-          let word = bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-          if known.contains(word) { found.insert(word) }
+        for at in stride(from: 0, to: bytes.count - Int(word) + 1, by: Int(word)) {
+          let pointer =
+            word == 4
+            ? UInt64(bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+            : bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+          if known.contains(pointer) { found.insert(pointer) }
         }
       }
     }

@@ -22,17 +22,18 @@ struct FunctionFlow {
     instructions = FunctionFlow.decode(map, range, decoder)
     index = Dictionary(instructions.enumerated().map { ($1.address, $0) }) { first, _ in first }
     guard !instructions.isEmpty else { return }
-    run(from: [(0, .entry)], clobbered)
+    let unknown = MachineState.unknown(word: decoder.word)
+    run(from: [(0, .entry(word: decoder.word))], clobbered)
     if let last = instructions.lastIndex(where: { !$0.isFiller }), visited.contains(last) {
       switch instructions[last].flow {
       case .next, .branch, .trap: fallsThrough = after(last, clobbered)
       default: break
       }
     }
-    run(from: entered.compactMap { place in index[place].map { ($0, .unknown) } }, clobbered)
+    run(from: entered.compactMap { place in index[place].map { ($0, unknown) } }, clobbered)
     // What only a computed jump reaches.
     for place in instructions.indices where !visited.contains(place) && !instructions[place].isFiller {
-      run(from: [(place, .unknown)], clobbered)
+      run(from: [(place, unknown)], clobbered)
     }
     arriving = [:]
   }

@@ -1,6 +1,6 @@
 import CCapstone
 
-/// An instruction of a 64-bit program, as far as control and data flow need it.
+/// An instruction, as far as control and data flow need it.
 struct Instruction {
   enum Flow: Equatable {
     case next
@@ -67,13 +67,16 @@ extension persona_x86_operand {
   var isMemory: Bool { kind == UInt8(X86_OP_MEM.rawValue) }
 }
 
-/// Capstone in 64-bit mode.
+/// Capstone in 64-bit or 32-bit mode.
 final class Decoder {
+  /// Bytes of a register, an address and a word of the stack: 8 or 4.
+  let word: UInt8
   private var handle: csh = 0
   private let instruction: UnsafeMutablePointer<cs_insn>
 
-  init() {
-    guard cs_open(CS_ARCH_X86, CS_MODE_64, &handle) == CS_ERR_OK else { fatalError("Capstone was built without x86") }
+  init(word: UInt8) {
+    self.word = word
+    guard cs_open(CS_ARCH_X86, word == 4 ? CS_MODE_32 : CS_MODE_64, &handle) == CS_ERR_OK else { fatalError("Capstone was built without x86") }
     cs_option(handle, CS_OPT_DETAIL, Int(CS_OPT_ON.rawValue))
     instruction = cs_malloc(handle)
   }

@@ -22,7 +22,7 @@ extension MachineState {
     case X86_INS_POP: write(pop(), to: first)
     case X86_INS_LEAVE: leave()
     case X86_INS_XCHG:
-      if first.isRegister, second.isRegister, first.width == 8 { return exchange(first.base, second.base) }
+      if first.isRegister, second.isRegister, first.width == word { return exchange(first.base, second.base) }
       let (one, other) = (value(of: first), value(of: second))
       write(other, to: first)
       write(one, to: second)

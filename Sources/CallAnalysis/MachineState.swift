@@ -6,21 +6,28 @@ struct MachineState: Equatable {
   private(set) var registers: [Value]
   /// Words of the stack, by their distance from where the stack pointer was when the function began.
   private(set) var slots: [Int64: Value] = [:]
+  /// Bytes of a register and of a word of the stack.
+  let word: UInt8
 
   static let stackPointer: UInt8 = 4
   static let framePointer: UInt8 = 5
 
   /// At the beginning of a function.
-  static let entry: MachineState = {
-    var state = MachineState(registers: (0..<16).map { Value(.register($0)) })
+  static func entry(word: UInt8) -> MachineState {
+    var state = MachineState(registers: (0..<16).map { Value(.register($0)) }, word: word)
     state.registers[Int(stackPointer)] = Value(.frame(0))
     return state
-  }()
+  }
 
   /// Where nothing is known of how it was reached.
-  static let unknown = MachineState(registers: [Value](repeating: .unknown, count: 16))
+  static func unknown(word: UInt8) -> MachineState {
+    MachineState(registers: [Value](repeating: .unknown, count: 16), word: word)
+  }
 
-  private init(registers: [Value]) { self.registers = registers }
+  private init(registers: [Value], word: UInt8) {
+    self.registers = registers
+    self.word = word
+  }
 
   // MARK: Reading
 
@@ -45,10 +52,10 @@ struct MachineState: Equatable {
   func value(of operand: persona_x86_operand) -> Value {
     if operand.isImmediate { return Value(.constant(UInt64(bitPattern: operand.value))) }
     if operand.isRegister {
-      return operand.is_high ? .unknown : register(operand.base).truncated(to: operand.width)
+      return operand.is_high ? .unknown : register(operand.base).truncated(to: operand.width, word: word)
     }
     guard operand.width >= 4, let offset = address(of: operand) else { return .unknown }
-    return slot(offset).truncated(to: operand.width)
+    return slot(offset).truncated(to: operand.width, word: word)
   }
 
   // MARK: Writing
@@ -60,8 +67,9 @@ struct MachineState: Equatable {
   /// Writes `width` bytes of the stack; a word that is written in part is unknown.
   private mutating func store(_ value: Value, at offset: Int64, width: UInt8) {
     let end = offset &+ Int64(max(width, 1))
-    for place in (offset &- 7)..<end where place != offset && slots[place] != nil { slots[place] = .unknown }
-    for place in stride(from: offset &+ 8, to: end, by: 8) { slots[place] = .unknown }
+    let word = Int64(word)
+    for place in (offset &- word &+ 1)..<end where place != offset && slots[place] != nil { slots[place] = .unknown }
+    for place in stride(from: offset &+ word, to: end, by: Int(word)) { slots[place] = .unknown }
     slots[offset] = width == 4 || width == 8 ? value : .unknown
   }
 
@@ -70,7 +78,7 @@ struct MachineState: Equatable {
       guard operand.base < 16 else { return }
       switch operand.width {
       case 8: set(operand.base, value)
-      case 4: set(operand.base, value.truncated(to: 4))
+      case 4: set(operand.base, value.truncated(to: 4, word: word))
       default:
         // The other bytes stay: known only where both are.
         let mask = (1 as UInt64) << (8 * UInt64(operand.width)) - 1
@@ -88,15 +96,15 @@ struct MachineState: Equatable {
   }
 
   mutating func push(_ value: Value) {
-    let pointer = register(MachineState.stackPointer).adding(Value(.constant(0 &- 8)))
+    let pointer = register(MachineState.stackPointer).adding(Value(.constant(0 &- UInt64(word))))
     set(MachineState.stackPointer, pointer)
-    if let offset = pointer.frameOffset { store(value, at: offset, width: 8) }
+    if let offset = pointer.frameOffset { store(value, at: offset, width: word) }
   }
 
   mutating func pop() -> Value {
     let pointer = register(MachineState.stackPointer)
     let value = pointer.frameOffset.map(slot) ?? .unknown
-    set(MachineState.stackPointer, pointer.adding(Value(.constant(8))))
+    set(MachineState.stackPointer, pointer.adding(Value(.constant(UInt64(word)))))
     return value
   }
 

@@ -17,7 +17,7 @@ public struct PatchSite {
 
   /// - Parameter code: the bytes before the call instruction, which follows them.
   public init(_ code: [UInt8]) {
-    let decoder = Decoder()
+    let decoder = Decoder(word: 8)
     var votes = [Int](repeating: 0, count: code.count)
     var movable = [Bool](repeating: false, count: code.count)
     var arrived = 0

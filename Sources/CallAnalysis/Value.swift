@@ -65,9 +65,9 @@ struct Value: Equatable {
     return Value(result, isOpen: isOpen)
   }
 
-  /// The low bytes, the rest zero.
-  func truncated(to width: UInt8) -> Value {
-    if width >= 8 { return self }
+  /// The low bytes of a value of `word` bytes, the rest zero.
+  func truncated(to width: UInt8, word: UInt8) -> Value {
+    if width >= word { return self }
     let mask = (1 as UInt64) << (8 * UInt64(width)) - 1
     return map { atom in
       switch atom {

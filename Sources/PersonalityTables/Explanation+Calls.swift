@@ -4,8 +4,13 @@ extension Explanation {
     var text = "\(personality.name) call \(number): \(signature(row))\n" + origin(row.actionPosition)
     text += "  becomes    \(becomes(row))\n"
     for (abi, other) in others {
-      let its = other.personality.call(number).map(other.becomes)
-      if its != becomes(row) { text += "  on \(abi)    \(its ?? "there is no such call")\n" }
+      guard let its = other.personality.call(number) else {
+        text += "  on \(abi)    there is no such call\n"
+        continue
+      }
+      let isSame = other.signature(its) == signature(row)
+      if isSame, other.becomes(its) == becomes(row) { continue }
+      text += "  on \(abi)    \(isSame ? "" : other.signature(its) + ": ")\(other.becomes(its))\n"
     }
     if row.arguments.isEmpty { return text + result(row) }
     let width = row.arguments.map { $0.name.utf8.count }.max() ?? 0

@@ -70,7 +70,8 @@ extension Parser {
   var isFieldCondition: Bool {
     guard isCondition, at + 1 < tokens.count else { return false }
     let next = tokens[at + 1]
-    if tokens[at].symbol != Keyword.on.rawValue { return next.kind == .number || next.kind == .dotted }
+    if next.kind == .number { return true }
+    if tokens[at].symbol != Keyword.on.rawValue { return next.kind == .dotted }
     return next.kind == .word && symbols.scalar(next.symbol) == nil && declared[next.symbol] == nil
       && ![Keyword.char, .bytes, .signals, .bits].contains { $0.rawValue == next.symbol }
   }
@@ -119,7 +120,8 @@ extension Parser {
     let known = scheme.abis
     var holds = false
     repeat {
-      let token = try word("the ABI's name behind 'on'")
+      // A number stands right behind `on`: elsewhere it may begin the next entry.
+      let token = try abiName("the ABI's name behind 'on'")
       guard known.contains(text(token)) else {
         throw fail("no abi named '\(text(token))'", at: token, words: known)
       }

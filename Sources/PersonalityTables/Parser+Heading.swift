@@ -41,7 +41,7 @@ extension Parser {
 
   /// `abi NAME { … }`
   mutating func abi() throws(BadEntry) {
-    let token = try word("the ABI's name")
+    let token = try abiName("the ABI's name")
     var abi = CallABI(name: text(token), position: token.position)
     if let first = personality.abi(named: abi.name) { _ = owns(token, first.position) }
     let reported = diagnostics.count
@@ -75,7 +75,7 @@ extension Parser {
         if parser.accept(.padding) { abi.entryPadding = try parser.small("the padding", below: 256) }
       case .strings: abi.entryStrings = try parser.register()
       case .frame: abi.frame = try parser.frame()
-      case .machine: abi.machine = UInt16(try parser.small("the machine's number (e_machine)", below: 1 << 16))
+      case .machine: abi.machine = UInt16(try parser.small("the machine's number (e_machine, or an a.out's magic)", below: 1 << 16))
       default:
         parser.at -= 1
         throw parser.unknownABIWord()
@@ -88,6 +88,13 @@ extension Parser {
     if abi.arguments.count > maximumArguments {
       report("abi \(abi.name) has more than \(maximumArguments) argument registers", abi.position)
     }
+  }
+
+  /// An ABI's name: a word, or a number such as 386.
+  mutating func abiName(_ what: String) throws(BadEntry) -> Token {
+    guard kind == .number else { return try word(what) }
+    at += 1
+    return tokens[at - 1]
   }
 
   private mutating func unknownABIWord() -> BadEntry {

@@ -111,7 +111,7 @@ public struct CallABI: Sendable {
   /// How signal handlers are entered.
   public var frame = FrameName.none
   public var entryForm: EntryForm = .vectors
-  /// e_machine of the ELF programs that are served by it; nil for any.
+  /// e_machine of the ELF programs that are served by it, or the magic number of those in other formats; nil for any.
   public var machine: UInt16?
   /// Bytes that the stack pointer lies below a 16-byte boundary at entry.
   public var entryPadding = 0

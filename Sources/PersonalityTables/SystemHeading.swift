@@ -11,7 +11,7 @@ public struct SystemHeading: Sendable, Equatable {
   public var abis: [Machine] = []
   public var bound: [BoundFolder] = []
 
-  /// An abi's name, e_machine of the ELF programs that it serves (nil for any), and the bytes of its word.
+  /// An abi's name, e_machine (or the magic number) of the programs that it serves (nil for any), and the bytes of its word.
   public struct Machine: Sendable, Equatable {
     public var name: String
     public var machine: UInt16?

@@ -145,7 +145,7 @@ public struct Coverage: Sendable {
     if let header = file.image.bigEndianAOut {
       let rest = try bytes(of: file, end, file.image.fileSize - min(end, file.image.fileSize))
       image.symbols = LinkedImage.functions(
-        aout: rest.prefix(Int(header.symbolSize)), isWide: header.headerSize == 40)
+        aout: rest.prefix(Int(header.symbolSize)), isWide: header.isWide)
       // Behind the code the linkers of this format put constants into the same segment.
       let ends = image.symbols.filter { $0.name == "etext" || $0.name == "runtime.etext" }.map(\.address)
       if let end = ends.min() { image.endCode(at: end) }
@@ -182,14 +182,14 @@ extension CallNumbers.Convention {
     case .interrupt(let number): trap = number
     case .callGate: return nil
     }
-    guard abi.word == 8, let number = Self.encoding(abi.number) else { return nil }
+    guard abi.word == 8 || abi.word == 4, let number = Self.encoding(abi.number) else { return nil }
     let indirect = personality.calls.filter { row in
       if case .handler("indirect", _) = row.action { true } else { false }
     }
     self.init(
       trap: trap, number: number, firstArgument: abi.arguments.first.flatMap(Self.encoding),
       stackOffset: Int64(abi.stackOffset), indirect: Set(indirect.map(\.number)),
-      keepsRegisters: image.elf != nil && image.elf?.goVersion == nil)
+      keepsRegisters: image.elf != nil && image.elf?.goVersion == nil, word: UInt8(abi.word))
   }
 
   /// The processor's number of a register that tables name, in the order of `enum persona_register`.

@@ -22,7 +22,7 @@ extension Edition {
         release = heading.releases.served(built)
       }
     }
-    guard case .elf(_, let machine) = image.format else { return }
+    guard let machine = image.format.machine else { return }
     abi = heading.abis.first { $0.machine == machine }?.name
   }
 }

@@ -174,8 +174,7 @@ public struct Launch: ~Copyable {
 extension SystemHeading {
   /// Refuses a program whose abi the engine does not serve.
   fileprivate func checkAbi(of file: borrowing ProgramFile) throws(LaunchError) {
-    guard case .elf(_, let machine) = file.image.format, let abi = abis.first(where: { $0.machine == machine }),
-      abi.word != 8
+    guard let machine = file.image.format.machine, let abi = abis.first(where: { $0.machine == machine }), abi.word != 8
     else { return }
     throw LaunchError(
       .cannotRun, file: file.path,

@@ -1,19 +1,15 @@
 import BinaryImage
 
 extension PlacedImage {
-  /// UTZERO: where the text begins (9/pc/mem.h).
+  /// UTZERO: where the text begins (9k/k10/mem.h), and for 386 (9/pc/mem.h).
   private static let textStart: UInt64 = 0x20_0000
-  /// The amd64 linker starts the data on the next 2 MiB (6l, INITRND).
+  private static let textStart386: UInt64 = 0x1000
+  /// The amd64 linker starts the data on the next 2 MiB (6l, INITRND), that for 386 on the next page (8l).
   private static let dataRounding: UInt64 = 0x20_0000
 
   /// Lays out an a.out with a header of big-endian longs as its exec does (9/port/sysproc.c, sysexec): the header
   /// and the text at UTZERO, the data behind it at a rounded address, then the bss.
   init(_ details: BigEndianAOut, _ image: Image, index: UInt32) throws(LoadPlanError) {
-    guard case .aoutBigEndian(let magic) = image.format, magic == 0x8a97 else {
-      throw LoadPlanError(
-        .wrongArchitecture, "is \(image.format.displayName)",
-        remedy: "this version runs such programs for amd64 only; get that build of the program")
-    }
     let remedy = "get a fresh copy of the file"
     // Four sizes of 32 bits cannot overflow 64.
     let text = details.headerSize + details.textSize
@@ -23,7 +19,8 @@ extension PlacedImage {
         "truncated: text and data need \(text + details.dataSize) bytes, the file has \(image.fileSize)",
         remedy: remedy)
     }
-    let code = PlacedImage.textStart..<PlacedImage.textStart + text
+    let start = details.isWide ? PlacedImage.textStart : PlacedImage.textStart386
+    let code = start..<start + text
     guard image.entry >= code.lowerBound + details.headerSize, image.entry < code.upperBound else {
       throw LoadPlanError(
         .badEntry, "its entry point \(hexadecimal(image.entry)) lies outside its text", remedy: remedy)
@@ -33,7 +30,7 @@ extension PlacedImage {
         address: code.lowerBound, length: text.rounded(up: PlacedImage.pageSize), fileOffset: 0,
         fileLength: text, protection: 5, image: index)
     ]
-    let data = code.upperBound.rounded(up: PlacedImage.dataRounding)
+    let data = code.upperBound.rounded(up: details.isWide ? PlacedImage.dataRounding : PlacedImage.pageSize)
     let dataEnd = data + details.dataSize + details.bssSize
     // Without data and bss there is still a break to move.
     let length = max(dataEnd - data, 1).rounded(up: PlacedImage.pageSize)

@@ -11,6 +11,11 @@ extension LoadPlan {
   public static func make(
     program: Image, interpreter: Image? = nil, auxiliary: [AuxiliaryRule], options: LoadOptions
   ) throws(LoadPlanError) -> LoadPlan {
+    guard program.bigEndianAOut?.isWide != false else {
+      throw LoadPlanError(
+        .wrongArchitecture, "is \(program.format.displayName)",
+        remedy: "this version runs such programs for amd64 only; get that build of the program")
+    }
     var placed = try PlacedImage(program, index: 0)
     // A position-independent program is moved only if its first segment lies at 0 (sys/kern/imgact_elf.c).
     let isMovable = program.elf?.isRelocatable == true && placed.segments.map(\.address).min() == 0

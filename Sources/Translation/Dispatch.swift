@@ -336,6 +336,7 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .segmentFree: return segmentFree(&call)
   case .segmentFlush: return segmentFlush(&call)
   case .nanosecondsNow: return nanosecondsNow(&call)
+  case .storeNanoseconds: return storeNanoseconds(&call)
   case .changeDirectory: return changeDirectory(&call)
   case .closeFile: return closeFile(&call)
   case .bindName: return bindName(&call)

@@ -70,7 +70,7 @@ public enum HandlerName: UInt16, CaseIterable {
   // processes that share groups, notes in words, meetings, semaphores and segments
   case rforkGroups, executeProgram, awaitChild, makePipe, setAlarm, setNoteHandler, endNote, meet,
     acquireSemaphore, acquireSemaphoreWithin, releaseSemaphore, segmentAttach, segmentDetach, segmentBreak,
-    segmentFree, segmentFlush, nanosecondsNow
+    segmentFree, segmentFlush, nanosecondsNow, storeNanoseconds
   // names that a process binds to files, and records of what a file is
   case bindName, unmountName, statByName, statByDescriptor, changeStatByName, changeStatByDescriptor
   // light-weight processes, their areas and their sleep; transfers with and without an offset

@@ -35,7 +35,7 @@ extension HandlerName {
       .changeDirectory, .closeFile, .duplicate, .openByMode, .createByMode, .seekTo, .readAt, .writeAt, .makePipe,
       .pathOfDescriptor, .moveBreak, .removePath, .exchangeMessage, .statByName, .statByDescriptor, .changeStatByName,
       .changeStatByDescriptor, .bindName, .unmountName, .setNoteHandler, .setAlarm, .pause, .meet, .acquireSemaphore,
-      .acquireSemaphoreWithin, .releaseSemaphore, .nanosecondsNow:
+      .acquireSemaphoreWithin, .releaseSemaphore, .nanosecondsNow, .storeNanoseconds:
       PERSONA_PASSAGE_PLAIN
     default: PERSONA_PASSAGE_TRAP
     }

@@ -7,8 +7,10 @@ import Testing
   private static let rax: UInt8 = 0
   private static let rbp: UInt8 = 5
 
-  /// What is found in functions at 0x1000, 0x1100, … with their code.
-  private func numbers(_ functions: [[UInt8]], register: UInt8 = rax, indirect: Set<Int> = []) -> CallNumbers {
+  /// What is found in functions at 0x1000, 0x1100, … with their code; with words of 4 bytes, calls are `int $0x40`.
+  private func numbers(
+    _ functions: [[UInt8]], register: UInt8 = rax, indirect: Set<Int> = [], word: UInt8 = 8
+  ) -> CallNumbers {
     var code: [UInt8] = []
     var symbols: [LinkedImage.Symbol] = []
     for (index, function) in functions.enumerated() {
@@ -21,7 +23,8 @@ import Testing
     return CallNumbers(
       [image], linker: nil,
       CallNumbers.Convention(
-        trap: nil, number: register, firstArgument: 7, stackOffset: 8, indirect: indirect, keepsRegisters: true))
+        trap: word == 4 ? 0x40 : nil, number: register, firstArgument: word == 4 ? nil : 7, stackOffset: Int64(word),
+        indirect: indirect, keepsRegisters: word == 8, word: word))
   }
 
   @Test(
@@ -91,6 +94,37 @@ import Testing
     let found = numbers(
       [[0xbf, 20, 0, 0, 0, 0xe8, 0xf6, 0, 0, 0, 0xc3], [0x31, 0xc0, 0x0f, 5, 0xc3]], indirect: [0])
     #expect(found.sites.keys.sorted() == [0, 20])
+  }
+
+  @Test(
+    arguments: [
+      // mov $4, %eax; int $0x40; ret. inc %eax of 3, which 64-bit code takes for a prefix
+      [0xb8, 4, 0, 0, 0, 0xcd, 0x40, 0xc3], [0xb8, 3, 0, 0, 0, 0x40, 0xcd, 0x40, 0xc3],
+      // push $5; push $4; pop %eax; pop %ecx: words of 4 bytes side by side
+      [0x6a, 5, 0x6a, 4, 0x58, 0x59, 0xcd, 0x40, 0xc3],
+      // push %ebp; mov %esp, %ebp; sub $8, %esp; movl $4, -4(%ebp); movl $9, -8(%ebp); mov -4(%ebp), %eax; leave
+      [
+        0x55, 0x89, 0xe5, 0x83, 0xec, 8, 0xc7, 0x45, 0xfc, 4, 0, 0, 0, 0xc7, 0x45, 0xf8, 9, 0, 0, 0, 0x8b, 0x45, 0xfc, 0xc9,
+        0xcd, 0x40, 0xc3,
+      ],
+    ] as [[UInt8]])
+  func followsAConstantInWordsOf32Bits(code: [UInt8]) {
+    let found = numbers([code], word: 4)
+    #expect(found.sites.keys.sorted() == [4])
+    #expect(found.undecided.isEmpty && found.count == 1)
+  }
+
+  @Test func followsAnArgumentOnAStackOf32Bits() {
+    // f0: sub $8, %esp; movl $9, (%esp); movl $3, 4(%esp); call f1; add $8, %esp; ret. f1: mov 4(%esp), %eax; int $0x40; ret
+    let found = numbers(
+      [
+        [
+          0x83, 0xec, 8, 0xc7, 4, 0x24, 9, 0, 0, 0, 0xc7, 0x44, 0x24, 4, 3, 0, 0, 0, 0xe8, 0xe9, 0, 0, 0, 0x83, 0xc4, 8, 0xc3,
+        ],
+        [0x8b, 0x44, 0x24, 4, 0xcd, 0x40, 0xc3],
+      ], word: 4)
+    #expect(found.sites.keys.sorted() == [9])
+    #expect(found.undecided.isEmpty)
   }
 
   @Test func doesNotTrustAFunctionWhoseAddressIsTaken() {

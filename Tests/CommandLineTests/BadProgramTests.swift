@@ -114,6 +114,13 @@ import Testing
         + "get the 64-bit build of the program")
   }
 
+  @Test func smallerWordOfAnotherFormat() throws {
+    try check(
+      try folder.file("386", Samples.plan9()), 126,
+      "is a 32-bit program (abi 386 of Plan 9), and the engine serves 64-bit programs only; "
+        + "get the 64-bit build of the program")
+  }
+
   @Test func systemWithoutPersonality() throws {
     try check(
       try folder.file("xenix", Samples.xout()), 126,

@@ -1,7 +1,7 @@
 import CEngine
 import CWire
 
-// alarm(2) and nsec(2): sys/src/9k/port/alarm.c, sysproc.c.
+// alarm(2) and nsec(2): sys/src/9k/port/alarm.c, sysproc.c; sys/src/9/port/sysproc.c.
 
 /// setAlarm(milliseconds): the note "alarm" comes then; answers what was left of the last one. 0 takes it back.
 func setAlarm(_ call: inout Call) -> Int {
@@ -23,4 +23,11 @@ func nanosecondsNow(_ call: inout Call) -> Int {
   let result = call.hostNow(__NR_clock_gettime, 0, time.word)
   if result < 0 { return result }
   return Int(time.load(as: Int64.self) * 1_000_000_000 + time.load(fromByteOffset: 8, as: Int64.self))
+}
+
+/// storeNanoseconds(result): the same where no register holds it.
+func storeNanoseconds(_ call: inout Call) -> Int {
+  let now = nanosecondsNow(&call)
+  if now < 0 { return now }
+  return call.write(Int64(now), at: call.address(0)) ? 0 : call.error(EFAULT)
 }
