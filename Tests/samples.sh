@@ -63,6 +63,21 @@ for sample in "$@"; do
       sed -n '3,$p' "$work/difference" | grep '^[-+]' | head -n 20
     fi
   fi
+  # As of other releases: NAME.RELEASE.out.
+  for other in "$expected/$name".*.out; do
+    [ -z "$problem" ] && [ -e "$other" ] || continue
+    release=${other%.out}
+    release=${release#"$expected/$name."}
+    rm -rf "$work/folder"
+    mkdir -p "$work/folder"
+    (cd "$work/folder" && timeout -k 5 60 "$persona" run --as "${sample%/*}:$release" -- "$programs/$name" \
+      >"$work/out" 2>&1 </dev/null)
+    status=$?
+    if [ "$status" != "$wanted" ] || ! diff -u "$other" "$work/out" >"$work/difference"; then
+      problem="as of $release: status $status, or output differs (- expected, + got);"
+      sed -n '3,$p' "$work/difference" | grep '^[-+]' | head -n 20
+    fi
+  done
   if [ -z "$problem" ]; then
     passed=$((passed + 1))
     echo "ok   $sample"
