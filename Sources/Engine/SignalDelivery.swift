@@ -165,8 +165,9 @@ private func deliver(
     return
   }
   if thread.pointee.restart != 0 {
+    let isAlways = thread.pointee.restart == 2
     thread.pointee.restart = 0
-    if action.flags & SignalActionFlags.restart == 0 {
+    if !isAlways, action.flags & SignalActionFlags.restart == 0 {
       context[PERSONA_RIP] += UInt64(thread.pointee.trap_length)
       store(errno: table.foreignErrno(Int(EINTR)), table.header.pointee.abi, context)
     }
@@ -199,7 +200,7 @@ private func answerRequest(
   if thread.pointee.has_saved_mask != 0 { endSuspension(thread, context) }
   if thread.pointee.interrupted != 0 {
     thread.pointee.interrupted = 0
-    if thread.pointee.restart != 0 {
+    if thread.pointee.restart == 1 {
       thread.pointee.restart = 0
       context[PERSONA_RIP] += UInt64(thread.pointee.trap_length)
       store(errno: table.foreignErrno(Int(EINTR)), table.header.pointee.abi, context)

@@ -152,9 +152,9 @@ public func fork(
     return copySingle(thread, kind, pidfd)
   }
   let previous = blockAllSignals()
-  // A signal that came before the block interrupts the fork, as fork(2)'s ERESTART does.
+  // After a signal that came before the block the fork begins anew, as fork1()'s ERESTART makes it (kern/kern_fork.c).
   if thread.pointee.pending != 0, kind & PERSONA_UNINTERRUPTED.rawValue == 0 {
-    return Int64(PERSONA_RESTART)
+    return Int64(PERSONA_RESTART_ALWAYS)
   }
   var flags = forkFlags(kind)
   let result: Int64
@@ -192,7 +192,12 @@ private func copySingle(
     UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0)
   if result == 0 { becomeProcess(thread, parent: thread.pointee.process.pointee.pid) }
   noteClone(thread, flags, 0, result)
-  return result
+  return restartingAlways(result)
+}
+
+/// Neither fork(2) nor execve(2) fails with EINTR: after any signal they are made again.
+private func restartingAlways(_ result: Int64) -> Int64 {
+  result == Int64(PERSONA_RESTART) ? Int64(PERSONA_RESTART_ALWAYS) : result
 }
 
 private func copyProcess(
@@ -437,7 +442,7 @@ private func replaceImage(
   }
   if thread.pointee.pending == 0 { setMask(previous) }
   if isNative { setIgnoredByDefault(thread, ignored: true) }
-  return result
+  return restartingAlways(result)
 }
 
 /// Signals that only the personality ignores by default start as Linux's default in a Linux program.

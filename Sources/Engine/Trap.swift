@@ -95,11 +95,12 @@ func encode(
   _ result: Int, _ call: Call, _ context: TrapContext
 ) -> (kind: persona_log_outcome, value: Int) {
   if result == Int(PERSONA_JUMP) { return (PERSONA_OUTCOME_JUMP, 0) }
-  let isInterrupted = result == Int(PERSONA_RESTART)
-  if isInterrupted, call.table.frame != .note_frame {
+  let isAlways = result == Int(PERSONA_RESTART_ALWAYS)
+  let isInterrupted = isAlways || result == Int(PERSONA_RESTART)
+  if isAlways || isInterrupted && call.table.frame != .note_frame {
     context[PERSONA_RIP] -= UInt64(call.thread.pointee.trap_length)
     context[number: call.table.header.pointee.abi.number] = call.thread.pointee.restart_number
-    call.thread.pointee.restart = 1
+    call.thread.pointee.restart = isAlways ? 2 : 1
     return (PERSONA_OUTCOME_RESTART, 0)
   }
   let abi = call.table.header.pointee.abi

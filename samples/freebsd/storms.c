@@ -1,5 +1,5 @@
 /// Threads that begin and end and processes that fork while another process sends signals without a pause: a signal is the
-/// process's alone that it was sent to, comes to a handler once, and keeps nobody from beginning or ending.
+/// process's alone that it was sent to, comes to a handler once, and keeps nobody from beginning, forking or ending.
 #include "freebsd.h"
 
 enum { UMTX_WAIT = 11, UMTX_WAKE = 3, WNOHANG = 1, SIGNALS = 4000, STACK = 32768 };
@@ -53,6 +53,23 @@ static int status_of(long child) {
     return status;
 }
 
+/// fork(2) and vfork(2) do not end with EINTR: after a signal they are made again without SA_RESTART too.
+static void without_restart(void) {
+    sigaction action = {on_signal, 0, {{0}}};
+    SYS(sigaction, SIGUSR1, &action, 0);
+    long sender = send();
+    int failed = 0, other = 0, turns = 0;
+    while (SYS(wait4, sender, &done, WNOHANG, 0) != sender) {
+        long child = turns++ & 1 ? SYS0(vfork) : SYS0(fork);
+        if (child == 0) leave(7);
+        failed += child < 0;
+        other += child > 0 && status_of(child) != 7 << 8;
+    }
+    expect("the sender's status", done, 0);
+    expect("forks that failed", failed, 0);
+    expect("children that ended otherwise", other, 0);
+}
+
 static void sample(long argc, char **argv, char **environment) {
     self = SYS0(getpid);
     SYS(pipe2, ends, 0);
@@ -78,4 +95,5 @@ static void sample(long argc, char **argv, char **environment) {
     holds("as many threads ended as begun", ended == begun && begun > 0);
     holds("ids and children were as they should be", good == begun + begun / 4);
     expect("signals handled", handled, SIGNALS);
+    without_restart();
 }

@@ -15,6 +15,8 @@
 /// Result of an interruptible host call that a signal stopped before it took effect. Handlers return
 /// it as it is; the engine then restarts the foreign call or answers EINTR, as the signal's action says.
 #define PERSONA_RESTART (-512)
+/// The same of a call that no signal ends: it is made again whatever the action says.
+#define PERSONA_RESTART_ALWAYS (-514)
 
 /// A handler that has set the guest's registers itself (sigreturn) returns this.
 #define PERSONA_JUMP (-513)
@@ -130,7 +132,7 @@ struct persona_thread {
     uint32_t has_saved_mask;
     uint32_t reserved;
     uint64_t guest_private[4];    ///< personality's own (robust lists, ...)
-    uint32_t restart;             ///< 1: the trap's call will be made again when the guest resumes
+    uint32_t restart;             ///< the trap's call will be made again when the guest resumes; 2: whatever a signal's action says
     uint32_t trap_length;         ///< bytes of the trapping instruction
     uint64_t restart_number;      ///< what the number register held at the trap
     uint32_t rest;                ///< ThreadRequest: whether the thread runs, is asked to rest, or rests

@@ -33,7 +33,7 @@ func posixSpawn(_ call: inout Call) -> Int {
   _ = call.hostNow(__NR_close, writing)
   if child < 0 {
     _ = call.hostNow(__NR_close, reading)
-    return child == Int(PERSONA_RESTART) ? child : foreignNumber(call, EAGAIN)
+    return child == Int(PERSONA_RESTART_ALWAYS) ? child : foreignNumber(call, EAGAIN)
   }
   var errno: Int32 = 0
   var told = 0
