@@ -29,6 +29,7 @@ export PERSONA_ZIG="${PERSONA_ZIG:-$PWD/build/tools/site/ziglang/zig}"
 step "unit tests" swift test --no-parallel ${SWIFT_TEST_FLAGS:-}
 step "tables" build/bin/persona check
 step "tutorial" python3 Tests/tutorial.py
+step "new folders" python3 Tests/new.py
 step "DragonFly against Go's facts" python3 Tests/dragonfly-facts.py
 step "DragonFly's size" sh Tests/limits.sh
 step "samples" sh Tests/samples.sh
