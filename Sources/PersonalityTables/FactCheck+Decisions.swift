@@ -128,13 +128,8 @@ extension FactCheck {
   private mutating func checkRequests() {
     for request in personality.ioctls {
       let key = "request \(request.name)"
-      var text = shown(request.action)
-      if !personality.ioctlsAreEncoded { text += " " + (request.argument.map { "\(shown($0))" } ?? "nothing") }
-      switch request.action {
-      case .same where personality.ioctlsAreEncoded, .unsupported where personality.ioctlsAreEncoded:
-        decide(usual: key, text, request.position)
-      default: decide(key, text, request.position)
-      }
+      let carried = request.argument.map { "\(shown($0))" } ?? "nothing"
+      decide(key, shown(request.action) + " " + carried, request.position)
     }
     for level in personality.socketLevels {
       switch level.native {
