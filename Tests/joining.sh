@@ -54,6 +54,11 @@ guest execute: 5" shell 'echo 1 2 3 4 5 | xargs -n 2 "$0"'
 expect "pipes both ways" 0 "guest execute: copy
 from Linux" shell 'echo from Linux | "$0" copy | cat'
 expect "by a relative path" 0 "guest execute: r" shell 'cd "${0%/*}" && ./execute r'
+# The file is older than what the supervisor takes for changeless, so that it remembers it.
+expect "a file that becomes another program" 0 "guest tool: 1
+guest tool: 2
+hello from NetBSD" shell "cp '$program' '$work/tool'; sleep 3.1; '$work/tool' 1; '$work/tool' 2
+  cat '$netbsd' >'$work/tool'; '$work/tool'"
 printf '#!%s x y\n' "$program" >"$work/script"
 chmod +x "$work/script"
 expect "a script whose interpreter is foreign" 0 "guest execute: x y $work/script a b" shell "'$work/script' a b"

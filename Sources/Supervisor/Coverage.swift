@@ -46,8 +46,8 @@ public struct Coverage: Sendable {
   public init(_ path: String, choice: PersonalityChoice?, root: FileRoot?, recognizer: Recognizer)
     throws(LaunchError)
   {
-    let file = try ProgramFile.open(path, root: root)
-    let recognition = try Recognition.of(file.image, file: path, choice: choice, recognizer: recognizer)
+    let file = try ProgramFile.open(path, root: root, recognizer)
+    let recognition = try Recognition.of(file, named: path, choice: choice, recognizer: recognizer)
     guard case .foreign(let name) = recognition else {
       throw LaunchError(
         .cannotRun, file: path, "is no foreign program: nothing is translated for it",

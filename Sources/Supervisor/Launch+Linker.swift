@@ -10,14 +10,14 @@ extension Launch {
     let place = root.map { "the root \($0.path)" } ?? "this host"
     let linker: ProgramFile
     do {
-      linker = try ProgramFile.open(path, root: root)
+      linker = try ProgramFile.open(path, root: root, recognizer)
     } catch {
       guard error.status == .notFound else {
         throw LaunchError(
           .cannotRun, file: root.map { $0.path + path } ?? path, error.cause,
           remedy: root == nil ? error.remedy : "unpack the root anew")
       }
-      let system = recognizer.origin(of: program.image).system
+      let system = program.origin(recognizer).system
       throw LaunchError(
         .cannotRun, file: program.path,
         "needs its run-time linker \(path), which \(place) does not have",
@@ -36,8 +36,8 @@ extension Launch {
         "its run-time linker \(path) of \(place) is \(found.format.displayName), not \(needed.format.displayName)",
         remedy: root == nil ? "give the system's own files with --root" : "unpack the root anew")
     }
-    let wanted = recognizer.origin(of: needed).system
-    let given = recognizer.origin(of: found).system
+    let wanted = program.origin(recognizer).system
+    let given = linker.origin(recognizer).system
     if let wanted, let given, wanted.name != given.name {
       throw LaunchError(
         .cannotRun, file: program.path,

@@ -28,7 +28,7 @@ public struct Launch: ~Copyable {
       if configuration.program.hasPrefix("/") {
         try Launch.open(configuration.program, root: configuration.root, configuration.personality, recognizer)
       } else {
-        try ProgramFile.find(configuration.program, searchPath: searchPath, root: configuration.root)
+        try ProgramFile.find(configuration.program, searchPath: searchPath, root: configuration.root, recognizer)
       }
     try self.init(
       file, arguments: [configuration.name ?? configuration.program] + configuration.arguments, choice: configuration.personality,
@@ -49,7 +49,7 @@ public struct Launch: ~Copyable {
     var arguments = arguments
     var file = file
     for _ in 0..<Launch.scriptDepth {
-      let recognition = try Recognition.of(file.image, file: file.path, choice: choice, recognizer: recognizer)
+      let recognition = try Recognition.of(file, named: file.path, choice: choice, recognizer: recognizer)
       guard case .script(let script) = recognition else {
         guard acceptsUnmarked || recognition != .native(isStated: false) else {
           throw LaunchError(
@@ -94,14 +94,14 @@ public struct Launch: ~Copyable {
     var status = stat()
     let hosts = ProgramFile.hostPaths(of: path, root: root)
     if choice == nil, hosts.contains(where: { stat($0, &status) == 0 }) {
-      return try ProgramFile.open(path, root: root)
+      return try ProgramFile.open(path, root: root, recognizer)
     }
     for bound in recognizer.boundPaths(of: path, choice: choice) {
       for host in ProgramFile.hostPaths(of: bound, root: root) where stat(host, &status) == 0 {
-        return try ProgramFile(hostPath: host, path: path)
+        return try ProgramFile(hostPath: host, path: path, recognizer)
       }
     }
-    return try ProgramFile.open(path, root: root)
+    return try ProgramFile.open(path, root: root, recognizer)
   }
 
   private static func interpreter(

@@ -7,26 +7,27 @@ public struct ProgramFile: ~Copyable {
   public let descriptor: Int32
   /// The absolute path that the guest is told.
   public let path: String
-  public let image: Image
+  private let known: KnownImage
+  public var image: Image { known.image }
 
   deinit {
     close(descriptor)
   }
 
   /// Opens and reads `hostPath`; errors name the file by `path`.
-  public init(hostPath: String, path: String? = nil) throws(LaunchError) {
+  public init(hostPath: String, path: String? = nil, _ recognizer: Recognizer) throws(LaunchError) {
     let shown = path ?? hostPath
     let descriptor = Glibc.open(hostPath, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     let openError = errno
     var status = stat()
-    guard stat(hostPath, &status) == 0 else {
+    guard (descriptor >= 0 ? fstat(descriptor, &status) : stat(hostPath, &status)) == 0 else {
       if descriptor >= 0 { close(descriptor) }
       throw ProgramFile.failure(shown, openError)
     }
     do throws(LaunchError) {
       try ProgramFile.checkExecutable(hostPath, shown, status)
       guard descriptor >= 0 else { throw ProgramFile.failure(shown, openError) }
-      image = try ProgramFile.read(descriptor, shown)
+      known = try ProgramFile.read(descriptor, status, shown, recognizer)
     } catch {
       if descriptor >= 0 { close(descriptor) }
       throw error
@@ -35,9 +36,31 @@ public struct ProgramFile: ~Copyable {
     self.path = shown.hasPrefix("/") ? shown : ProgramFile.absolute(shown)
   }
 
-  private static func read(_ descriptor: Int32, _ shown: String) throws(LaunchError) -> Image {
+  /// Reads a file that a process has found it may execute.
+  ///
+  /// - Parameter descriptor: open for reading; becomes this value's own.
+  init(opened descriptor: Int32, path: String, _ recognizer: Recognizer) throws(LaunchError) {
+    var status = stat()
+    do throws(LaunchError) {
+      guard fstat(descriptor, &status) == 0 else { throw ProgramFile.failure(path, errno) }
+      try ProgramFile.checkKind(path, status)
+      known = try ProgramFile.read(descriptor, status, path, recognizer)
+    } catch {
+      close(descriptor)
+      throw error
+    }
+    self.descriptor = descriptor
+    self.path = path
+  }
+
+  /// The system that it was built for.
+  func origin(_ recognizer: Recognizer) -> Origin { known.origin(recognizer) }
+
+  private static func read(
+    _ descriptor: Int32, _ status: stat, _ shown: String, _ recognizer: Recognizer
+  ) throws(LaunchError) -> KnownImage {
     do {
-      return try Image(descriptor: descriptor)
+      return try recognizer.images.image(of: descriptor, status)
     } catch {
       throw LaunchError(.cannotRun, file: shown, error.description)
     }
@@ -58,8 +81,7 @@ public struct ProgramFile: ~Copyable {
     }
   }
 
-  private static func checkExecutable(_ hostPath: String, _ shown: String, _ status: stat) throws(LaunchError)
-  {
+  private static func checkKind(_ shown: String, _ status: stat) throws(LaunchError) {
     switch status.st_mode & S_IFMT {
     case S_IFREG: break
     case S_IFDIR:
@@ -67,6 +89,11 @@ public struct ProgramFile: ~Copyable {
     default:
       throw LaunchError(.cannotRun, file: shown, "is not a regular file", remedy: "name a program")
     }
+  }
+
+  private static func checkExecutable(_ hostPath: String, _ shown: String, _ status: stat) throws(LaunchError)
+  {
+    try checkKind(shown, status)
     guard faccessat(AT_FDCWD, hostPath, X_OK, AT_EACCESS) == 0 else {
       throw LaunchError(
         .cannotRun, file: shown, "is not executable", remedy: "chmod +x it, if it is meant to be run")
@@ -87,13 +114,13 @@ public struct ProgramFile: ~Copyable {
 extension ProgramFile {
   /// Finds a program as execvp(3) does: a name with a slash is a path, any other is searched in `searchPath`.
   /// Absolute paths are looked up under `root` first.
-  public static func find(_ name: String, searchPath: String?, root: FileRoot?) throws(LaunchError)
-    -> ProgramFile
-  {
+  public static func find(
+    _ name: String, searchPath: String?, root: FileRoot?, _ recognizer: Recognizer
+  ) throws(LaunchError) -> ProgramFile {
     guard !name.isEmpty else {
       throw LaunchError(.notFound, "the program's name is empty", remedy: "name a program")
     }
-    if name.utf8.contains(47) { return try open(name, root: root) }
+    if name.utf8.contains(47) { return try open(name, root: root, recognizer) }
     var refused: String?
     for folder in (searchPath ?? "/bin:/usr/bin").split(separator: ":", omittingEmptySubsequences: false) {
       let candidate = folder.isEmpty ? "./\(name)" : "\(folder)/\(name)"
@@ -101,7 +128,7 @@ extension ProgramFile {
         var status = stat()
         guard stat(host, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else { continue }
         if faccessat(AT_FDCWD, host, X_OK, AT_EACCESS) == 0 {
-          return try ProgramFile(hostPath: host, path: candidate)
+          return try ProgramFile(hostPath: host, path: candidate, recognizer)
         }
         refused = refused ?? candidate
       }
@@ -115,12 +142,14 @@ extension ProgramFile {
   }
 
   /// Opens a path, under `root` first when it is absolute.
-  public static func open(_ path: String, root: FileRoot?) throws(LaunchError) -> ProgramFile {
+  public static func open(_ path: String, root: FileRoot?, _ recognizer: Recognizer) throws(LaunchError)
+    -> ProgramFile
+  {
     let hosts = hostPaths(of: path, root: root)
     guard !hosts.isEmpty else { throw failure(path, ENOENT) }
     var status = stat()
     let host = hosts.first { stat($0, &status) == 0 }
-    return try ProgramFile(hostPath: host ?? path, path: path)
+    return try ProgramFile(hostPath: host ?? path, path: path, recognizer)
   }
 
   /// Where a guest's path may lie on the host, in the order of the search.

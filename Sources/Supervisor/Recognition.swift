@@ -16,16 +16,17 @@ public enum Recognition: Sendable, Equatable {
   /// Decides by what the user insists on, or else by what the image says of its system.
   ///
   /// - Parameters:
-  ///   - file: how to call the file in an error.
+  ///   - name: how to call the file in an error.
   ///   - recognizer: judges what the image says, and knows the personalities that there are.
-  public static func of(
-    _ image: Image, file: String, choice: PersonalityChoice?, recognizer: Recognizer
+  static func of(
+    _ file: borrowing ProgramFile, named name: String, choice: PersonalityChoice?, recognizer: Recognizer
   ) throws(LaunchError) -> Recognition {
+    let image = file.image
     switch image.format {
     case .script(let script): return .script(script)
     case .unknown:
       throw LaunchError(
-        .cannotRun, file: file,
+        .cannotRun, file: name,
         image.fileSize == 0 ? "is empty" : "is not a program in any format that Persona knows",
         remedy: "persona identify tells what a file is")
     default: break
@@ -38,17 +39,17 @@ public enum Recognition: Sendable, Equatable {
       }
       return .foreign(personality: choice.name)
     }
-    let origin = recognizer.origin(of: image)
+    let origin = file.origin(recognizer)
     guard let system = origin.system else {
       let mark = image.elf.map { " (OSABI \($0.osABI))" } ?? ""
       throw LaunchError(
-        .cannotRun, file: file, "is \(image.format.displayName) of an unknown system\(mark)",
+        .cannotRun, file: name, "is \(image.format.displayName) of an unknown system\(mark)",
         remedy: "name the system with --as, one of: " + list(available))
     }
     if system.isNative { return .native(isStated: origin.certainty == .stated) }
     guard available.contains(system.name) else {
       throw LaunchError(
-        .cannotRun, file: file,
+        .cannotRun, file: name,
         "is \(image.format.displayName) for \(system.displayName), which has no personality yet",
         remedy: "there are: " + list(available))
     }

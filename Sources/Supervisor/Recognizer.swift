@@ -11,6 +11,8 @@ public final class Recognizer {
   public var available: [String] { folders.names }
   private let folders: SystemHeading.Folders
   private var read: [SystemHeading]?
+  /// What was read of programs before.
+  let images = KnownImages()
 
   public init(directories: [String]) {
     self.directories = directories

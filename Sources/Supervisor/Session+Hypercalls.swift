@@ -150,18 +150,25 @@ extension Session {
   /// Fills in what becomes of an exec: a Linux program, a guest, or an errno.
   private func decide(_ exec: inout persona_exec, _ request: seccomp_notif) {
     exec.verdict = Int32(PERSONA_EXEC_NATIVE.rawValue)
-    let link = "/proc/\(request.pid)/fd/\(exec.file)"
+    let pid = pid_t(request.pid)
+    // A copy is there only for leaders of their thread groups; to look into another process's folder is dearer.
+    let copy = persona_copy_descriptor(pid, exec.file)
+    defer { if copy >= 0 { close(copy) } }
+    let link = copy >= 0 ? "/proc/self/fd/\(copy)" : "/proc/\(pid)/fd/\(exec.file)"
     guard let path = readLink(link) else { return refuse(&exec, EACCES) }
+    let opened = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    let root = root(exec, pid)
     let file: ProgramFile
-    let root = root(exec, pid_t(request.pid))
     do {
-      file = try ProgramFile(hostPath: link, path: root?.guestPath(of: path) ?? path)
+      guard opened >= 0 else { return }
+      file = try ProgramFile(opened: opened, path: root?.guestPath(of: path) ?? path, recognizer)
     } catch {
       // Linux knows more kinds of programs than Persona does, and its errors are the guest's.
       return
     }
     do {
-      try prepare(&exec, file, guestPath(exec, pid_t(request.pid)) ?? path, root, request)
+      let address = exec.path
+      try prepare(&exec, file, root, request) { address == 0 ? path : text(pid, address) ?? path }
     } catch {
       printError(error.description)
       refuse(&exec, error.guestError ?? (error.status == .notFound ? ENOENT : ENOEXEC))
@@ -174,21 +181,23 @@ extension Session {
   }
 
   /// Decides about a file that is open, and keeps what the engine will ask for about a guest.
+  ///
+  /// - Parameter given: tells the path as the guest wrote it: a script's argv names it so.
   func prepare(
-    _ exec: inout persona_exec, _ file: consuming ProgramFile, _ guestPath: String, _ root: FileRoot?,
-    _ request: seccomp_notif
+    _ exec: inout persona_exec, _ file: consuming ProgramFile, _ root: FileRoot?, _ request: seccomp_notif,
+    given: () -> String
   ) throws(LaunchError) {
     let isConfined = root?.isConfining ?? false
     if case .unknown = file.image.format { return }
     let isScript = if case .script = file.image.format { true } else { false }
-    let isUnknown = !isScript && recognizer.origin(of: file.image).system == nil
+    let isUnknown = !isScript && file.origin(recognizer).system == nil
     let named = exec.choice == 0 ? nil : text(pid_t(request.pid), exec.choice).flatMap { PersonalityChoice($0) }
     let choice = named ?? (isUnknown ? configuration.personality : nil)
     if isUnknown, choice == nil { return isConfined ? refuse(&exec, ENOEXEC) : () }
     let launch: Launch
     do {
       launch = try Launch(
-        file, arguments: [guestPath], choice: choice, root: root,
+        file, arguments: isScript ? [given()] : [], choice: choice, root: root,
         recognizer: recognizer, release: release, process: pid_t(request.pid))
     } catch {
       // A script whose interpreter is missing: Linux says the same, in its own words.
@@ -221,11 +230,6 @@ extension Session {
       throw LaunchError(.ours, "what a program hands on to the next cannot be read", remedy: "run it again")
     }
     return bytes
-  }
-
-  /// The path as the guest wrote it: a script's argv names it so.
-  private func guestPath(_ exec: persona_exec, _ pid: pid_t) -> String? {
-    exec.path == 0 ? nil : text(pid, exec.path)
   }
 
   /// Where the program's own paths are looked up.

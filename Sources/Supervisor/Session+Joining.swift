@@ -17,9 +17,9 @@ extension Session {
     var exec = persona_exec()
     exec.verdict = Int32(PERSONA_EXEC_NATIVE.rawValue)
     exec.pid = persona_thread_group(pid_t(request.pid))
-    if let target = ExecTarget(request, self), let file = target.open(natives) {
+    if let target = ExecTarget(request, self), let file = target.open(self) {
       do {
-        try prepare(&exec, file, target.given, configuration.root, request)
+        try prepare(&exec, file, configuration.root, request) { target.given }
         if exec.verdict == Int32(PERSONA_EXEC_NATIVE.rawValue) { natives.add(target.status) }
       } catch {
         printError(error.description)
@@ -77,33 +77,21 @@ private struct ExecTarget {
   }
 
   /// The file, unless it is known to be Linux's; nil too where Linux has its own word to say.
-  func open(_ natives: NativeFiles) -> ProgramFile? {
-    if natives.contains(status) { return nil }
-    return try? ProgramFile(hostPath: host, path: shown)
+  func open(_ session: Session) -> ProgramFile? {
+    if session.natives.contains(status) { return nil }
+    return try? ProgramFile(hostPath: host, path: shown, session.recognizer)
   }
 }
 
 /// Files that were found to be Linux's: shells and tools are executed again and again.
 final class NativeFiles {
-  private struct Identity: Hashable {
-    let device: dev_t
-    let inode: ino_t
-    let size: off_t
-    let seconds: Int
-    let nanoseconds: Int
+  private var known: Set<FileIdentity> = []
 
-    init(_ status: stat) {
-      (device, inode, size) = (status.st_dev, status.st_ino, status.st_size)
-      (seconds, nanoseconds) = (status.st_ctim.tv_sec, status.st_ctim.tv_nsec)
-    }
-  }
-
-  private var known: Set<Identity> = []
-
-  func contains(_ status: stat) -> Bool { known.contains(Identity(status)) }
+  func contains(_ status: stat) -> Bool { FileIdentity(settled: status).map(known.contains) ?? false }
 
   func add(_ status: stat) {
+    guard let file = FileIdentity(settled: status) else { return }
     if known.count > 4096 { known.removeAll() }
-    known.insert(Identity(status))
+    known.insert(file)
   }
 }
