@@ -2,7 +2,8 @@
 """Writes personalities/OS/headers.facts: what the headers of a system say of its calls, constants and structures.
 
   Tests/facts.py freebsd | netbsd | openbsd      from the headers that come with Zig (build/tools)
-  Tests/facts.py dragonfly                       from the files that Go's x/sys has made of DragonFly's headers
+  Tests/facts.py dragonfly                       from the files that Go's x/sys has made of DragonFly's headers; with
+                                                 --include, calls from there and all else from these headers
   Tests/facts.py OS --include DIR… [--target T] [--header H…] [-o FILE]    from any other header tree
 
 `persona check` compares the folder's tables with the facts. A constant is taken when a table of some personality has
@@ -33,7 +34,7 @@ sys/lwpctl.h sys/featuretest.h sys/dirent.h sys/utsname.h sys/file.h sys/fcntl.h
 sys/quota.h sys/swap.h sys/clockctl.h sys/ktrace.h sys/auxv.h sys/errno.h uvm/uvm_extern.h uvm/uvmexp.h uvm/uvm_param.h
 sys/pledge.h sys/tree.h sys/kbind.h netinet/in.h netinet/tcp.h netinet/udp.h netinet/ip.h net/route.h net/if_dl.h dirent.h
 errno.h fcntl.h kenv.h poll.h sched.h signal.h termios.h time.h unistd.h ifaddrs.h sys/fspacectl.h sys/exterrvar.h
-sys/sigtypes.h sys/_umtx.h sys/vmmeter.h fs/ptyfs/ptyfs.h miscfs/ptyfs/ptyfs.h sys/syslimits.h sys/limits.h sys/loadavg.h
+sys/kinfo.h sys/varsym.h sys/tls.h machine/tls.h machine/cpumask.h sys/sigtypes.h sys/_umtx.h sys/vmmeter.h fs/ptyfs/ptyfs.h miscfs/ptyfs/ptyfs.h sys/syslimits.h sys/limits.h sys/loadavg.h
 """.split()
 
 DEFINES = """_WANT_FREEBSD11_KEVENT _WANT_FREEBSD11_STAT _WANT_FREEBSD11_STATFS _WANT_FREEBSD11_DIRENT _WANT_UCRED
@@ -165,6 +166,8 @@ class Compiler:
             for field, _, _ in fields:
                 member = f"(({spelled} *)0)->{field}"
                 lines.append(f"sizeof({member}) /*{name} {field} size*/")
+                # The dump's own offset is wrong behind a structure with an alignment of its own.
+                lines.append(f"__builtin_offsetof({spelled}, {field}) /*{name} {field} offset*/")
                 sign = ("_Generic(%s, signed char: 1, short: 1, int: 1, long: 1, long long: 1, unsigned char: 2, "
                         "unsigned short: 2, unsigned: 2, unsigned long: 2, unsigned long long: 2, default: 0)") % member
                 lines.append(f"{sign} /*{name} {field} sign*/")
@@ -174,7 +177,8 @@ class Compiler:
             size = known.get(name + " ")
             if not size:
                 continue
-            told = [(field, offset, known[f"{name} {field} size"], known.get(f"{name} {field} sign", 0))
+            told = [(field, known.get(f"{name} {field} offset", offset), known[f"{name} {field} size"],
+                     known.get(f"{name} {field} sign", 0))
                     for field, offset, _ in fields if f"{name} {field} size" in known]
             yield name, size, told
 
@@ -397,6 +401,9 @@ def main():
         compiler = Compiler(includes, options.target or f"x86_64-unknown-{system}", HEADERS + options.header)
         folder = next(folder for folder in reversed(includes) if os.path.exists(folder + "/sys/syscall.h"))
         calls = freebsd_calls(folder) if os.path.exists(folder + "/sys/sysproto.h") else bsd_calls(folder)
+        if system == "dragonfly":
+            calls = go_calls("dragonfly_amd64")
+            source = "DragonFly's headers (of 5.9), and of its calls Go's golang.org/x/sys/unix (zsysnum of dragonfly_amd64)"
         constants = compiler.constants(wanted)
         structures = list(compiler.structures())
         calls = {number: call for number, call in calls.items() if not re.match("MAXSYS|NSYSENT", call[0])}
