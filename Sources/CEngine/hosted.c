@@ -78,10 +78,13 @@ int64_t persona_follow(const struct persona_step *step, const void *native, uint
     for (; step->kind > PERSONA_STEP_FIELD; step++) {
         char *to = (char *)foreign + step->foreign_offset;
         const char *from = (const char *)native + step->native_offset;
-        if (step->kind > PERSONA_STEP_ZERO) memset(to, 0, 8 * (step->kind - PERSONA_STEP_ZERO));
-        else if (step->kind > PERSONA_STEP_COPY) memcpy(to, from, 8 * (step->kind - PERSONA_STEP_COPY));
-        else if (step->kind > PERSONA_STEP_ZERO_BYTES) memset(to, 0, 1 << (step->kind - PERSONA_STEP_ZERO_BYTES - 1));
-        else memcpy(to, from, 1 << (step->kind - PERSONA_STEP_COPY_BYTES - 1));
+        static const char zeros[8 * PERSONA_STEP_WORDS];
+        size_t count;
+        if (step->kind > PERSONA_STEP_ZERO) count = 8 * (step->kind - PERSONA_STEP_ZERO), from = zeros;
+        else if (step->kind > PERSONA_STEP_COPY) count = 8 * (step->kind - PERSONA_STEP_COPY);
+        else if (step->kind > PERSONA_STEP_ZERO_BYTES) count = 1 << (step->kind - PERSONA_STEP_ZERO_BYTES - 1), from = zeros;
+        else count = 1 << (step->kind - PERSONA_STEP_COPY_BYTES - 1);
+        if (move((uint64_t)to, (void *)from, count, 1) != 0) return -EFAULT;
     }
     return (int64_t)step;
 }

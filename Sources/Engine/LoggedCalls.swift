@@ -24,7 +24,8 @@ func passWatched(
     logDirect(thread, table, row, context)
   case PERSONA_PASSAGE_PLAIN.rawValue where isPlain && row.pointee.in_registers != 0,
     PERSONA_PASSAGE_CLOCK.rawValue where isPlain && row.pointee.in_registers != 0,
-    PERSONA_PASSAGE_CLOSE.rawValue where isPlain && row.pointee.in_registers != 0:
+    PERSONA_PASSAGE_CLOSE.rawValue where isPlain && row.pointee.in_registers != 0,
+    PERSONA_PASSAGE_STATUS.rawValue where isPlain:
     logPlain(thread, table, row, context)
   default:
     prepare(thread, context)

@@ -385,6 +385,8 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?, _ registe
     tellTime(thread, table, row, context)
   case PERSONA_PASSAGE_CLOSE.rawValue where row.pointee.in_registers != 0:
     closeDirectly(thread, table, row, context)
+  case PERSONA_PASSAGE_STATUS.rawValue where process.pointee.path_view == 0:
+    tellStatus(thread, table, row, context)
   case PERSONA_PASSAGE_PLAIN.rawValue where row.pointee.in_registers != 0 && process.pointee.path_view == 0:
     carryOut(thread, table, row, context)
   case PERSONA_PASSAGE_MASK.rawValue:
@@ -438,6 +440,52 @@ private func closeDirectly(
     failPlainly(thread, table, table.foreignErrno(Int(-result)), context)
   } else {
     succeed(table, context, result)
+  }
+}
+
+/// stat(2) and its kin: one call to Linux, whose answer is put right before the foreign structure is made of it.
+@inline(never)
+private func tellStatus(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
+  _ context: TrapContext
+) {
+  let none = UInt8(PERSONA_NO_REGISTER.rawValue)
+  let native = UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride
+  let sources = row.pointee.sources
+  let isOfDescriptor = sources.1 == none
+  let result: Int64
+  if isOfDescriptor {
+    guard thread.pointee.process.unsafelyUnwrapped.pointee.lacks_null_path == 0 else {
+      carryOut(thread, table, row, context)
+      return
+    }
+    result = persona_interruptible(
+      thread, Int64(__NR_statx), operand(context, sources.0, row.pointee.widths.0), 0,
+      UInt64(AT_EMPTY_PATH | AT_NO_AUTOMOUNT), UInt64(statusMask), UInt64(UInt(bitPattern: native)), 0)
+  } else {
+    let folder =
+      sources.0 == none
+      ? UInt64(bitPattern: table.operand(row, 0).pointee.constant) : operand(context, sources.0, row.pointee.widths.0)
+    result = persona_interruptible(
+      thread, Int64(__NR_statx), folder, context[number: sources.1],
+      UInt64(bitPattern: table.operand(row, 2).pointee.constant | Int64(AT_NO_AUTOMOUNT)), UInt64(statusMask),
+      UInt64(UInt(bitPattern: native)), 0)
+  }
+  if result < 0 {
+    if result == Int64(PERSONA_RESTART) {
+      failDirect(thread, table, row, context, result)
+    } else if isOfDescriptor, result == -Int64(EFAULT) {
+      carryOut(thread, table, row, context)
+    } else {
+      failPlainly(thread, table, table.foreignErrno(Int(-result)), context)
+    }
+    return
+  }
+  settleStatus(native)
+  if table.fill(context[number: sources.3], table.structure(Int(row.pointee.structure)), from: native) {
+    succeed(table, context, 0)
+  } else {
+    failPlainly(thread, table, table.foreignErrno(Int(EFAULT)), context)
   }
 }
 

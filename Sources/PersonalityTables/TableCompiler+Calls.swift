@@ -50,6 +50,9 @@ extension TableCompiler {
       wire.passage = UInt8((HandlerName(rawValue: wire.target)?.passage ?? PERSONA_PASSAGE_TRAP).rawValue)
       append(operands, row, &wire)
       listRegisters(&wire)
+      if wire.passage == UInt8(PERSONA_PASSAGE_STATUS.rawValue), !fillsStraight(&wire) {
+        wire.passage = UInt8(PERSONA_PASSAGE_PLAIN.rawValue)
+      }
       checkResult(row)
     case .translate(let name, let operands):
       wire.kind = UInt8(PERSONA_CALL_TRANSLATE.rawValue)
@@ -97,6 +100,19 @@ extension TableCompiler {
       }
       operands.append(operand)
     }
+  }
+
+  /// Whether the row of `fileStatus` has constant flags and a structure that is made in straight steps, which it notes.
+  private func fillsStraight(_ wire: inout persona_call) -> Bool {
+    let last = operands[Int(wire.operands) + Int(wire.operand_count) - 1]
+    guard wire.in_registers != 0, wire.operand_count == 4, wire.sources.2 == UInt8(PERSONA_NO_REGISTER.rawValue),
+      wire.widths.0 != UInt8(PERSONA_CONVERT_ENUM.rawValue), last.kind == UInt8(PERSONA_OPERAND_ARGUMENT.rawValue)
+    else { return false }
+    let argument = arguments[Int(wire.arguments) + Int(last.argument)]
+    guard argument.conversion == UInt8(PERSONA_CONVERT_STRUCT.rawValue), structs[Int(argument.parameter)].is_straight != 0
+    else { return false }
+    wire.structure = argument.parameter
+    return true
   }
 
   /// Lists a Linux call's operands by their registers, if they are no more than that but for one structure that Linux

@@ -159,6 +159,7 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .posixFallocate: return posixFallocate(&call)
   case .posixFadvise: return posixFadvise(&call)
   case .chflags: return chflags(&call)
+  case .fileStatus: return fileStatus(&call)
   case .statfs: return statfs(&call)
   case .fstatfs: return fstatfs(&call)
   case .getfsstat: return getfsstat(&call)

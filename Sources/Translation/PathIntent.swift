@@ -69,7 +69,7 @@ extension Call {
     case .makeFifo, .makeDirectory, .bind, .bindat: return .make
     case .renameFile: return position == 0 ? .link : .destination
     case .changeMode, .chflags, .setTimes, .setTimevals: return isLink(3)
-    case .pathconf: return isLink(2)
+    case .pathconf, .fileStatus: return isLink(2)
     case .attributeGet, .attributeSet, .attributeDelete, .attributeList, .accessListGet, .accessListSet,
       .accessListDelete, .accessListCheck:
       switch Int32(operands[0]) {

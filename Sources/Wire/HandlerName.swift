@@ -15,7 +15,7 @@ public enum HandlerName: UInt16, CaseIterable {
     startSession, ioctlSignalAt, ioctlExternalProcessing,
     openDevice, ioctlSeekData, ioctlSeekHole, ioctlTerminalPair, ioctlTerminalNames, changeRootTo,
     changeRoot,
-    accessListGet, accessListSet, accessListDelete, accessListCheck,
+    fileStatus, accessListGet, accessListSet, accessListDelete, accessListCheck,
     namedStatfs, namedFstatfs, namedGetfsstat, attributeGet, attributeSet, attributeDelete, attributeList,
     ioctlSignal, ioctlDiscipline, ioctlSetDiscipline, ioctlQueueSize, ioctlClearReady, ioctlSetReady
   // memory

@@ -8,6 +8,7 @@ extension HandlerName {
     switch self {
     case .clockGettime: PERSONA_PASSAGE_CLOCK
     case .close: PERSONA_PASSAGE_CLOSE
+    case .fileStatus: PERSONA_PASSAGE_STATUS
     case .sigprocmask, .changeSignalMask, .sigsuspend, .suspendWithMask, .execve, .fexecve, .posixSpawn, .threadNew,
       .lightweightCreate:
       PERSONA_PASSAGE_MASK

@@ -111,6 +111,7 @@ enum LinuxHeaders {
 
   private static let inNeither: [String: String] = [
     "ST_VALID": "in the kernel's include/linux/statfs.h", "ST_NOSYMFOLLOW": "in the kernel's include/linux/statfs.h",
+    "struct file_status": "struct statx with joined device numbers and 4.4BSD's flags, from the handler fileStatus",
     "struct process_information": "what /proc tells of a process, for the handlers",
     "struct thread_information": "the same of a thread",
     "PROCESS_RUNNING": "a letter of /proc/PID/stat", "PROCESS_SLEEPING": "a letter of /proc/PID/stat",

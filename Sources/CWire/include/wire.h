@@ -310,6 +310,7 @@ enum persona_passage {
     PERSONA_PASSAGE_SAME = 6,    ///< as DIRECT, and the registers are those of Linux's own call
     PERSONA_PASSAGE_CLOCK = 7,   ///< as PLAIN: the handler clockGettime, which has a way of its own
     PERSONA_PASSAGE_CLOSE = 8,   ///< as PLAIN: the handler close, likewise
+    PERSONA_PASSAGE_STATUS = 9,  ///< as PLAIN: the handler fileStatus, likewise, where its flags are a constant
 };
 
 struct persona_call {
@@ -327,7 +328,7 @@ struct persona_call {
     uint8_t sources[6];    ///< for PERSONA_PASSAGE_DIRECT, or with `in_registers`: the register of each operand, or
                            ///< PERSONA_NO_REGISTER for a constant
     uint8_t widths[6];     ///< and its persona_conversion
-    uint16_t structure;    ///< for PERSONA_PASSAGE_STRUCT: persona_struct
+    uint16_t structure;    ///< for PERSONA_PASSAGE_STRUCT and _STATUS: persona_struct
     uint16_t place;        ///< and the operand that points to it
     uint16_t in_room;      ///< bytes that the log's captures before the call may take; 0: there are none
     uint16_t out_room;     ///< the same after it

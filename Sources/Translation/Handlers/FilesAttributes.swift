@@ -70,14 +70,21 @@ func setTimesOfLink(_ call: inout Call) -> Int {
 
 // MARK: - File flags
 
-/// st_flags of 4.4BSD (sys/stat.h) and Linux's attributes of FS_IOC_SETFLAGS (linux/fs.h).
-private let fileFlags: InlineArray<5, (foreign: UInt64, native: UInt32)> = [
+/// st_flags of 4.4BSD (sys/stat.h) and Linux's attributes of FS_IOC_SETFLAGS (linux/fs.h), which statx numbers alike. As
+/// 4.4BSD's SF_* the latter two are the superuser's; flags that the owner sets and clears (UF_IMMUTABLE, UF_APPEND) Linux lacks.
+private let fileFlags: InlineArray<3, (foreign: UInt32, native: UInt32)> = [
   (0x1, 0x40),  // UF_NODUMP
-  (0x2, 0x10),  // UF_IMMUTABLE
-  (0x4, 0x20),  // UF_APPEND
   (0x20000, 0x10),  // SF_IMMUTABLE
   (0x40000, 0x20),  // SF_APPEND
 ]
+
+/// The flags that attributes stand for.
+func foreignFlags(_ attributes: UInt32) -> UInt32 {
+  var flags: UInt32 = 0
+  for index in fileFlags.indices where attributes & fileFlags[index].native != 0 { flags |= fileFlags[index].foreign }
+  return flags
+}
+
 private let settableAttributes: UInt32 = 0x70
 /// FS_IOC_GETFLAGS and FS_IOC_SETFLAGS of linux/fs.h.
 private let getAttributes = 0x8008_6601
@@ -108,9 +115,9 @@ func chflags(_ call: inout Call) -> Int {
 private func changeFlags(_ call: Call, _ descriptor: Int, _ foreign: UInt64) -> Int {
   var wanted: UInt32 = 0
   var rest = foreign
-  for index in fileFlags.indices where foreign & fileFlags[index].foreign != 0 {
+  for index in fileFlags.indices where foreign & UInt64(fileFlags[index].foreign) != 0 {
     wanted |= fileFlags[index].native
-    rest &= ~fileFlags[index].foreign
+    rest &= ~UInt64(fileFlags[index].foreign)
   }
   guard let memory = call.scratch(8) else { return call.error(ENOMEM) }
   memory.storeBytes(of: 0, as: UInt64.self)
