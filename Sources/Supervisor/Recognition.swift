@@ -34,6 +34,7 @@ public enum Recognition: Sendable, Equatable {
     let available = recognizer.available
     if let choice {
       guard available.contains(choice.name) else {
+        try recognizer.checkFolders()
         throw LaunchError(
           .ours, "there is no personality '\(choice.name)'", remedy: "there are: " + list(available))
       }
@@ -41,6 +42,7 @@ public enum Recognition: Sendable, Equatable {
     }
     let origin = file.origin(recognizer)
     guard let system = origin.system else {
+      try recognizer.checkFolders()
       let mark = image.elf.map { " (OSABI \($0.osABI))" } ?? ""
       throw LaunchError(
         .cannotRun, file: name, "is \(image.format.displayName) of an unknown system\(mark)",
@@ -48,6 +50,7 @@ public enum Recognition: Sendable, Equatable {
     }
     if system.isNative { return .native(isStated: origin.certainty == .stated) }
     guard available.contains(system.name) else {
+      try recognizer.checkFolders()
       throw LaunchError(
         .cannotRun, file: name,
         "is \(image.format.displayName) for \(system.displayName), which has no personality yet",

@@ -1,4 +1,5 @@
 import BinaryImage
+import Glibc
 import PersonalityTables
 
 /// Judges by the marks that tables list which system an image was built for.
@@ -17,6 +18,24 @@ public final class Recognizer {
   public init(directories: [String]) {
     self.directories = directories
     folders = SystemHeading.Folders(directories)
+  }
+
+  /// Refuses to judge where a folder of personalities cannot be looked into: what seems unknown may be known there.
+  func checkFolders() throws(LaunchError) {
+    for directory in directories {
+      let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      let code = errno
+      guard descriptor < 0 else {
+        close(descriptor)
+        continue
+      }
+      if code == ENOENT || code == ENOTDIR { continue }
+      var error = LaunchError(
+        .ours, file: directory, "the personalities cannot be read: \(describe(code))",
+        remedy: code == EMFILE || code == ENFILE ? "close some files, or raise 'ulimit -n'" : "check the folder's permissions")
+      error.guestError = code
+      throw error
+    }
   }
 
   private var systems: [SystemHeading] {
