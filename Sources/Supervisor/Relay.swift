@@ -11,6 +11,8 @@ enum RelayMessage {
   case endedLast(Int32)
   /// Persona could not start it; the message is already on standard error.
   case failed(Int32)
+  /// It is a Linux program, to be executed in this process's place.
+  case native
 }
 
 /// The supervisor's end of the pipe to the process that the user started.
@@ -27,6 +29,7 @@ final class RelayEnd {
       case .ended(let status): (3, status)
       case .failed(let status): (4, status)
       case .endedLast(let status): (5, status)
+      case .native: (6, 0)
       }
     guard file >= 0 else { return }
     while withUnsafeBytes(of: &words, { write(file, $0.baseAddress!, $0.count) }) < 0, errno == EINTR { continue }
@@ -67,8 +70,9 @@ struct Relay {
     signals = persona_signal_file(&set)
   }
 
-  /// Waits for the guest's end: Persona's exit status, unless a signal ends this process too.
-  mutating func wait() -> Int32 {
+  /// Waits for the guest's end: Persona's exit status, unless a signal ends this process too; nil if the program is Linux's
+  /// own.
+  mutating func wait() -> Int32? {
     var events = [
       pollfd(fd: file, events: Int16(POLLIN), revents: 0),
       pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
@@ -87,16 +91,26 @@ struct Relay {
         return 125
       }
       switch words.0 {
-      case 1: guest = words.1
+      case 1:
+        guest = words.1
+        Supervisor.releaseStandardStreams()
       case 2: if isGuestStopped { kill(getpid(), SIGSTOP) }
       case 3: return Relay.end(words.1)
       case 5:
         // The guests' processor time becomes this process's, as time(1) and wait4(2) expect.
         waitpid(supervisor, nil, 0)
         return Relay.end(words.1)
+      case 6:
+        waitpid(supervisor, nil, 0)
+        return nil
       default: return words.1
       }
     }
+  }
+
+  func finish() {
+    close(file)
+    close(signals)
   }
 
   /// Whether the guest is stopped still: a job that the terminal stopped has stopped this process too, and

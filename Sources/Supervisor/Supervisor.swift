@@ -7,19 +7,10 @@ public enum Supervisor {
   /// Runs the program to its end and answers Persona's exit status.
   ///
   /// The process that the user started only waits (see `Relay`); a child of it is the supervisor, so that
-  /// guests which outlive the first one keep theirs.
+  /// guests which outlive the first one keep theirs. All work is the child's: what a process has touched before it forks
+  /// both must touch again.
   public static func run(_ configuration: RunConfiguration) throws(LaunchError) -> Int32 {
-    let installation = try Installation.current()
-    try configuration.root?.enter()
-    let recognizer = Recognizer(directories: installation.directories(configuration.personalityDirectories))
-    let launch = try Launch(
-      configuration, searchPath: getenv("PATH").map { String(cString: $0) }, recognizer: recognizer)
-    guard case .foreign(let name) = launch.recognition else { throw executeNatively(launch) }
-    if Joining.hasSupervisor { throw Joining.join(configuration, launch) }
-    try launch.checkRelease(recognizer)
-    // What cannot be loaded is refused before the tables are read.
-    _ = try launch.plan([], LoadOptions(path: launch.program.path, minimumAddress: HostLimits.minimumAddress))
-
+    if Joining.hasSupervisor { try takePlace(configuration) }
     var ends: [Int32] = [0, 0]
     let failure = persona_pipe(&ends)
     guard failure == 0 else {
@@ -38,32 +29,63 @@ public enum Supervisor {
       close(ends[0])
       let relay = RelayEnd(ends[1])
       do {
-        try supervise(configuration, installation, recognizer, launch, name, relay, group, mask)
+        try supervise(configuration, relay, group, mask)
       } catch {
         printError(error.description)
         relay.send(.failed(error.status.rawValue))
-        _exit(0)
       }
+      _exit(0)
     }
     close(ends[1])
-    releaseStandardStreams()
     var relay = Relay(ends[0], supervisor: supervisor)
-    return relay.wait()
+    if let status = relay.wait() { return status }
+    relay.finish()
+    sigprocmask(SIG_SETMASK, &mask, nil)
+    try takePlace(configuration)
   }
 
+  /// What a run starts from: where Persona's files are, who judges programs, and the program found and read.
+  private struct Beginning: ~Copyable {
+    let installation: Installation
+    let recognizer: Recognizer
+    let launch: Launch
+
+    init(_ configuration: RunConfiguration) throws(LaunchError) {
+      let installation = try Installation.current()
+      try configuration.root?.enter()
+      let recognizer = Recognizer(directories: installation.directories(configuration.personalityDirectories))
+      launch = try Launch(
+        configuration, searchPath: getenv("PATH").map { String(cString: $0) }, recognizer: recognizer)
+      (self.installation, self.recognizer) = (installation, recognizer)
+    }
+  }
+
+  /// Puts in this process's place a Linux program, which needs no translation, or a guest of the session that it is in.
+  private static func takePlace(_ configuration: RunConfiguration) throws(LaunchError) -> Never {
+    let beginning = try Beginning(configuration)
+    if beginning.launch.recognition.isForeign { throw Joining.join(configuration, beginning.launch) }
+    throw executeNatively(beginning.launch)
+  }
+
+  /// Returns if the program is Linux's own, and the relay knows.
   private static func supervise(
-    _ configuration: RunConfiguration, _ installation: Installation, _ recognizer: Recognizer,
-    _ launch: borrowing Launch, _ name: String, _ relay: RelayEnd, _ group: pid_t, _ mask: sigset_t
-  ) throws(LaunchError) -> Never {
+    _ configuration: RunConfiguration, _ relay: RelayEnd, _ group: pid_t, _ mask: sigset_t
+  ) throws(LaunchError) {
     _ = persona_when_parent_dies(SIGKILL)
     _ = persona_become_subreaper()
     setpgid(0, 0)
-    // The tables are read on this side of the fork: the relay needs none of them.
+    let beginning = try Beginning(configuration)
+    guard case .foreign(let name) = beginning.launch.recognition else { return relay.send(.native) }
+    try beginning.launch.checkRelease(beginning.recognizer)
+    // What cannot be loaded is refused before the tables are read.
+    _ = try beginning.launch.plan(
+      [], LoadOptions(path: beginning.launch.program.path, minimumAddress: HostLimits.minimumAddress))
     let personality = try CompiledPersonality(
-      name, directories: recognizer.directories, edition: launch.edition)
+      name, directories: beginning.recognizer.directories, edition: beginning.launch.edition)
     let logOutput = try openLog(configuration.trace)
-    let session = try Session(configuration, installation, recognizer, personality, logOutput: logOutput, relay: relay)
-    try session.start(launch, personality, group: group, mask: mask)
+    let session = try Session(
+      configuration, beginning.installation, beginning.recognizer, personality, logOutput: logOutput, relay: relay)
+    try session.start(beginning.launch, personality, group: group, mask: mask)
     releaseStandardStreams()
     session.serve()
     // The relay waits for this process's end: nothing is taken apart before.
@@ -71,7 +93,7 @@ public enum Supervisor {
   }
 
   /// A guest that closes its input or output must be the last to hold it.
-  private static func releaseStandardStreams() {
+  static func releaseStandardStreams() {
     let null = open("/dev/null", O_RDWR | O_CLOEXEC)
     guard null >= 0 else { return }
     dup2(null, 0)
@@ -93,7 +115,6 @@ public enum Supervisor {
     }
   }
 
-  /// A Linux program needs no translation: it takes this process's place.
   private static func executeNatively(_ launch: borrowing Launch) -> LaunchError {
     var argv: [UnsafeMutablePointer<CChar>?] = launch.arguments.map { strdup($0) }
     argv.append(nil)
