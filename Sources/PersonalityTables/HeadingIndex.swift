@@ -17,9 +17,11 @@ struct HeadingIndex {
 
   /// Describes the folder as it is now; nil while a change would not show.
   init?(describing directory: String) {
-    names = HeadingIndex.entries(directory)
+    guard let folder = opendir(directory) else { return nil }
+    defer { closedir(folder) }
+    names = HeadingIndex.entries(folder)
     let folders = names.filter { PersonalityLoader.isPersonality(directory + "/" + $0) }
-    guard let state = HeadingIndex.state(directory, folders) else { return nil }
+    guard let state = HeadingIndex.state(dirfd(folder), folders) else { return nil }
     self.state = state
     personalities = folders.compactMap { SystemHeading($0, in: directory) }
     systems = SystemHeading.recognised(in: directory)
@@ -33,8 +35,10 @@ struct HeadingIndex {
     guard reader.word() == HeadingIndex.magic, let build = buildFingerprint(), reader.word() == build else { return nil }
     names = reader.items { $0.text() }
     state = reader.items { TableState.File(from: &$0) }
-    guard reader.isWhole, HeadingIndex.entries(directory) == names else { return nil }
-    for file in state where TableState.file(directory, file.name) != file { return nil }
+    guard reader.isWhole, let folder = opendir(directory) else { return nil }
+    defer { closedir(folder) }
+    guard HeadingIndex.entries(folder) == names else { return nil }
+    for file in state where TableState.File(file.name, at: dirfd(folder)) != file { return nil }
     personalities = reader.items { SystemHeading(from: &$0) }
     systems = reader.items { SystemHeading(from: &$0) }
     guard reader.isWhole else { return nil }
@@ -55,10 +59,10 @@ struct HeadingIndex {
     return PreparedTable.writeFile(directory + "/" + HeadingIndex.name, writer.bytes)
   }
 
-  private static func state(_ directory: String, _ folders: [String]) -> [TableState.File]? {
+  private static func state(_ directory: Int32, _ folders: [String]) -> [TableState.File]? {
     let paths = folders.map { $0 + "/abi.table" } + ["systems.table"]
     for attempt in 0...1 {
-      let files = paths.compactMap { TableState.file(directory, $0) }
+      let files = paths.compactMap { TableState.File($0, at: directory) }
       var now = timespec()
       clock_gettime(CLOCK_REALTIME, &now)
       if files.count == paths.count, files.allSatisfy({ TableState.isSettled($0, now) }) { return files }
@@ -68,11 +72,9 @@ struct HeadingIndex {
   }
 
   /// The names in a folder of personalities but for those of Persona's own files.
-  private static func entries(_ directory: String) -> [String] {
-    guard let stream = opendir(directory) else { return [] }
-    defer { closedir(stream) }
+  private static func entries(_ folder: OpaquePointer) -> [String] {
     var found: [String] = []
-    while let entry = readdir(stream) {
+    while let entry = readdir(folder) {
       let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
       if !name.hasPrefix("."), !name.hasPrefix(HeadingIndex.name), !name.hasSuffix(".table") { found.append(name) }
     }

@@ -82,10 +82,9 @@ public struct PreparedTable: Sendable {
   /// Whether no table has been touched since the file was made by this very build.
   private static func layAsTheyDo(_ descriptor: Int32, _ head: [UInt8], _ folder: String, _ linux: String) -> Bool {
     let directory = parent(of: folder)
-    guard word(head, 40) > 0, linux == directory + "/linux", buildFingerprint() == word(head, 24),
-      let state = record(descriptor, head, 32, { TableState(from: &$0) })
+    guard word(head, 40) > 0, linux == directory + "/linux", buildFingerprint() == word(head, 24)
     else { return false }
-    return state.holds(in: directory)
+    return record(descriptor, head, 32) { TableState.holds(&$0, in: directory) } == true
   }
 
   /// Whether all tables read the same.
@@ -253,7 +252,7 @@ extension PreparedTable.Place {
   /// Whether the file has all of it, where it can be mapped.
   fileprivate var isWhole: Bool {
     var status = stat()
-    return fstat(descriptor, &status) == 0 && offset % 4096 == 0 && count > 0
+    return fstat(descriptor, &status) == 0 && offset % UInt64(PreparedTable.pageSize) == 0 && count > 0
       && offset <= UInt64(status.st_size) && count <= UInt64(status.st_size) - offset
   }
 }

@@ -89,22 +89,15 @@ struct TableState: Equatable {
     folders = []
     for name in names {
       let path = directory + "/" + name
-      guard let tables = try? PersonalityLoader.tables(in: path) else { return nil }
+      guard let tables = try? PersonalityLoader.tables(in: path), let folder = opendir(path) else { return nil }
+      defer { closedir(folder) }
       var files: [File] = []
       for table in tables {
-        guard let file = TableState.file(path, table) else { return nil }
+        guard let file = File(table, at: dirfd(folder)) else { return nil }
         files.append(file)
       }
       folders.append(Folder(name: name, files: files))
     }
-  }
-
-  static func file(_ folder: String, _ name: String) -> File? {
-    var status = stat()
-    guard stat(folder + "/" + name, &status) == 0 else { return nil }
-    return File(
-      name: name, size: UInt64(status.st_size), seconds: UInt64(bitPattern: Int64(status.st_mtim.tv_sec)),
-      nanoseconds: UInt64(status.st_mtim.tv_nsec))
   }
 
   /// The folders that a text was read from, if all lie in `directory` and all of their tables are in the text.
@@ -143,19 +136,49 @@ struct TableState: Equatable {
     }
   }
 
-  init(from reader: inout RecordReader) {
-    folders = reader.items { reader in
-      Folder(name: reader.text(), files: reader.items { File(from: &$0) })
+  /// Whether the folders in `directory` still lie as `write` told.
+  ///
+  /// Each start asks so, which is why nothing is made of the words, and files are asked for from their folder: the way there
+  /// is walked once.
+  static func holds(_ reader: inout RecordReader, in directory: String) -> Bool {
+    var folders = reader.word()
+    while folders > 0, reader.isWhole {
+      guard let folder = opendir(directory + "/" + reader.text()) else { return false }
+      defer { closedir(folder) }
+      var files = reader.word()
+      guard files == tableCount(folder) else { return false }
+      while files > 0, reader.isWhole {
+        let file = File(from: &reader)
+        guard File(file.name, at: dirfd(folder)) == file else { return false }
+        files -= 1
+      }
+      folders -= 1
     }
+    return reader.isWhole
   }
 
-  /// Whether the folders in `directory` are still so.
-  func holds(in directory: String) -> Bool {
-    TableState(directory, folders: folders.map(\.name)) == self
+  private static func tableCount(_ folder: OpaquePointer) -> UInt64 {
+    var count: UInt64 = 0
+    while let entry = readdir(folder) {
+      let isTable = withUnsafeBytes(of: &entry.pointee.d_name) { name in
+        name[0] != UInt8(ascii: ".") && name.prefix { $0 != 0 }.suffix(6).elementsEqual(".table".utf8)
+      }
+      if isTable { count += 1 }
+    }
+    return count
   }
 }
 
 extension TableState.File {
+  /// The file of this name, as seen from the open folder `folder`.
+  init?(_ name: String, at folder: Int32) {
+    var status = stat()
+    guard fstatat(folder, name, &status, 0) == 0 else { return nil }
+    self.init(
+      name: name, size: UInt64(status.st_size), seconds: UInt64(bitPattern: Int64(status.st_mtim.tv_sec)),
+      nanoseconds: UInt64(status.st_mtim.tv_nsec))
+  }
+
   func write(to writer: inout RecordWriter) {
     writer.add(name)
     for word in [size, seconds, nanoseconds] { writer.add(word) }
