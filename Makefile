@@ -78,7 +78,7 @@ $(TABLES)/.stamp: $(shell find personalities -type f)
 
 persona:
 	$(SWIFT) build -c release --product persona --static-swift-stdlib -Xswiftc -static-executable \
-	  -Xlinker -s -Xlinker --build-id=sha1
+	  -Xlinker -s -Xlinker --build-id=sha1 -Xlinker --wrap=swift_copyAuxiliaryExecutablePath
 	@mkdir -p $(BUILD)/bin
 	@cmp -s .build/release/persona $(PERSONA) || (cp .build/release/persona $(PERSONA).new && mv $(PERSONA).new $(PERSONA))
 

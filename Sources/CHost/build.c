@@ -19,6 +19,14 @@ static size_t find(const char *notes, size_t size, uint8_t *bytes, size_t room) 
     return 0;
 }
 
+/// In place of the Swift runtime's own (Makefile): it looks in ten places for swift-backtrace at each start, of which
+/// Persona brings none.
+char *__wrap_swift_copyAuxiliaryExecutablePath(const char *name);
+char *__wrap_swift_copyAuxiliaryExecutablePath(const char *name) {
+    (void)name;
+    return NULL;
+}
+
 size_t persona_build_identity(uint8_t *bytes, size_t room) {
     const Elf64_Phdr *headers = (const Elf64_Phdr *)getauxval(AT_PHDR);
     size_t count = getauxval(AT_PHNUM);
