@@ -40,10 +40,12 @@ def main():
             subprocess.run(["sh", os.path.join(ROOT, "samples", system, "build.sh")], check=True)
             with open(os.path.join(ROOT, "samples", system, sample + ".out"), encoding="utf-8") as file:
                 expected = file.read()
-            check("my" + system, os.path.join(ROOT, "build/samples", system, sample), expected, "--from", system)
+            # A name of its own, and then in its origin's place.
+            for name in ("my" + system, system):
+                check(name, os.path.join(ROOT, "build/samples", system, sample), expected, "--from", system)
     for failure in failures:
         print("new:", failure)
-    print(f"new: {1 + len(SAMPLES)} folders", "failed" if failures else "check and run their programs")
+    print(f"new: {1 + 2 * len(SAMPLES)} folders", "failed" if failures else "check and run their programs")
     return 1 if failures else 0
 
 

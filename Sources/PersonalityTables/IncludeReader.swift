@@ -122,15 +122,24 @@ struct IncludeReader {
     }
   }
 
-  /// The path's meaning beside a folder or, where nothing is there, beside another personality.
+  /// The path's meaning beside a folder or, where nothing is there, beside another personality. What would be the folder
+  /// itself is the other one of its name, whose place it takes.
   private func find(_ path: String, beside folder: String) -> String {
     let near = IncludeReader.normal(path.hasPrefix("/") ? path : folder + "/" + path)
-    guard access(near, F_OK) != 0, path.hasPrefix("../") else { return near }
+    let own = IncludeReader.normal(folder)
+    let isOwn = near == own || near.hasPrefix(own + "/")
+    guard path.hasPrefix("../"), isOwn || access(near, F_OK) != 0 else { return near }
     for directory in directories {
       let candidate = IncludeReader.normal(directory + "/" + path.dropFirst(3))
-      if access(candidate, F_OK) == 0 { return candidate }
+      if access(candidate, F_OK) == 0, !isSame(candidate, near) { return candidate }
     }
     return near
+  }
+
+  private func isSame(_ one: String, _ other: String) -> Bool {
+    var (first, second) = (stat(), stat())
+    return stat(one, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev
+      && first.st_ino == second.st_ino
   }
 
   private func isFolder(_ path: String) -> Bool {

@@ -67,6 +67,22 @@ struct NewTests {
     }
   }
 
+  /// A folder may take its origin's name and place.
+  @Test func takesItsOriginsPlace() throws {
+    for origin in PersonalityLoader.names(in: RealTables.directory) where origin != "linux" {
+      let parent = TableFolders(["own/note": ""])
+      let directories = [parent.path + "/own", RealTables.directory]
+      let made = NewCommand(name: origin, origin: origin, parent: directories[0], directories: directories).run()
+      #expect(made.status == 0, "\(origin): \(made.errors)")
+      parent.write("900 mine() -> status = unsupported \"a test\"\n", "own/\(origin)/mine.table")
+      let checked = CheckCommand(folders: [directories[0] + "/" + origin], directories: directories).run()
+      #expect(checked.status == 0 && checked.text.contains(": no errors\n"), "\(origin): \(checked.text)")
+      let loaded = try PersonalityLoader.load(origin, from: directories).personality
+      let installed = try PersonalityLoader.load(origin, from: [RealTables.directory]).personality
+      #expect(loaded.call(900)?.name == "mine" && loaded.call(4)?.name == installed.call(4)?.name)
+    }
+  }
+
   @Test func refuses() {
     #expect(make("Tiny").errors == "'Tiny' is no personality's name: use small letters and digits, a letter first\n")
     #expect(make("my-own").errors == "'my-own' is no personality's name: use small letters and digits, a letter first\n")
