@@ -68,11 +68,27 @@ public enum FieldName: UInt16, CaseIterable {
     devstat__priority
   case xinpcb__xi_socket, xinpcb__inp_socket, xinpcb__inp_fport, xinpcb__inp_lport, xinpcb__inp_faddr, xinpcb__inp_laddr,
     xinpcb__inp_vflag, xinpcb__inp_ip_ttl, xinpcb__inp_ip_p, xtcpcb__xt_inp, xtcpcb__xt_socket, xtcpcb__t_state
-  case xsocket__xso_len, xsocket__xso_so, xsocket__so_pcb, xsocket__so_type, xsocket__xso_protocol, xsocket__xso_family,
+  case xsocket__xso_len, xsocket__xso_so, xsocket__so_pcb, xsocket__so_type, xsocket__so_options, xsocket__xso_protocol, xsocket__xso_family,
     xsocket__so_uid, xsocket__so_qlen, xsocket__so_rcv_cc, xsocket__so_snd_cc
   case xunpcb__xu_unpp, xunpcb__unp_addr, xunpcb__xu_addr, xunpcb__xu_socket
   case xfile__xf_size, xfile__xf_pid, xfile__xf_uid, xfile__xf_fd, xfile__xf_file, xfile__xf_type, xfile__xf_count,
     xfile__xf_offset, xfile__xf_data, xfile__xf_vnode, xfile__xf_flag
+  case ipstat__ips_total, ipstat__ips_badsum, ipstat__ips_tooshort, ipstat__ips_badaddr, ipstat__ips_fragments,
+    ipstat__ips_fragdropped, ipstat__ips_fragtimeout, ipstat__ips_reassembled, ipstat__ips_forward,
+    ipstat__ips_noproto, ipstat__ips_delivered, ipstat__ips_localout, ipstat__ips_odropped, ipstat__ips_noroute,
+    ipstat__ips_fragmented, ipstat__ips_ofragments, ipstat__ips_cantfrag
+  case icmpstat__icps_error, icmpstat__icps_outhist, icmpstat__icps_checksum, icmpstat__icps_reflect,
+    icmpstat__icps_inhist
+  case udpstat__udps_ipackets, udpstat__udps_badsum, udpstat__udps_noport, udpstat__udps_fullsock,
+    udpstat__udps_opackets
+  case tcpstat__tcps_connattempt, tcpstat__tcps_accepts, tcpstat__tcps_connects, tcpstat__tcps_closed,
+    tcpstat__tcps_drops, tcpstat__tcps_conndrops, tcpstat__tcps_delack, tcpstat__tcps_timeoutdrop,
+    tcpstat__tcps_rexmttimeo, tcpstat__tcps_keepprobe, tcpstat__tcps_sndprobe, tcpstat__tcps_sndtotal,
+    tcpstat__tcps_sndrexmitpack, tcpstat__tcps_rcvtotal, tcpstat__tcps_rcvbadsum, tcpstat__tcps_rcvoopack,
+    tcpstat__tcps_pawsdrop, tcpstat__tcps_predack, tcpstat__tcps_preddat, tcpstat__tcps_listendrop,
+    tcpstat__tcps_sc_sendcookie, tcpstat__tcps_sc_recvcookie, tcpstat__tcps_sack_recovery_episode,
+    tcpstat__tcps_sig_rcvbadsig, tcpstat__tcps_sig_err_sigopt, tcpstat__tcps_sig_err_nosigopt
+  case ipc_perm__mode, ipc_perm__seq
   // events
   case kevent__ident, kevent__filter, kevent__flags, kevent__fflags, kevent__data, kevent__udata, kevent__ext
   // network interfaces

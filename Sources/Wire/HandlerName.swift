@@ -78,6 +78,8 @@ public enum HandlerName: UInt16, CaseIterable {
     extendedTransfer, lightweightAffinity, variantSet, variantGet, variantList
   // what a descriptor's device is
   case ioctlDeviceType
+  // what is known of addresses and of neighbours' discovery
+  case ioctlAddressFlags, ioctlAddressLifetime, ioctlNeighbourInformation, ioctlDefaultInterface
 }
 
 /// A value of the running host that a table may name where the foreign OS would report its own.
@@ -94,5 +96,10 @@ public enum HostValue: UInt16, CaseIterable {
     memoryTotals, swapDevice, deviceCount, deviceStatistics, fileTable, tcpSockets, udpSockets, rawSockets,
     localStreams, localDatagrams, localPackets,
     contextSwitches, interrupts, softInterrupts, pageFaults, pageReadFaults, processesMade, pagesFreed, pagesStolen,
-    pagesScanned, pageReserve
+    pagesScanned, pageReserve, interruptNames, interruptCounts, nameCacheCounts,
+    internetCounts, controlMessageCounts, datagramCounts, connectionCounts,
+    segmentBytes, segmentLeastBytes, segmentsOfProcess, segmentPages, semaphoreCount, semaphoreUndos, semaphoresOfSet,
+    semaphoreOperations, semaphoreUndosOfProcess, semaphoreUndoBytes, semaphoreValueLimit, semaphoreAdjustLimit, messageBytes,
+    messageQueueBytes, messageSegmentBytes, messageCount, messageSegments, systemVSlots, semaphoreSets, sharedSegments,
+    messageQueues
 }

@@ -67,7 +67,15 @@ enum FreeBSDHeaders {
     #include <sys/devicestat.h>
     #include <vm/vm_param.h>
     #include <netinet/in_pcb.h>
+    #include <netinet/in_systm.h>
+    #include <netinet/ip.h>
+    #include <netinet/ip_var.h>
+    #include <netinet/ip_icmp.h>
+    #include <netinet/icmp_var.h>
+    #include <netinet/udp_var.h>
     #include <netinet/tcp_var.h>
+    #include <netinet6/in6_var.h>
+    #include <netinet6/nd6.h>
     #include <dirent.h>
     #include <errno.h>
     #include <fcntl.h>

@@ -33,6 +33,17 @@ func hostValue(
   case .memoryTotals: return memoryTotals(&request)
   case .deviceStatistics: return deviceStatistics(&request)
   case .fileTable: return fileTable(&request)
+  case .interruptNames: return interruptNames(&request)
+  case .interruptCounts: return interruptCounts(&request)
+  case .internetCounts: return internetStatistics(&request)
+  case .controlMessageCounts: return controlMessageStatistics(&request)
+  case .datagramCounts: return datagramStatistics(&request)
+  case .connectionCounts: return connectionStatistics(&request)
+  case .semaphoreSets: return systemVObjects(.semaphores, &request)
+  case .sharedSegments: return systemVObjects(.segments, &request)
+  case .messageQueues: return systemVObjects(.queues, &request)
+  // struct nchstats of sys/namei.h: eight longs.
+  case .nameCacheCounts: for _ in 0..<8 { request.put(Int64(0)) }
   case .tcpSockets: return internetSockets(.tcp, &request)
   case .udpSockets: return internetSockets(.udp, &request)
   case .rawSockets: return internetSockets(.raw, &request)
@@ -136,7 +147,7 @@ private func hostNumber(_ value: HostValue, _ call: Call) -> Int64? {
   case .highestCPU: return Int64(highestProcessor(call))
   case .listenBacklog: return fileNumber(call, "/proc/sys/net/core/somaxconn")
   case .internet6: return HostFile(call, "/proc/net/if_inet6").isOpen ? 1 : nil
-  default: return nil
+  default: return systemVLimit(value, call)
   }
 }
 

@@ -146,6 +146,8 @@ struct ByteWriter {
     self.limit = limit
   }
 
+  mutating func clear() { count = 0 }
+
   mutating func append(_ byte: UInt8) {
     guard count < limit else { return }
     start.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)

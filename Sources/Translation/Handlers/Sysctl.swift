@@ -42,6 +42,9 @@ struct SysctlRequest {
     if fits > 0, !call.copyOut(old + start, bytes, Int(fits)) { faulted = true }
   }
 
+  /// Counts bytes that a guest which only asks for the length does not want.
+  mutating func skip(_ count: Int) { produced += UInt64(count) }
+
   mutating func put<T: FixedWidthInteger & BitwiseCopyable>(_ value: T) {
     var value = value
     withUnsafeBytes(of: &value) { put($0.baseAddress!, $0.count) }

@@ -106,6 +106,8 @@ private func socketLine(
   if list == .tcp, state == 10 {
     // Of a listening socket Linux's queue is what waits to be accepted.
     socket[.xsocket__so_qlen] = receiving
+    // SO_ACCEPTCONN
+    socket[.xsocket__so_options] = 2
   }
   return whole
 }
