@@ -212,6 +212,37 @@ check "broken table" [ "$got" = 125 ]
 check "broken table: place and line" grep -q 'files.table:[0-9]*:[0-9]*: error' "$work/errors"
 check "the sound table again" status 0 "$persona" run -- "$programs/hello"
 
+# Personalities that cannot be read: what the program is might be known there.
+mkdir -p "$work/home/persona"
+ln -s personalities "$work/home/persona/personalities"
+check "personalities that cannot be read, and why" message 125 "persona/personalities'*: the personalities cannot be read: .*symbolic" \
+  env XDG_CONFIG_HOME="$work/home" "$persona" run --as unheard-of -- "$programs/hello"
+
+# A Linux whose statx(2) takes no null path: fstat(2), also at a place that has become a jump.
+gcc -O1 -Wall -Wextra -Werror -o "$work/older" Tests/injecting/older.c
+cat >"$work/status.c" <<'END'
+#include "freebsd.h"
+static void sample(long argc, char **argv, char **environment) {
+    stat by_path, found;
+    long file = SYS(open, argv[0], O_RDONLY), right = 0;
+    expect("by its path", SYS(fstatat, AT_FDCWD, argv[0], &by_path, 0), 0);
+    for (int turn = 0; turn < 100; turn++) {
+        found.ino = 0;
+        right += SYS(fstat, file, &found) == 0 && same(&found, &by_path, sizeof found);
+    }
+    expect("by its descriptor", right, 100);
+    expect("born", found.birthtim.sec > 0, 1);
+    expect("no descriptor", SYS(fstat, 99, &found), -EBADF);
+}
+END
+"$clang" --target=x86_64-unknown-freebsd14 -fuse-ld=lld -nostdlib -static -ffreestanding -O1 -fno-stack-protector \
+  -Wno-everything -Isamples/freebsd -o "$work/status" "$work/status.c"
+for each in "" --trace="$work/log"; do
+  check "fstat where Linux is older ${each%%=*}" \
+    [ "$("$work/older" "$persona" run $each -- "$work/status")" = "$("$persona" run -- "$work/status")" ]
+done
+check "and what it asks Linux for" grep -q 'statx(3, \[engine\], AT_NO_AUTOMOUNT|AT_EMPTY_PATH' "$work/log"
+
 # Bits that would make the program act for somebody else: only root can make such a file for the test.
 if [ "$(id -u)" = 0 ]; then
   cp "$programs/hello" "$work/bits"

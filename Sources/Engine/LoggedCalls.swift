@@ -24,9 +24,9 @@ func passWatched(
     logDirect(thread, table, row, context)
   case PERSONA_PASSAGE_PLAIN.rawValue where isPlain && row.pointee.in_registers != 0,
     PERSONA_PASSAGE_CLOCK.rawValue where isPlain && row.pointee.in_registers != 0,
-    PERSONA_PASSAGE_CLOSE.rawValue where isPlain && row.pointee.in_registers != 0,
-    PERSONA_PASSAGE_STATUS.rawValue where isPlain:
+    PERSONA_PASSAGE_CLOSE.rawValue where isPlain && row.pointee.in_registers != 0:
     logPlain(thread, table, row, context)
+  case PERSONA_PASSAGE_STATUS.rawValue where isPlain: logStatus(thread, table, row, context)
   default:
     prepare(thread, context)
     answer(thread, context)
@@ -91,6 +91,17 @@ private func logPlain(
   end(call, context, result)
 }
 
+@inline(never)
+private func logStatus(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
+  _ context: TrapContext
+) {
+  var call = begin(thread, table, row, context)
+  var result = Int(callStatus(thread, table, row, context, isLogged: true))
+  if result == Int(statusIsLong) { result = call.perform(context, isLogged: true) }
+  end(call, context, result)
+}
+
 /// The end of a call that is not a plain success.
 @inline(never)
 private func endLogged(_ call: Call, _ context: TrapContext, _ result: Int) {
@@ -99,7 +110,7 @@ private func endLogged(_ call: Call, _ context: TrapContext, _ result: Int) {
   if row.passage == UInt8(PERSONA_PASSAGE_SAME.rawValue) {
     let words = call.words
     func word(_ index: Int) -> UInt64 { index < Int(row.operand_count) ? words[index] : 0 }
-    note(call.thread, call.row, word(0), word(1), word(2), word(3), word(4), word(5), Int64(result))
+    note(call.thread, Int64(row.target), word(0), word(1), word(2), word(3), word(4), word(5), Int64(result))
   }
   let isDirect = row.kind == UInt8(PERSONA_CALL_TRANSLATE.rawValue)
   if isDirect, result == -Int(EIO), isEndOfMaster(call.table, row.target, Int(truncatingIfNeeded: call.words[0])) {
@@ -112,10 +123,9 @@ private func endLogged(_ call: Call, _ context: TrapContext, _ result: Int) {
 /// Keeps the call for the log.
 @inline(__always)
 func note(
-  _ thread: UnsafeMutablePointer<persona_thread>, _ row: UnsafePointer<persona_call>, _ a: UInt64, _ b: UInt64,
-  _ c: UInt64, _ d: UInt64, _ e: UInt64, _ f: UInt64, _ result: Int64
+  _ thread: UnsafeMutablePointer<persona_thread>, _ number: Int64, _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ e: UInt64, _ f: UInt64, _ result: Int64
 ) {
   func word(_ value: UInt64) -> Int { Int(truncatingIfNeeded: value) }
   thread.note(
-    Int32(row.pointee.target), word(a), word(b), word(c), word(d), word(e), word(f), result: Int(result))
+    Int32(truncatingIfNeeded: number), word(a), word(b), word(c), word(d), word(e), word(f), result: Int(result))
 }

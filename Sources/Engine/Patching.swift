@@ -449,44 +449,51 @@ private func tellStatus(
   _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
   _ context: TrapContext
 ) {
+  let result = callStatus(thread, table, row, context, isLogged: false)
+  if result == 0 {
+    succeed(table, context, 0)
+  } else if result == statusIsLong {
+    carryOut(thread, table, row, context)
+  } else if result == Int64(PERSONA_RESTART) {
+    failDirect(thread, table, row, context, result)
+  } else {
+    failPlainly(thread, table, table.foreignErrno(Int(-result)), context)
+  }
+}
+
+/// What `callStatus` answers where the handler must do it.
+var statusIsLong: Int64 { 1 }
+
+@inline(__always)
+func callStatus(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
+  _ context: TrapContext, isLogged: Bool
+) -> Int64 {
   let none = UInt8(PERSONA_NO_REGISTER.rawValue)
-  let native = UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride
+  let status = UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride
+  let native = UInt64(UInt(bitPattern: nativeStatus(status)))
   let sources = row.pointee.sources
   let isOfDescriptor = sources.1 == none
-  let result: Int64
+  var (folder, path): (UInt64, UInt64)
+  var flags = UInt64(AT_EMPTY_PATH | AT_NO_AUTOMOUNT)
   if isOfDescriptor {
-    guard thread.pointee.process.unsafelyUnwrapped.pointee.lacks_null_path == 0 else {
-      carryOut(thread, table, row, context)
-      return
-    }
-    result = persona_interruptible(
-      thread, Int64(__NR_statx), operand(context, sources.0, row.pointee.widths.0), 0,
-      UInt64(AT_EMPTY_PATH | AT_NO_AUTOMOUNT), UInt64(statusMask), UInt64(UInt(bitPattern: native)), 0)
+    if thread.pointee.process.unsafelyUnwrapped.pointee.lacks_null_path != 0 { return statusIsLong }
+    (folder, path) = (operand(context, sources.0, row.pointee.widths.0), 0)
   } else {
-    let folder =
+    folder =
       sources.0 == none
       ? UInt64(bitPattern: table.operand(row, 0).pointee.constant) : operand(context, sources.0, row.pointee.widths.0)
-    result = persona_interruptible(
-      thread, Int64(__NR_statx), folder, context[number: sources.1],
-      UInt64(bitPattern: table.operand(row, 2).pointee.constant | Int64(AT_NO_AUTOMOUNT)), UInt64(statusMask),
-      UInt64(UInt(bitPattern: native)), 0)
+    path = context[number: sources.1]
+    flags = UInt64(bitPattern: table.operand(row, 2).pointee.constant | Int64(AT_NO_AUTOMOUNT))
   }
-  if result < 0 {
-    if result == Int64(PERSONA_RESTART) {
-      failDirect(thread, table, row, context, result)
-    } else if isOfDescriptor, result == -Int64(EFAULT) {
-      carryOut(thread, table, row, context)
-    } else {
-      failPlainly(thread, table, table.foreignErrno(Int(-result)), context)
-    }
-    return
-  }
-  settleStatus(native)
-  if table.fill(context[number: sources.3], table.structure(Int(row.pointee.structure)), from: native) {
-    succeed(table, context, 0)
-  } else {
-    failPlainly(thread, table, table.foreignErrno(Int(EFAULT)), context)
-  }
+  let result = persona_interruptible(
+    thread, Int64(__NR_statx), folder, path, flags, UInt64(statusMask), native, 0)
+  if isOfDescriptor, result == -Int64(EFAULT) { return statusIsLong }
+  if isLogged { note(thread, Int64(__NR_statx), folder, path, flags, UInt64(statusMask), native, 0, result) }
+  if result < 0 { return result }
+  settleStatus(status)
+  return table.fill(context[number: sources.3], table.structure(Int(row.pointee.structure)), from: status)
+    ? 0 : -Int64(EFAULT)
 }
 
 /// Makes the one Linux call that a row is whose registers are in Linux's places.
@@ -537,7 +544,7 @@ func callThrough(
     if count > 5 { f = operand(context, sources.5, widths.5) }
   }
   let result = persona_interruptible(thread, Int64(row.pointee.target), a, b, c, d, e, f)
-  if isLogged { note(thread, row, a, b, c, d, e, f, result) }
+  if isLogged { note(thread, Int64(row.pointee.target), a, b, c, d, e, f, result) }
   return result
 }
 
@@ -580,7 +587,7 @@ func callStructure(
     if count > 5 { f = word(5, sources.5, widths.5) }
   }
   let result = persona_interruptible(thread, Int64(row.pointee.target), a, b, c, d, e, f)
-  if isLogged { note(thread, row, a, b, c, d, e, f, result) }
+  if isLogged { note(thread, Int64(row.pointee.target), a, b, c, d, e, f, result) }
   if guest != 0, result >= 0 || result < -4095, !writeStructure(table, shape, native, to: guest) {
     return -Int64(EFAULT)
   }
