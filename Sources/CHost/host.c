@@ -120,6 +120,25 @@ int persona_copy_descriptor(pid_t pid, int descriptor) {
     return result;
 }
 
+int persona_open_guest_file(pid_t pid, int descriptor, char *path, size_t room) {
+    static int own = -1;
+    if (own < 0) own = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    char name[64];
+    int folder = own, copy = own < 0 ? -1 : persona_copy_descriptor(pid, descriptor);
+    if (copy >= 0) {
+        snprintf(name, sizeof name, "%d", copy);
+    } else {
+        folder = AT_FDCWD;
+        snprintf(name, sizeof name, "/proc/%d/fd/%d", pid, descriptor);
+    }
+    ssize_t length = readlinkat(folder, name, path, room - 1);
+    path[length > 0 ? length : 0] = 0;
+    int file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int error = errno;
+    if (copy >= 0) close(copy);
+    return file < 0 ? -error : file;
+}
+
 void persona_wake_synchronously(int listener) {
     ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, 1UL /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP */);
 }

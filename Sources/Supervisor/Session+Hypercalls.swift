@@ -151,12 +151,15 @@ extension Session {
   private func decide(_ exec: inout persona_exec, _ request: seccomp_notif) {
     exec.verdict = Int32(PERSONA_EXEC_NATIVE.rawValue)
     let pid = pid_t(request.pid)
-    // A copy is there only for leaders of their thread groups; to look into another process's folder is dearer.
-    let copy = persona_copy_descriptor(pid, exec.file)
-    defer { if copy >= 0 { close(copy) } }
-    let link = copy >= 0 ? "/proc/self/fd/\(copy)" : "/proc/\(pid)/fd/\(exec.file)"
-    guard let path = readLink(link) else { return refuse(&exec, EACCES) }
-    let opened = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    var opened: Int32 = -1
+    let path = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+      opened = persona_open_guest_file(pid, exec.file, buffer.baseAddress!, buffer.count)
+      return String(cString: buffer.baseAddress!)
+    }
+    guard !path.isEmpty else {
+      if opened >= 0 { close(opened) }
+      return refuse(&exec, EACCES)
+    }
     let root = root(exec, pid)
     let file: ProgramFile
     do {

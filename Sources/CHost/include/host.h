@@ -37,6 +37,11 @@ int persona_hand_over(int listener, uint64_t id, int file, int answer);
 /// A duplicate of another process's descriptor: its number here, or -errno.
 int persona_copy_descriptor(pid_t pid, int descriptor);
 
+/// Opens for reading what a guest's descriptor names, and writes its path, or nothing, to `path`: the new descriptor, or
+/// -errno. Goes through a copy of the descriptor where Linux gives one (of a thread group's leader): to look into a new
+/// process's folder in /proc makes Linux build it.
+int persona_open_guest_file(pid_t pid, int descriptor, char *path, size_t room);
+
 /// Wakes notified tasks on the supervisor's own processor where the kernel can.
 void persona_wake_synchronously(int listener);
 
