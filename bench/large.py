@@ -30,6 +30,7 @@ def build():
         subprocess.run([go, "build", "-o", target + "/", "cmd/gofmt"], env=values, check=True,
                        cwd=os.path.join(GOROOT, "src"))
         toolchain(go, system, values)
+    subprocess.run(["gcc", "-O2", "-o", os.path.join(BUILD, "armed"), os.path.join(TOP, "bench", "armed.c")], check=True)
 
 
 def toolchain(go, system, values):
@@ -92,6 +93,13 @@ def data():
     return big, text, tree, project
 
 
+def library():
+    """The standard library's folders, without those that hold broken programs for tests."""
+    source = os.path.join(GOROOT, "src")
+    return [each.path for each in sorted(os.scandir(source), key=lambda each: each.name)
+            if each.is_dir() and each.name not in ("cmd", "go", "internal")]
+
+
 def cost(command, **options):
     """Milliseconds by the clock, and of processor time, of a command with all its children."""
     before, used = time.perf_counter(), os.times()
@@ -101,14 +109,22 @@ def cost(command, **options):
             1000 * (now.children_user + now.children_system - used.children_user - used.children_system))
 
 
-def program(system, name):
-    own = os.path.join(BUILD, "go-" + system, name)
-    return [own] if system == "linux" else [PERSONA, "run", own]
+# How a program is run: natively; as a guest; natively, under a filter as a guest's.
+RUNS = ([], [PERSONA, "run"], [os.path.join(BUILD, "armed")])
 
 
-def serving(system):
+def built(run):
+    """The system that a program is built for which is run so."""
+    return SYSTEMS[run == RUNS[1]]
+
+
+def program(run, name):
+    return run + [os.path.join(BUILD, "go-" + built(run), name)]
+
+
+def serving(run):
     """Milliseconds in which a Linux client gets 40,000 answers of the server, and of the server's processor time."""
-    server = subprocess.Popen(program(system, "serve"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    server = subprocess.Popen(program(run, "serve"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     address = server.stdout.readline().decode().strip()
     try:
         clock, _ = cost([os.path.join(BUILD, "go-linux", "load"), address, "40000"])
@@ -119,34 +135,34 @@ def serving(system):
     return clock, 1000 * (used.ru_utime + used.ru_stime)
 
 
-def compiling(system, project):
-    """What it costs that the Go tools for `system` build a program and what it imports, from nothing."""
+def compiling(run, project):
+    """What it costs that Go's tools build a program and what it imports, from nothing."""
+    system = built(run)
     root = os.path.join(BUILD, "goroot-" + system)
     cache = os.path.join(BUILD, "cache-" + system)
     shutil.rmtree(cache, ignore_errors=True)
     values = dict(environment("linux"), GOROOT=root, GOCACHE=cache, GOTOOLDIR=os.path.join(root, "pkg", "tool", system + "_amd64"))
-    go = os.path.join(root, "bin", "go")
-    command = [go] if system == "linux" else [PERSONA, "run", go]
-    return cost(command + ["build", "-o", os.path.join(BUILD, "built-" + system), "."], env=values, cwd=project)
+    return cost(run + [os.path.join(root, "bin", "go"), "build", "-o", os.path.join(BUILD, "built-" + system), "."], env=values, cwd=project)
 
 
 def measure(table, rounds=3):
     build()
     big, text, tree, project = data()
     plain = {
-        "gofmt over GOROOT/src": ("gofmt", ["-l", os.path.join(GOROOT, "src", "net")], 1.05),
+        "gofmt over GOROOT/src": ("gofmt", ["-l"] + library(), 1.05),
         "sha256 of 1 GiB": ("sha256", [big], 1.05),
         "gzip of 256 MiB": ("gzip", [text], 1.05),
         "walk of 100,000 files": ("walk", [tree], 1.15),
     }
     for title, (name, arguments, target) in plain.items():
-        both(table, title, rounds, target, lambda system: cost(program(system, name) + arguments))
+        both(table, title, rounds, target, lambda run: cost(program(run, name) + arguments))
     both(table, "40,000 HTTP requests", rounds, 1.05, serving)
-    both(table, "go build of 50 packages", rounds, 1.05, lambda system: compiling(system, project))
+    both(table, "go build of 50 packages", rounds, 1.05, lambda run: compiling(run, project))
 
 
 def both(table, title, rounds, target, measured):
     """A row by the clock, and one of processor time, which other programs on the machine disturb less."""
-    pairs = [[measured(system) for system in SYSTEMS] for _ in range(rounds)]
-    table.row(title, "ms", [tuple(side[0] for side in pair) for pair in pairs], target)
-    table.row("  processor time", "ms", [tuple(side[1] for side in pair) for pair in pairs])
+    rounds = [[measured(run) for run in RUNS] for _ in range(rounds)]
+    for index, (name, wanted) in enumerate(((title, target), ("  processor time", None))):
+        sides = [[side[index] for side in each] for each in rounds]
+        table.row(name, "ms", [(native, guest) for native, guest, _ in sides], wanted, [armed / native for native, _, armed in sides])
