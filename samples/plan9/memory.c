@@ -85,7 +85,9 @@ void start(long argc, char **argv) {
     fails("a class that does not exist", call(SEGATTACH, 0, (long)"blue", 0, 4096), "segment not found");
     fails("at the kernel", call(SEGATTACH, 0, (long)"shared", (long)0xffff800000000000, 4096), "virtual address in kernel");
     fails("without length", call(SEGATTACH, 0, (long)"shared", 0, 0), "length overflow");
-    volatile long *both = (volatile long *)call(SEGATTACH, 0, (long)"shared", 0, 8192);
+    // A length is a ulong: the upper half of its place on the stack is whatever was there.
+    const long above = 0x5a5aL << 32;
+    volatile long *both = (volatile long *)call(SEGATTACH, 0, (long)"shared", 0, 8192 | above);
     volatile long *own = (volatile long *)call(SEGATTACH, 0, (long)"memory", 0x10000000, 8192);
     expect("where it was asked for", (long)own, 0x10000000);
     fails("where something is", call(SEGATTACH, 0, (long)"memory", 0x10001000, 4096), "segments overlap");
@@ -104,7 +106,7 @@ void start(long argc, char **argv) {
     expect("memory over rfork(RFMEM)", *own, 6);
     expect("segbrk", call(SEGBRK, (long)own, (long)own + 16384, 0, 0), (long)own + 16384);
     own[2047] = 3;
-    expect("segfree", call(SEGFREE, (long)own, 8192, 0, 0), 0);
+    expect("segfree", call(SEGFREE, (long)own, 8192 | above, 0, 0), 0);
     expect("reads as zero", *own, 0);
     expect("what lies behind stays", own[2047], 3);
     expect("segflush", call(SEGFLUSH, (long)own, 16384, 0, 0), 0);
