@@ -16,28 +16,58 @@ struct AddressSpace {
     let file = open("/proc/\(pid)/maps", O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return }
     defer { close(file) }
-    var bytes: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 65536)
-    while true {
-      let count = piece.withUnsafeMutableBytes { read(file, $0.baseAddress!, $0.count) }
-      guard count > 0 else { break }
-      bytes += piece[..<count]
+    mappings.reserveCapacity(64)
+    // Lines are taken apart in place: a list of parts for each costs more than all else of an answer.
+    withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 8) { piece in
+      var kept = 0
+      while true {
+        let count = read(file, piece.baseAddress! + kept, piece.count - kept)
+        guard count > 0 else { break }
+        let end = kept + count
+        var line = 0
+        for index in kept..<end where piece[index] == UInt8(ascii: "\n") {
+          if let mapping = AddressSpace.parse(UnsafeRawBufferPointer(rebasing: piece[line..<index])) {
+            mappings.append(mapping)
+          }
+          line = index + 1
+        }
+        kept = end - line
+        piece.baseAddress!.copyMemory(from: piece.baseAddress! + line, byteCount: kept)
+      }
     }
-    for line in bytes.split(separator: 10) { if let mapping = AddressSpace.parse(line) { mappings.append(mapping) } }
   }
 
   /// `start-end rwxp offset device inode path`, see proc(5).
-  private static func parse(_ line: ArraySlice<UInt8>) -> Mapping? {
-    let fields = line.split(separator: 32, maxSplits: 5)
-    guard fields.count >= 5 else { return nil }
-    let range = fields[0].split(separator: 45)
-    guard range.count == 2, let start = hexadecimal(range[0]), let end = hexadecimal(range[1]) else { return nil }
-    return Mapping(
-      start: start, end: end, isFile: fields[4].first != 48, isPrivateText: fields[1].elementsEqual("r-xp".utf8))
+  private static func parse(_ line: UnsafeRawBufferPointer) -> Mapping? {
+    var at = 0
+    guard let start = hexadecimal(line, &at, upTo: UInt8(ascii: "-")), let end = hexadecimal(line, &at, upTo: space),
+      at + 5 <= line.count
+    else { return nil }
+    let isPrivateText = line[at..<(at + 4)].elementsEqual("r-xp".utf8)
+    for _ in 0..<3 {
+      guard let next = line[at...].firstIndex(of: space) else { return nil }
+      at = next + 1
+    }
+    guard at < line.count else { return nil }
+    return Mapping(start: start, end: end, isFile: line[at] != UInt8(ascii: "0"), isPrivateText: isPrivateText)
   }
 
-  private static func hexadecimal(_ digits: ArraySlice<UInt8>) -> UInt64? {
-    UInt64(String(decoding: digits, as: UTF8.self), radix: 16)
+  private static let space = UInt8(ascii: " ")
+
+  /// The number that begins at `at`, which then is behind the byte after it.
+  private static func hexadecimal(_ line: UnsafeRawBufferPointer, _ at: inout Int, upTo end: UInt8) -> UInt64? {
+    var value: UInt64 = 0
+    while at < line.count {
+      let byte = line[at]
+      at += 1
+      switch byte {
+      case end: return value
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt64(byte - UInt8(ascii: "0"))
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt64(byte - UInt8(ascii: "a") + 10)
+      default: return nil
+      }
+    }
+    return nil
   }
 
   func mapping(at address: UInt64) -> Mapping? {

@@ -23,7 +23,7 @@ extension Session {
     let start = max(site.address - min(site.address, UInt64(PatchSite.reach)), map.textStart(before: text))
     var code = [UInt8](repeating: 0, count: Int(site.address - start) + 2)
     let result = code.withUnsafeMutableBytes { persona_read_memory(pid, start, $0.baseAddress!, $0.count) }
-    guard result == 0, code.suffix(2) == [0x0f, 0x05], let length = PatchSite(code.dropLast(2)).length else { return }
+    guard result == 0, code.suffix(2) == [0x0f, 0x05], let length = callSites.length(before: code.dropLast(2)) else { return }
     site.length = UInt32(length)
     site.stub_page = map.freePage(near: text) ?? 0
   }

@@ -1,6 +1,7 @@
 import BinaryImage
 import CHost
 import CWire
+import CallAnalysis
 import CallLog
 import Glibc
 import PersonalityTables
@@ -24,6 +25,8 @@ final class Session {
   let kept = KeptDescriptors()
   /// What Linux programs may execute by themselves.
   let natives = NativeFiles()
+  /// Call sites that engines have asked about.
+  var callSites = PatchSites()
   /// Programs that an engine has yet to load: as many as there are execs under way.
   private(set) var starting: [StartingGuest] = []
   /// Those that are in use, the first one of each system before its others. Lists, since a start pays more for a

@@ -42,4 +42,13 @@ struct PatchSiteTests {
   @Test func bytesThatAreNoCode() {
     #expect(PatchSite([UInt8](repeating: 0x06, count: PatchSite.reach)).length == nil)
   }
+
+  @Test func codeThatIsKnownIsAnsweredAsBefore() {
+    var sites = PatchSites()
+    let before = [[UInt8]](repeating: [0x48, 0x89, 0xf8], count: 25).flatMap { $0 }
+    for number in [39, 20, 39, 20] as [UInt8] {
+      #expect(sites.length(before: (before + [0xb8, number, 0, 0, 0])[...]) == 5)
+      #expect(sites.length(before: (before + [0xe8, number, 0, 0, 0])[...]) == nil)
+    }
+  }
 }
