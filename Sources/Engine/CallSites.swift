@@ -7,6 +7,8 @@ import Translation
 
 /// Traps at a site before it is worth a jump: asking and exchanging pages costs as much as some thirty of them.
 private let worthwhile: UInt64 = 32
+/// In a run-time linker, which takes and gives a lock for each name that it looks up, with two calls.
+private let worthwhileInLinker: UInt64 = 8
 /// Traps after which a site that must go on trapping is asked about again, since other code may lie there now.
 private let again: UInt64 = 1024
 private let mostSites = 4096
@@ -32,9 +34,18 @@ func noteTrap(_ thread: UnsafeMutablePointer<persona_thread>, at address: UInt64
   let traps = persona_count_traps(counts, address, 1, worthwhile)
   if traps == 0 {
     enlarge(patches, counts)
-  } else if traps >= worthwhile {
+  } else if traps >= worthwhile || traps >= worthwhileInLinker && isInLinker(thread.pointee.process, address) {
     settle(patches, thread, address, isRepeated: traps % again == 0)
   }
+}
+
+/// Whether `address` lies in the run-time linker that the process began with.
+private func isInLinker(_ process: UnsafeMutablePointer<persona_process>, _ address: UInt64) -> Bool {
+  let plan = process.pointee.plan!
+  let segments = (UnsafeRawPointer(plan) + Int(plan.pointee.segments)).assumingMemoryBound(to: persona_segment.self)
+  for index in 0..<Int(plan.pointee.segment_count)
+  where segments[index].image == 1 && address &- segments[index].address < segments[index].length { return true }
+  return false
 }
 
 /// Makes the jump, unless it is there or was found to be impossible.

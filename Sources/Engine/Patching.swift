@@ -95,7 +95,7 @@ func patch(
   else { return 0 }
   let index = Int(page.pointee.used)
   let slot = page.pointee.address + UInt64(slotBytes * index)
-  guard writeStub(slot, moved, length, returningTo: address + 2) else { return 0 }
+  guard writeStub(slot, moved, length, returningTo: address + 2, isFirst: index == 0) else { return 0 }
   page.pointee.stubs[index] = Stub(start: start, length: UInt64(length))
   page.pointee.used += 1
   var jump = InlineArray<5, UInt8>(repeating: 0xe9)
@@ -126,7 +126,8 @@ private func isKnown(
   return false
 }
 
-/// A page with a free slot that a jump at `address` reaches; `fresh` is an address for another one.
+/// A page with a free slot that a jump at `address` reaches; `fresh` is an address for another one, which is writable until
+/// it holds a stub.
 private func stubPage(
   _ patches: UnsafeMutablePointer<Patches>, near address: UInt64, fresh: UInt64
 ) -> UnsafeMutablePointer<StubPage>? {
@@ -134,7 +135,7 @@ private func stubPage(
     let page = patches.pointee.stubPages + index
     if page.pointee.address != 0, Int(page.pointee.used) < slotCount, reaches(page.pointee.address, address) { return page }
   }
-  guard fresh != 0, reaches(fresh, address), mapStubPage(fresh, UInt64(PROT_READ | PROT_EXEC)) else { return nil }
+  guard fresh != 0, reaches(fresh, address), mapStubPage(fresh, UInt64(PROT_READ | PROT_WRITE)) else { return nil }
   return addStubPage(patches, fresh, used: 0)
 }
 
@@ -200,9 +201,10 @@ private func placeAlone(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt64? {
 }
 
 /// Writes the beginning of a page and makes it executable.
-private func fill(_ page: UInt64, _ bytes: UnsafeRawPointer, _ count: Int) {
+@discardableResult
+private func fill(_ page: UInt64, _ bytes: UnsafeRawPointer, _ count: Int) -> Bool {
   UnsafeMutableRawPointer(bitPattern: UInt(page))!.copyMemory(from: bytes, byteCount: count)
-  _ = persona_syscall(Int64(__NR_mprotect), page, 4096, UInt64(PROT_READ | PROT_EXEC), 0, 0, 0)
+  return persona_syscall(Int64(__NR_mprotect), page, 4096, UInt64(PROT_READ | PROT_EXEC), 0, 0, 0) == 0
 }
 
 /// A page below the program, within reach of its jumps; 0 without. One page stays free between them, as guard pages count on.
@@ -222,7 +224,7 @@ private func reaches(_ page: UInt64, _ address: UInt64) -> Bool {
 
 /// The moved instructions, `mov $behind, %rcx` and `jmp *entry`.
 private func writeStub(
-  _ slot: UInt64, _ moved: InlineArray<24, UInt8>, _ length: Int, returningTo behind: UInt64
+  _ slot: UInt64, _ moved: InlineArray<24, UInt8>, _ length: Int, returningTo behind: UInt64, isFirst: Bool
 ) -> Bool {
   var code = InlineArray<64, UInt8>(repeating: 0xcc)
   for index in 0..<length { code[index] = moved[index] }
@@ -240,7 +242,7 @@ private func writeStub(
   for index in 2..<6 { code[at + index] = 0 }
   at += 6
   word(label(PERSONA_PATCHED_ENTRY))
-  return replace(slot, &code, slotBytes)
+  return isFirst ? fill(slot, &code, slotBytes) : replace(slot, &code, slotBytes)
 }
 
 /// Puts a copy with `count` other bytes at `address` in the place of the pages that hold them.
