@@ -1,5 +1,5 @@
 /// Times one kind of call, for FreeBSD and for Linux: `micro NAME COUNT [N]` prints the picoseconds of one, in the median of
-/// many batches.
+/// many batches. fork-exec and vfork-exec execute this program, which then ends at once, or the one whose absolute path stands for N.
 #include "system.h"
 
 static char page[1 << 20];
@@ -64,26 +64,20 @@ static void fork_(void) {
     }
     SYS(wait4, child, 0, 0, 0);
 }
-static char *itself;
-static void fork_exec(void) {
-    long child = SYS(fork);
+static char *executed;
+static inline void fork_exec_by(long number) {
+    long child = call(number, 0, 0, 0, 0, 0, 0);
     if (child == 0) {
-        char *arguments[] = {itself, 0};
-        SYS(execve, itself, arguments, arguments + 1);
+        char *arguments[] = {executed, 0};
+        SYS(execve, executed, arguments, arguments + 1);
         SYS(exit, 9);
     }
-    SYS(wait4, child, 0, 0, 0);
+    int status = -1;
+    SYS(wait4, child, &status, 0, 0);
+    if (status) SYS(exit, 3);
 }
-
-static void vfork_exec(void) {
-    long child = SYS(vfork);
-    if (child == 0) {
-        char *arguments[] = {itself, 0};
-        SYS(execve, itself, arguments, arguments + 1);
-        SYS(exit, 9);
-    }
-    SYS(wait4, child, 0, 0, 0);
-}
+static void fork_exec(void) { fork_exec_by(SYS_fork); }
+static void vfork_exec(void) { fork_exec_by(SYS_vfork); }
 
 static void brief(void *unused) {
     floor_thread(stacks[1]);
@@ -171,7 +165,7 @@ static void insert(uint64_t *sorted, long present, uint64_t value) {
 
 static void bench(long argc, char **argv, char **environment) {
     if (argc < 3) return;
-    itself = argv[0];
+    executed = argc > 3 && argv[3][0] == '/' ? argv[3] : argv[0];
     count = number(argv[2]);
     extra = argc > 3 ? number(argv[3]) : 1;
     prepare(argv[1]);

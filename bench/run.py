@@ -9,6 +9,8 @@ Never fails for a missed target: machines differ and are noisy; it says which we
   bench/run.py --only fstat    what has this word in its name
   bench/run.py --large         the Go programs too: gofmt, sha256, gzip, an HTTP server, a walk of 100,000 files
   bench/run.py --pin           on one processor
+  bench/run.py --root TREE     executing a dynamic program of FreeBSD's base tree TREE, too
+  bench/run.py --shells LINUX FOREIGN   loops of two builds of one shell, too; with --root the foreign one runs in it
   bench/run.py --peers         strace, proot, qemu-user and Wine where they are installed
 """
 import argparse
@@ -181,6 +183,8 @@ def main():
     parser.add_argument("--starts", type=int, default=200)
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--large", action="store_true")
+    parser.add_argument("--root", help="a FreeBSD base tree for dynamic programs")
+    parser.add_argument("--shells", nargs=2, metavar=("LINUX", "FOREIGN"), help="two builds of one shell")
     parser.add_argument("--pin", action="store_true", help="all on one processor: nobody waits for an idle one to wake")
     options = parser.parse_args()
     if options.pin:
@@ -191,6 +195,13 @@ def main():
         starts(table, options.starts)
     micro(table, options.rounds, options.only)
     logged(table, options.rounds, options.only)
+    if options.root or options.shells:
+        import rooted
+        if options.root and (not options.only or options.only in "dynamic"):
+            rooted.executions(table, options.rounds, os.path.abspath(options.root))
+        if options.shells:
+            shells = [os.path.abspath(shell) for shell in options.shells]
+            rooted.loops(table, options.rounds, *shells, options.root and os.path.abspath(options.root), options.only)
     if options.peers:
         peers(options.rounds)
     if options.large:
