@@ -167,9 +167,10 @@ test-root-terminals: ready
 demo: ready tools
 	@sh Tests/demo.sh
 
-# BENCH='--only fstat', '--large', '--peers': see bench/run.py --help.
+# BENCH='--only fstat', '--large', '--peers', '--shells LINUX FOREIGN': see bench/run.py --help. ROOT=<base tree> executes a dynamic
+# program of it, too.
 bench: ready
-	$(PYTHON) bench/run.py $(BENCH)
+	$(PYTHON) bench/run.py $(if $(ROOT),--root $(ROOT)) $(BENCH)
 
 bench-large: ready tools
 	$(PYTHON) bench/run.py --large --peers
