@@ -104,6 +104,30 @@ struct FactTests {
       """
     ),
     (
+      right + "\nstruct timespec { tv_nsec i64 tv_sec i64 }",
+      """
+      tiny.table:7:8: error: the fields of struct timespec are not where they should be
+      struct timespec { tv_nsec i64 tv_sec i64 }
+             ^~~~~~~~ else state 'struct timespec 16' in a *.facts file
+      tiny.table:7:19: error: 'tv_nsec' is at 8, not at 0
+      struct timespec { tv_nsec i64 tv_sec i64 }
+                        ^~~~~~~ else state 'struct timespec 16 tv_nsec@0:i8' in a *.facts file
+      tiny.table:7:31: error: 'tv_sec' is at 0, not at 8
+      struct timespec { tv_nsec i64 tv_sec i64 }
+                                    ^~~~~~ else state 'struct timespec 16 tv_sec@8:i8' in a *.facts file
+
+      """
+    ),
+    (
+      right + "\nstruct timespec { tv_sec i64 tv_nsec i64 pad 8 }",
+      """
+      tiny.table:7:8: error: struct timespec is 16 bytes, not 24
+      struct timespec { tv_sec i64 tv_nsec i64 pad 8 }
+             ^~~~~~~~ else state 'struct timespec 24' in a *.facts file
+
+      """
+    ),
+    (
       right + "\nsignal { 1 SIGHUP core }",
       """
       tiny.table:7:12: error: SIGHUP does 'terminate' when nobody handles it, not 'core'
