@@ -14,7 +14,8 @@ Each entry is a title, a command for the tree's sh, and what it prints, both str
     ~ regular expression for a whole line
 
 The command runs in an empty folder, with nothing in its environment but HOME, TERM and a PATH that leads to the tree's
-programs alone. {port} is a free TCP port.
+programs alone. {port} is a free TCP port; in what is expected {blocks} and {inodes} are those of the folder's file
+system.
 """
 import argparse, os, re, shutil, socket, subprocess, sys, tempfile, time
 
@@ -70,6 +71,7 @@ def link_programs(tree, folder):
 
 def run(entry, tree, programs, options):
     folder = tempfile.mkdtemp(prefix="root-")
+    disk = os.statvfs(folder)
     environment = {"HOME": folder, "TERM": "vt100", "PATH": programs}
     if entry.claim and not options:
         options = ["--as", entry.claim]
@@ -84,7 +86,9 @@ def run(entry, tree, programs, options):
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     lines = output.decode("utf-8", "replace").splitlines()
-    same = len(lines) == len(entry.lines) and all(map(agrees, entry.lines, lines))
+    wanted = [line.replace("{blocks}", str(disk.f_blocks * disk.f_frsize // 1024)).replace("{inodes}", str(disk.f_files))
+              for line in entry.lines]
+    same = len(lines) == len(wanted) and all(map(agrees, wanted, lines))
     return same and status == entry.status, lines, status
 
 

@@ -69,8 +69,8 @@ public enum FieldName: UInt16, CaseIterable {
   case xinpcb__xi_socket, xinpcb__inp_socket, xinpcb__inp_fport, xinpcb__inp_lport, xinpcb__inp_faddr, xinpcb__inp_laddr,
     xinpcb__inp_vflag, xinpcb__inp_ip_ttl, xinpcb__inp_ip_p, xtcpcb__xt_inp, xtcpcb__xt_socket, xtcpcb__t_state
   case xsocket__xso_len, xsocket__xso_so, xsocket__so_pcb, xsocket__so_type, xsocket__so_options, xsocket__xso_protocol, xsocket__xso_family,
-    xsocket__so_uid, xsocket__so_qlen, xsocket__so_rcv_cc, xsocket__so_snd_cc
-  case xunpcb__xu_unpp, xunpcb__unp_addr, xunpcb__xu_addr, xunpcb__xu_socket
+    xsocket__so_uid, xsocket__so_qlen, xsocket__so_qlimit, xsocket__so_rcv_cc, xsocket__so_snd_cc
+  case xunpcb__xu_unpp, xunpcb__unp_conn, xunpcb__unp_addr, xunpcb__xu_addr, xunpcb__xu_socket
   case xfile__xf_size, xfile__xf_pid, xfile__xf_uid, xfile__xf_fd, xfile__xf_file, xfile__xf_type, xfile__xf_count,
     xfile__xf_offset, xfile__xf_data, xfile__xf_vnode, xfile__xf_flag
   case ipstat__ips_total, ipstat__ips_badsum, ipstat__ips_tooshort, ipstat__ips_badaddr, ipstat__ips_fragments,

@@ -21,22 +21,34 @@ struct Netlink: ~Copyable {
   private let buffer: UnsafeMutableRawPointer
   static let capacity = 16 * 1024
 
-  /// `buffer` has `capacity` bytes.
-  init(_ buffer: UnsafeMutableRawPointer) {
+  /// `buffer` has `capacity` bytes; NETLINK_ROUTE is 0.
+  init(_ buffer: UnsafeMutableRawPointer, protocolNumber: Int = 0) {
     self.buffer = buffer
-    // AF_NETLINK 16, SOCK_RAW 3 with SOCK_CLOEXEC, NETLINK_ROUTE 0.
-    socket = quietly(__NR_socket, 16, 3 | 0x80000, 0)
+    // AF_NETLINK 16, SOCK_RAW 3 with SOCK_CLOEXEC.
+    socket = quietly(__NR_socket, 16, 3 | 0x80000, protocolNumber)
   }
 
   deinit { if socket >= 0 { _ = quietly(__NR_close, socket) } }
 
   /// Asks for all of a kind: a nlmsghdr with NLM_F_REQUEST | NLM_F_DUMP and an empty ifinfomsg.
-  func ask(_ type: UInt16) -> Bool {
-    clear(buffer, 32)
-    buffer.put(UInt32(32), at: 0)
+  func ask(_ type: UInt16) -> Bool { ask(type, bytes: 16) { _ in } }
+
+  /// The same with a request of so many bytes that `fill` makes; without NLM_F_DUMP one answer comes.
+  func ask(_ type: UInt16, bytes: Int, isDump: Bool = true, _ fill: (UnsafeMutableRawPointer) -> Void) -> Bool {
+    clear(buffer, 16 + bytes)
+    buffer.put(UInt32(16 + bytes), at: 0)
     buffer.put(type, at: 4)
-    buffer.put(UInt16(0x301), at: 6)
-    return quietly(__NR_sendto, socket, buffer.word, 32) == 32
+    buffer.put(UInt16(isDump ? 0x301 : 1), at: 6)
+    fill(buffer + 16)
+    return quietly(__NR_sendto, socket, buffer.word, 16 + bytes) == 16 + bytes
+  }
+
+  /// The one answer that comes without NLM_F_DUMP: the bytes behind its nlmsghdr.
+  func one(_ type: UInt16) -> (memory: UnsafeMutableRawPointer, length: Int)? {
+    let received = quietly(__NR_recvfrom, socket, buffer.word, Netlink.capacity)
+    guard received >= 16, buffer.get(at: 4, as: UInt16.self) == type else { return nil }
+    let length = min(received, Int(buffer.get(at: 0, as: UInt32.self)))
+    return length >= 16 ? (buffer + 16, length - 16) : nil
   }
 
   /// Calls `body` with the bytes behind each answer's nlmsghdr.

@@ -13,6 +13,7 @@ func internetSockets(_ list: SocketList, _ request: inout SysctlRequest) -> Int 
   let call = request.call
   guard let memory = call.scratch(2048) else { return call.error(ENOMEM) }
   putGeneration(call, call.table.size(.xinpgen), &request)
+  var limits = list == .tcp ? ListenLimits(call) : nil
   let mark = call.thread.pointee.scratch_used
   for isNewer in [false, true] {
     let path: StaticString
@@ -21,10 +22,11 @@ func internetSockets(_ list: SocketList, _ request: inout SysctlRequest) -> Int 
     case .udp: path = isNewer ? "/proc/net/udp6" : "/proc/net/udp"
     case .raw: path = isNewer ? "/proc/net/raw6" : "/proc/net/raw"
     }
+    limits?.read(isNewer)
     var file = HostFile(call, path)
     file.skipLine()
     while file.peek() != nil {
-      if let size = socketLine(&file, call.table, memory, list, isNewer) { request.put(memory, size) }
+      if let size = socketLine(&file, call.table, memory, list, isNewer, limits) { request.put(memory, size) }
       file.skipLine()
     }
     call.thread.pointee.scratch_used = mark
@@ -44,7 +46,8 @@ private func putGeneration(_ call: Call, _ size: Int, _ request: inout SysctlReq
 /// A line of /proc/net/tcp and its like: "0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 1000 0
 /// 12345", where addresses are words of 4 bytes. The entry's size; nil when the line is none.
 private func socketLine(
-  _ file: inout HostFile, _ table: Table, _ memory: UnsafeMutableRawPointer, _ list: SocketList, _ isNewer: Bool
+  _ file: inout HostFile, _ table: Table, _ memory: UnsafeMutableRawPointer, _ list: SocketList, _ isNewer: Bool,
+  _ limits: ListenLimits?
 ) -> Int? {
   guard file.decimal() != nil, file.byte() == UInt8(ascii: ":") else { return nil }
   let whole = table.size(list == .tcp ? .xtcpcb : .xinpcb)
@@ -106,6 +109,7 @@ private func socketLine(
   if list == .tcp, state == 10 {
     // Of a listening socket Linux's queue is what waits to be accepted.
     socket[.xsocket__so_qlen] = receiving
+    socket[.xsocket__so_qlimit] = limits?[inode] ?? 0
     // SO_ACCEPTCONN
     socket[.xsocket__so_options] = 2
   }
@@ -134,6 +138,8 @@ func localSockets(_ type: UInt64, _ request: inout SysctlRequest) -> Int {
   guard let memory = call.scratch(size), let own = call.table.layout(.xunpcb__xu_addr),
     let place = call.table.layout(.xunpcb__xu_socket)
   else { return call.error(ENOMEM) }
+  guard let buffer = call.scratch(Netlink.capacity) else { return call.error(ENOMEM) }
+  let facts = Netlink(buffer, protocolNumber: SocketDiagnosis.netlinkProtocol)
   putGeneration(call, generation, &request)
   var file = HostFile(call, "/proc/net/unix")
   file.skipLine()
@@ -164,6 +170,14 @@ func localSockets(_ type: UInt64, _ request: inout SysctlRequest) -> Int {
     let socket = Record(memory + place.offset, call.table)
     describe(socket, inode, type)
     socket[.xsocket__xso_family] = 1
+    let more = SocketDiagnosis.local(facts, inode)
+    block[.xunpcb__unp_conn] = more.peer
+    if more.isListening {
+      socket[.xsocket__so_qlen] = more.waiting
+      socket[.xsocket__so_qlimit] = more.limit
+      // SO_ACCEPTCONN
+      socket[.xsocket__so_options] = 2
+    }
     request.put(memory, size)
   }
   putGeneration(call, generation, &request)
