@@ -55,7 +55,7 @@ def main():
         line = re.sub(r'(stat\("/proc/\w+", .*, \d+\) = )\d+', r"\1N", line)
         # How much of a buffer is shown behind a path depends on the path's length.
         line = re.sub(r'(WORK[^"]*?)(\\0)+"\.\.\.', r'\1\\0"...', line)
-        line = re.sub(r"(S_IFCHR\|)0\d+, st_rdev=\d+(, \.\.\.\}\) = 0  <= stat\()", r"\1N, st_rdev=N\2", line)
+        line = re.sub(r"(S_IFCHR\|)0\d+, st_rdev=\d+(, \.\.\.\}\) = 0  <= statx\()", r"\1N, st_rdev=N\2", line)
         # The union in a siginfo: of a sender it holds the user's number where a fault's address would be.
         line = re.sub(r"(si_pid=\d+, (?:si_uid=\d+, )?si_addr=)0x[0-9a-f]+", r"\1N", line)
         lost = re.search(r"posix_spawn\(.* clone\([^)]*\) = (\d+)", line)
