@@ -17,8 +17,8 @@ public struct Edition: Sendable, Hashable {
 struct ReleaseScheme {
   /// The release that is read; 0 where the folder names none.
   var release: UInt32 = 0
-  var encoding: ReleaseEncoding?
-  var serves: ClosedRange<UInt32>?
+  /// Those that the folder describes, and how it numbers them.
+  var releases = Releases()
   var abis: [String] = []
   /// Whether it is the scheme of the folder that is read, rather than of one that it includes.
   var isOwn = true

@@ -37,18 +37,17 @@ extension Parser {
       personality.abis.insert(personality.abis.remove(at: index), at: 0)
     }
     let own = ReleaseScheme(
-      release: edition.release ?? personality.release, encoding: personality.releases.encoding,
-      serves: personality.releases.serves, abis: personality.abiNames)
+      release: edition.release ?? personality.release, releases: personality.releases, abis: personality.abiNames)
     schemes = [own]
     // Folders that count their releases alike are read for the same one; others for their headings' own.
     for heading in source.headings {
       let read = Parser(SourceText(String(decoding: heading, as: UTF8.self), path: "abi.table")).personality
-      let encoding = read.releases.encoding
-      let isShared = encoding != nil && encoding == personality.releases.encoding
+      var releases = read.releases
+      let isShared = releases.encoding != nil && releases.encoding == personality.releases.encoding
+      if isShared { releases.serves = nil }
       schemes.append(
         ReleaseScheme(
-          release: isShared ? schemes[0].release : read.release, encoding: encoding,
-          serves: isShared ? nil : read.releases.serves, abis: read.abiNames, isOwn: isShared))
+          release: isShared ? schemes[0].release : read.release, releases: releases, abis: read.abiNames, isOwn: isShared))
     }
   }
 
@@ -103,17 +102,12 @@ extension Parser {
     if let since, let until, since >= until {
       throw fail("the versions end before they begin", at: start)
     }
-    if let serves = scheme.serves, since ?? 0 > UInt64(serves.upperBound) || until ?? .max <= UInt64(serves.lowerBound) {
+    if let serves = scheme.releases.serves, since ?? 0 > UInt64(serves.upperBound) || until ?? .max <= UInt64(serves.lowerBound) {
       throw fail(
-        "this never holds: the heading says that the folder serves \(servedText(serves))", at: start)
+        "this never holds: the heading says that the folder serves \(scheme.releases.servedText ?? "")", at: start)
     }
     let release = UInt64(scheme.release)
     return holds && release >= since ?? 0 && release < until ?? .max
-  }
-
-  private func servedText(_ serves: ClosedRange<UInt32>) -> String {
-    guard let encoding = scheme.encoding else { return "\(serves.lowerBound) to \(serves.upperBound)" }
-    return "\(encoding.text(of: serves.lowerBound)) to \(encoding.text(ofLast: serves.upperBound))"
   }
 
   private mutating func isOnABI() throws(BadEntry) -> Bool {
@@ -146,7 +140,7 @@ extension Parser {
       throw fail("'\(text(token))' is no version", at: token)
     }
     let numbers = parts.map { $0! }
-    guard let encoding = scheme.encoding else {
+    guard let encoding = scheme.releases.encoding else {
       guard numbers.count == 1 else {
         throw fail(
           "'\(text(token))' is no release number, and the heading does not say how versions make one"

@@ -27,7 +27,7 @@ extension Parser {
   /// `serves FIRST...LAST`: the releases that the folder describes.
   private mutating func serves() throws(BadEntry) {
     let token = current
-    schemes = [ReleaseScheme(release: personality.release, encoding: personality.releases.encoding)]
+    schemes = [ReleaseScheme(release: personality.release, releases: personality.releases)]
     defer { schemes = [] }
     let first = try version(behind: "serves")
     try expect(.ellipsis, "'...' and the last release")
