@@ -46,8 +46,39 @@ def play(program, script):
     return shown, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+def interrupt(delay):
+    """The status of a program that reads for ever and is interrupted so many seconds after Persona's exec."""
+    reads, closes = os.pipe()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(PERSONA, [PERSONA, "run", "--", os.path.join(TOP, "build/samples/freebsd/execute"), "copy"])
+    os.close(closes)
+    os.read(reads, 1)
+    os.close(reads)
+    time.sleep(delay)
+    os.write(terminal, b"\3")
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        if select.select([terminal], [], [], 0.01)[0]:
+            try:
+                os.read(terminal, 4096)
+            except OSError:
+                pass
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            os.close(terminal)
+            return os.waitstatus_to_exitcode(status)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    return None
+
+
 def main():
     failures = 0
+    late = [delay for delay in range(60) if interrupt(delay / 10000) != -signal.SIGINT]
+    failures += bool(late)
+    print("FAIL" if late else "ok  ", "an interrupt at any time of a start", *late)
     for path in sorted(glob.glob(os.path.join(TOP, "samples/*/*.terminal"))):
         system, name = os.path.basename(os.path.dirname(path)), os.path.basename(path)[: -len(".terminal")]
         with open(path, encoding="utf-8") as file:

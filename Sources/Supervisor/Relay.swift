@@ -48,6 +48,8 @@ struct Relay {
   private let signals: Int32
   private let supervisor: pid_t
   private var guest: pid_t = 0
+  /// What came before there was a guest to have it from the terminal.
+  private var early = sigset_t()
 
   /// Signals that somebody may send to this process and means for the guest.
   static let forwarded: [Int32] = [
@@ -68,6 +70,7 @@ struct Relay {
     self.supervisor = supervisor
     var set = Relay.forwardedSet
     signals = persona_signal_file(&set)
+    sigemptyset(&early)
   }
 
   /// Waits for the guest's end: Persona's exit status, unless a signal ends this process too; nil if the program is Linux's
@@ -80,7 +83,10 @@ struct Relay {
     while true {
       if poll(&events, 2, -1) < 0 { continue }
       if events[1].revents & Int16(POLLIN) != 0, guest != 0 { forward() }
-      guard events[0].revents != 0 else { continue }
+      guard events[0].revents != 0 else {
+        if guest == 0 { collect() }
+        continue
+      }
       var words: (Int32, Int32) = (0, 0)
       let length = withUnsafeMutableBytes(of: &words) { read(file, $0.baseAddress!, $0.count) }
       if length < 0 && errno == EINTR { continue }
@@ -93,6 +99,7 @@ struct Relay {
       switch words.0 {
       case 1:
         guest = words.1
+        sendEarly(to: guest)
         Supervisor.releaseStandardStreams()
       case 2: if isGuestStopped { kill(getpid(), SIGSTOP) }
       case 3: return Relay.end(words.1)
@@ -102,6 +109,7 @@ struct Relay {
         return Relay.end(words.1)
       case 6:
         waitpid(supervisor, nil, 0)
+        sendEarly(to: getpid())
         return nil
       default: return words.1
       }
@@ -132,6 +140,16 @@ struct Relay {
     while case let signal = persona_next_signal(signals, &code), signal != 0 {
       if code <= 0 || signal == SIGCONT { kill(guest, signal) }
     }
+  }
+
+  /// Takes the signals that have come, for whom is there later.
+  private mutating func collect() {
+    var code: Int32 = 0
+    while case let signal = persona_next_signal(signals, &code), signal != 0 { sigaddset(&early, signal) }
+  }
+
+  private mutating func sendEarly(to process: pid_t) {
+    for signal in Relay.forwarded where sigismember(&early, signal) == 1 { kill(process, signal) }
   }
 
   private static func end(_ status: Int32) -> Int32 {
