@@ -7,8 +7,9 @@ import Translation
 
 /// Traps at a site before it is worth a jump: asking and exchanging pages costs as much as some thirty of them.
 private let worthwhile: UInt64 = 32
-/// In a run-time linker, which takes and gives a lock for each name that it looks up, with two calls.
-private let worthwhileInLinker: UInt64 = 8
+/// Of calls on the signal mask in a run-time linker, which takes and gives a lock with two of them for each name that it
+/// looks up: dozens until any program's first function.
+private let worthwhileInLinker: UInt64 = 4
 /// Traps after which a site that must go on trapping is asked about again, since other code may lie there now.
 private let again: UInt64 = 1024
 private let mostSites = 4096
@@ -29,18 +30,21 @@ struct SettledSites {
 }
 
 /// Notes a trap of the two-byte instruction at `address`, and makes it a jump when it is worth that.
-func noteTrap(_ thread: UnsafeMutablePointer<persona_thread>, at address: UInt64) {
+func noteTrap(_ thread: UnsafeMutablePointer<persona_thread>, at address: UInt64, number: UInt64) {
   guard let patches = patches(thread.pointee.process), let counts = patches.pointee.counts else { return }
   let traps = persona_count_traps(counts, address, 1, worthwhile)
   if traps == 0 {
     enlarge(patches, counts)
-  } else if traps >= worthwhile || traps >= worthwhileInLinker && isInLinker(thread.pointee.process, address) {
+  } else if traps >= worthwhile || traps >= worthwhileInLinker && isLinkersLock(thread.pointee.process, address, number) {
     settle(patches, thread, address, isRepeated: traps % again == 0)
   }
 }
 
-/// Whether `address` lies in the run-time linker that the process began with.
-private func isInLinker(_ process: UnsafeMutablePointer<persona_process>, _ address: UInt64) -> Bool {
+/// Whether `address` lies in the run-time linker that the process began with, and the call is one on the signal mask.
+private func isLinkersLock(_ process: UnsafeMutablePointer<persona_process>, _ address: UInt64, _ number: UInt64) -> Bool {
+  guard let row = Table(UnsafeRawPointer(process.pointee.table)).call(number & 0xffff_ffff),
+    row.pointee.passage == UInt8(PERSONA_PASSAGE_MASK.rawValue)
+  else { return false }
   let plan = process.pointee.plan!
   let segments = (UnsafeRawPointer(plan) + Int(plan.pointee.segments)).assumingMemoryBound(to: persona_segment.self)
   for index in 0..<Int(plan.pointee.segment_count)

@@ -17,7 +17,10 @@ public func onTrap(
   let thread = persona_current()!
   thread.pointee.context = context
   thread.pointee.trap_length = 2
-  if knowsState(TrapContext(context!)) { noteTrap(thread, at: TrapContext(context!)[PERSONA_RIP] - 2) }
+  if knowsState(TrapContext(context!)) {
+    let abi = thread.pointee.process.pointee.table.pointee.abi
+    noteTrap(thread, at: TrapContext(context!)[PERSONA_RIP] - 2, number: TrapContext(context!)[number: abi.number])
+  }
   answer(thread, TrapContext(context!))
   noteMask(thread, TrapContext(context!))
 }
