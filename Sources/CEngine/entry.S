@@ -162,6 +162,11 @@ persona_resume:
         movq    %rdi, %rsp
         jmp     persona_return
 
+// void persona_leave(void): goes on with what the thread's `patched` and `whole` say
+        .globl  persona_leave
+persona_leave:
+        jmp     persona_patched_exit
+
 // MARK: patched call sites
 //
 // A site's stub jumps here with rcx = the address behind its `syscall`, all else as the guest left it. gs is the

@@ -116,6 +116,7 @@ private func beginThread(_ argument: UnsafeMutableRawPointer?) {
   awaitBeginning(thread)
   thread.pointee.guest_private = (0, 0, 0, 0)
   restIfAsked(thread)
+  enterDirectly(thread)
   persona_resume(thread.pointee.context)
 }
 

@@ -144,6 +144,28 @@ private func deliverWhole(_ thread: UnsafeMutablePointer<persona_thread>, _ cont
   thread.pointee.mask_known = PERSONA_MASK_DIFFERS.rawValue
 }
 
+/// Enters the guest where a new thread's context says, by a patched call's way back: Linux is only given the mask. Comes
+/// back where the guest has gs or the floating-point state's layout is not known.
+func enterDirectly(_ thread: UnsafeMutablePointer<persona_thread>) {
+  guard thread.pointee.guest_gs == 0, stateFeatures != 0 else { return }
+  // A state without components is the initial one, but for MXCSR, which is read always. Keys of pages stay the process's.
+  let pageKeys: UInt64 = 1 << 9
+  var words = InlineArray<80, UInt64>(repeating: 0)
+  withUnsafeMutableBytes(of: &words) {
+    let area = UnsafeMutableRawPointer(bitPattern: (UInt(bitPattern: $0.baseAddress!) + 63) & ~63)!
+    area.storeBytes(of: 0x1f80, toByteOffset: 24, as: UInt32.self)
+    persona_load_state(area, stateFeatures & ~pageKeys)
+  }
+  let start = TrapContext(thread.pointee.context)
+  let context = TrapContext(persona_patched_registers(thread)!)
+  for number in 0...UInt8(PERSONA_FLAGS.rawValue) { context[number: number] = start[number: number] }
+  context.floatingPoint = 0
+  context.mask = start.mask
+  thread.pointee.mask_known = PERSONA_MASK_DIFFERS.rawValue
+  thread.pointee.whole = PERSONA_WHOLE.rawValue
+  persona_leave()
+}
+
 /// A guest that steps through its own code: the trap flag must not hold in the engine, so Linux sets it.
 private func leaveBySignalReturn(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) -> Never {
   saveState(thread, context)

@@ -143,6 +143,38 @@ static void sleeps(void *index) {
     finish(index);
 }
 
+/// A new thread's floating-point state is the initial one (cpu_copy_thread of amd64/vm_machdep.c), its mask its maker's.
+static void begins(void *index) {
+    uint32_t mxcsr;
+    uint16_t control;
+    uint64_t low, high;
+    sigset mask;
+    __asm__ volatile("movq %%xmm7, %0\n movhlps %%xmm7, %%xmm7\n movq %%xmm7, %1\n stmxcsr %2\n fnstcw %3"
+                     : "=r"(low), "=r"(high), "=m"(mxcsr), "=m"(control) : : "xmm7");
+    SYS(sigprocmask, SIG_BLOCK, 0, &mask);
+    if (mxcsr == 0x1f80 && control == 0x37f && (low | high) == 0 && mask.bits[0] == 1u << (SIGUSR2 - 1))
+        __atomic_add_fetch(&counter, 1, __ATOMIC_SEQ_CST);
+    finish(index);
+}
+static void makes_beginners(void) {
+    sigset mask = {{1u << (SIGUSR2 - 1)}};
+    uint32_t mxcsr = 0x5f80, usual = 0x1f80;
+    uint16_t control = 0x27f;
+    SYS(sigprocmask, SIG_SETMASK, &mask, 0);
+    counter = 0;
+    for (int round = 0; round < 8; round++) {
+        for (int index = 0; index < THREADS; index++) {
+            __asm__ volatile("ldmxcsr %0\n fldcw %1\n pcmpeqd %%xmm7, %%xmm7" : : "m"(mxcsr), "m"(control) : "xmm7");
+            spawn(index, begins);
+        }
+        join();
+    }
+    __asm__ volatile("ldmxcsr %0\n fninit" : : "m"(usual));
+    expect("began clean", counter, 8 * THREADS);
+    mask.bits[0] = 0;
+    SYS(sigprocmask, SIG_SETMASK, &mask, 0);
+}
+
 static void sample(long argc, char **argv, char **environment) {
     for (int index = 0; index < THREADS; index++) gone[index] = 1;
     holds("thr_self", self() >= 100000 || self() > 0);
@@ -171,6 +203,7 @@ static void sample(long argc, char **argv, char **environment) {
     }
     join();
     expect("taken", counter, THREADS);
+    makes_beginners();
 
     volatile uint32_t word = 5;
     volatile uint64_t wide = 5;

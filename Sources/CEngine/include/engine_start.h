@@ -30,6 +30,8 @@ int64_t persona_same(struct persona_thread *thread, int64_t number);
 
 /// Continues at a Linux ucontext, as if a signal handler returned to it. Does not return.
 void persona_resume(void *ucontext) __attribute__((noreturn));
+/// Goes on with what the thread's `patched` and `whole` say, by a patched call's way back.
+void persona_leave(void) __attribute__((noreturn));
 void persona_on_stack(uint64_t stack, void (*function)(void *), void *argument) __attribute__((noreturn));
 int64_t persona_clone(uint64_t flags, uint64_t stack, void *parent_tid, void *child_tid, uint64_t tls,
                       void (*function)(void *), void *argument);
