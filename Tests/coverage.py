@@ -41,12 +41,12 @@ def compare(program, arguments=(), root=None, decided=False):
     return good
 
 
-def told(program, calls):
-    """Whether `persona coverage` names these calls of a program that cannot be run, and every site is decided."""
+def told(program, calls=None):
+    """Whether `persona coverage` names these calls of a program that cannot be run (or some), and decides every site."""
     done = subprocess.run([PERSONA, "coverage", "--json", program], capture_output=True, text=True)
     coverage = json.loads(done.stdout)
     found = {call["name"]: call["fate"] for call in coverage["calls"]}
-    good = not coverage["undecided"] and coverage["sites"] > 0 and found == calls
+    good = not coverage["undecided"] and coverage["sites"] > 0 and (found == calls if calls else len(found) > 20)
     print(f"coverage: {os.path.basename(program)}: {len(found)} calls foretold, {len(coverage['undecided'])} of"
           f" {coverage['sites']} sites undecided{'' if good else ': FAILED: ' + str(found)}")
     return good
@@ -77,6 +77,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         results = [compare(build(system, "hello", folder), decided=True) for system in ("freebsd", "netbsd", "plan9")]
         results.append(told(build("plan9", "hello", folder, "386"), PLAN9))
+        results.append(told(build("freebsd", "hello", folder, "386")))
     sys.exit(0 if all(results) else 1)
 
 

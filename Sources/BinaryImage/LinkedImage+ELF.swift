@@ -6,6 +6,7 @@ extension LinkedImage {
     guard let details = image.elf else { throw ImageError(.corrupt, offset: 0, cause: "is no ELF file") }
     let bytes = try ImageBytes(descriptor: descriptor)
     let file = try ELFFile(bytes, try ELFHeader(bytes))
+    let entries = EntrySizes(isWide: image.format.isWideELF)
     self.init(segments: [], entry: image.entry, hasFixedAddress: !details.isRelocatable)
     for header in details.programHeaders where header.type == ProgramHeader.load && header.fileSize > 0 {
       try bytes.require(header.offset, header.fileSize, "the segment at 0x\(String(header.address, radix: 16))")
@@ -15,30 +16,44 @@ extension LinkedImage {
           isExecutable: header.flags & ProgramHeader.executable != 0,
           isWritable: header.flags & ProgramHeader.writable != 0))
     }
-    readDynamic(file, details)
+    readDynamic(file, details, entries)
     let sections = file.sections()
     let versions = SymbolVersions(file, sections)
     for section in sections {
       switch section.header.sh_type {
       case UInt32(SHT_DYNSYM):
-        dynamicSymbols = LinkedImage.symbols(file, section, sections)
+        dynamicSymbols = LinkedImage.symbols(file, section, sections, entries)
         versions.apply(to: &dynamicSymbols)
         symbols += dynamicSymbols.filter { $0.isDefined && !$0.name.isEmpty }
       case UInt32(SHT_SYMTAB):
-        symbols += LinkedImage.symbols(file, section, sections).filter { $0.isDefined && !$0.name.isEmpty }
+        symbols += LinkedImage.symbols(file, section, sections, entries).filter { $0.isDefined && !$0.name.isEmpty }
       default: break
       }
     }
-    for section in sections where section.header.sh_type == UInt32(SHT_RELA) { readRelocations(file, section) }
+    for section in sections {
+      switch section.header.sh_type {
+      case UInt32(SHT_RELA) where entries.isWide: readRelocations(file, section)
+      case UInt32(SHT_REL) where !entries.isWide: readSmallRelocations(file, section)
+      default: break
+      }
+    }
+  }
+
+  /// Bytes of what tables hold, in files of 64 and of 32 bits.
+  private struct EntrySizes {
+    let isWide: Bool
+    var dynamic: UInt64 { isWide ? 16 : 8 }
+    var symbol: UInt64 { isWide ? 24 : 16 }
   }
 
   /// Tags: System V gABI, chapter 5.
-  private mutating func readDynamic(_ file: ELFFile, _ details: ELFDetails) {
+  private mutating func readDynamic(_ file: ELFFile, _ details: ELFDetails, _ entries: EntrySizes) {
     guard let header = details.programHeaders.first(where: { $0.type == ProgramHeader.dynamic }),
-      header.fileSize > 0, let data = unsafe file.chunk(header.offset, header.fileSize / 16 * 16, ELF_T_DYN)
+      header.fileSize > 0,
+      let data = unsafe file.chunk(header.offset, header.fileSize / entries.dynamic * entries.dynamic, ELF_T_DYN)
     else { return }
     var values: [Int64: UInt64] = [:]
-    for index in 0..<Int32(clamping: header.fileSize / 16) {
+    for index in 0..<Int32(clamping: header.fileSize / entries.dynamic) {
       var entry = GElf_Dyn()
       guard unsafe gelf_getdyn(data, index, &entry) != nil, entry.d_tag != Int64(DT_NULL) else { break }
       values[entry.d_tag] = unsafe entry.d_un.d_val
@@ -64,13 +79,13 @@ extension LinkedImage {
   }
 
   private static func symbols(
-    _ file: ELFFile, _ section: ELFFile.Section, _ sections: [ELFFile.Section]
+    _ file: ELFFile, _ section: ELFFile.Section, _ sections: [ELFFile.Section], _ entries: EntrySizes
   ) -> [Symbol] {
     let names = strings(file, section, sections)
-    guard let data = unsafe file.chunk(section.header.sh_offset, section.header.sh_size / 24 * 24, ELF_T_SYM)
-    else { return [] }
+    let size = section.header.sh_size / entries.symbol * entries.symbol
+    guard let data = unsafe file.chunk(section.header.sh_offset, size, ELF_T_SYM) else { return [] }
     var found: [Symbol] = []
-    for index in 0..<Int32(clamping: section.header.sh_size / 24) {
+    for index in 0..<Int32(clamping: section.header.sh_size / entries.symbol) {
       var entry = GElf_Sym()
       guard unsafe gelf_getsym(data, index, &entry) != nil else { break }
       // STT_FUNC, STT_OBJECT and STT_GNU_IFUNC; what has no type may be code of an assembler's file.
@@ -188,5 +203,42 @@ private struct SymbolVersions {
       symbols[index].version = indices[index] & 0x7fff > 1 ? names[indices[index] & 0x7fff] : nil
       symbols[index].isDefault = indices[index] & 0x8000 == 0
     }
+  }
+}
+
+extension LinkedImage {
+  /// Relocations of i386, whose addends lie where the relocated word will: System V ABI, Intel386 supplement, table 4.10.
+  private mutating func readSmallRelocations(_ file: ELFFile, _ section: ELFFile.Section) {
+    guard let data = unsafe file.chunk(section.header.sh_offset, section.header.sh_size / 8 * 8, ELF_T_REL)
+    else { return }
+    for index in 0..<Int32(clamping: section.header.sh_size / 8) {
+      var entry = GElf_Rel()
+      guard unsafe gelf_getrel(data, index, &entry) != nil else { break }
+      let symbol = Int(entry.r_info >> 32)
+      switch entry.r_info & 0xffff_ffff {
+      case 8, 42:  // R_386_RELATIVE, R_386_IRELATIVE
+        if let address = smallWord(at: entry.r_offset) {
+          relocations.append(Relocation(place: entry.r_offset, target: .address(address)))
+        }
+      case 1, 6, 7:  // R_386_32, _GLOB_DAT, _JMP_SLOT
+        guard symbol < dynamicSymbols.count else { continue }
+        let isSlot = entry.r_info & 0xffff_ffff != 1
+        relocations.append(Relocation(place: entry.r_offset, target: .symbol(symbol), isSlot: isSlot))
+      default: break
+      }
+    }
+  }
+
+  private func smallWord(at address: UInt64) -> UInt64? {
+    guard let segment = segment(at: address), segment.end - address >= 4 else { return nil }
+    let at = Int(address - segment.address)
+    return (0..<4).reduce(0) { $0 | UInt64(segment.bytes[at + $1]) << (8 * UInt64($1)) }
+  }
+}
+
+extension ImageFormat {
+  /// Whether it is ELF of 64 bits.
+  public var isWideELF: Bool {
+    if case .elf(.elf64, _) = self { true } else { false }
   }
 }

@@ -77,7 +77,9 @@ public struct Coverage: Sendable {
     var linker: Int?
     if let interpreter = file.image.elf?.interpreter {
       let hosts = ProgramFile.hostPaths(of: interpreter, root: root)
-      if let host = hosts.first(where: { access($0, F_OK) == 0 }), let read = try Libraries.read(host, interpreter) {
+      if let host = hosts.first(where: { access($0, F_OK) == 0 }),
+        let read = try Libraries.read(host, interpreter, for: file.image.format)
+      {
         linker = images.count
         images.append(read.1)
         files.append(interpreter)
@@ -123,6 +125,11 @@ public struct Coverage: Sendable {
 
   /// The program itself, of whatever format.
   private static func program(_ file: borrowing ProgramFile) throws(LaunchError) -> LinkedImage {
+    if case .elf(.elf32, machine: ImageFormat.i386) = file.image.format {
+      do { return try LinkedImage(elf: file.descriptor, file.image) } catch {
+        throw LaunchError(.cannotRun, file: file.path, error.description)
+      }
+    }
     let placed: PlacedImage
     do { placed = try PlacedImage(file.image, index: 0) } catch {
       throw LaunchError(.cannotRun, file: file.path, error.cause, remedy: error.remedy)

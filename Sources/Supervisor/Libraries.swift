@@ -46,7 +46,7 @@ struct Libraries {
     let candidates = name.utf8.contains(47) ? [name] : folders(image, path).map { $0 + "/" + name }
     for candidate in candidates {
       for host in ProgramFile.hostPaths(of: candidate, root: root) {
-        guard let library = try Libraries.read(host, candidate) else { continue }
+        guard let library = try Libraries.read(host, candidate, for: image.format) else { continue }
         found.append(Found(path: candidate, linked: library.1))
         return (library.0, candidate)
       }
@@ -68,14 +68,14 @@ struct Libraries {
     return folder
   }
 
-  /// A library for this processor; nil for anything else of that name.
-  static func read(_ host: String, _ shown: String) throws(LaunchError) -> (Image, LinkedImage)? {
+  /// A library for a program of this format; nil for anything else of that name.
+  static func read(_ host: String, _ shown: String, for format: ImageFormat) throws(LaunchError) -> (Image, LinkedImage)? {
     let descriptor = open(host, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     do {
       let image = try Image(descriptor: descriptor)
-      guard case .elf(.elf64, machine: ImageFormat.amd64) = image.format else { return nil }
+      guard image.format == format else { return nil }
       return (image, try LinkedImage(elf: descriptor, image))
     } catch {
       throw LaunchError(.cannotRun, file: shown, error.description)
