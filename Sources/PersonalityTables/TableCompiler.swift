@@ -1,7 +1,7 @@
 import CWire
 import Wire
 
-/// Resolves a personality against Linux and lays it out as the engine's table (wire.h).
+/// Resolves a personality against Linux and lays it out as the engine's table (wire-table.h).
 ///
 /// Checking and compiling are one pass: what cannot be compiled is reported, all at once. The passes are in
 /// TableCompiler+Calls.swift, +Maps.swift, +Numbers.swift, +Structures.swift and +Subtables.swift.

@@ -1,7 +1,7 @@
 import CWire
 import Wire
 
-/// A compiled personality table, mapped read-only. Layout: Sources/CWire/include/wire.h.
+/// A compiled personality table, mapped read-only. Layout: Sources/CWire/include/wire-table.h.
 public struct Table {
   public let base: UnsafeRawPointer
   public let header: UnsafePointer<persona_table>
