@@ -18,6 +18,7 @@ _Static_assert(PERSONA_THREAD_BYTES == THREAD_BYTES && PERSONA_THREAD_PLACE == T
 _Static_assert(sizeof(struct persona_thread) + PERSONA_SCRATCH_BYTES <= PERSONA_STATE_OFFSET
                    && PERSONA_THREAD_PLACE + PERSONA_STATE_OFFSET + PERSONA_STATE_BYTES <= PERSONA_THREAD_BYTES,
                "a thread block holds guard page, stack, state, scratch and floating-point state");
+_Static_assert((PERSONA_THREAD_PLACE + PERSONA_STATE_OFFSET) % 4096 == 0, "the floating-point state begins a page");
 _Static_assert(PERSONA_THREAD_PLACE % 4096 == 2048 && offsetof(struct persona_thread, own) % 2048 < 1984,
                "the first words of the process are on the thread's first page");
 

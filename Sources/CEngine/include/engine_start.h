@@ -6,10 +6,10 @@
 #include "engine.h"
 
 /// Bytes from a thread block's start, which is its guard page, to struct persona_thread, and from there to the room for
-/// the floating-point state. Half a page of the stack, what a fork's parent and child both write to, lies on the structure's
-/// first page.
+/// the floating-point state, which begins a page. Half a page of the stack, what a fork's parent and child both write to, lies
+/// on the structure's first page.
 #define PERSONA_THREAD_PLACE (130 * 1024)
-#define PERSONA_STATE_OFFSET (108 * 1024)
+#define PERSONA_STATE_OFFSET (110 * 1024)
 #define PERSONA_STATE_BYTES (16 * 1024)
 #define PERSONA_GUARD_BYTES 4096
 

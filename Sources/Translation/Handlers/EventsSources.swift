@@ -247,8 +247,11 @@ public func isSignalWatched(_ process: UnsafeMutablePointer<persona_process>, _ 
 /// takes no lock.
 public func signalSeen(_ process: UnsafeMutablePointer<persona_process>, _ foreign: Int) {
   guard foreign > 0, foreign < Int(PERSONA_SIGNALS) else { return }
-  withUnsafeMutablePointer(to: &process.pointee.signal_counts) {
-    $0.withMemoryRebound(to: UInt64.self, capacity: Int(PERSONA_SIGNALS)) { persona_count($0 + foreign) }
+  // After a fork the counter's page would be copied.
+  if isSignalWatched(process, foreign) {
+    withUnsafeMutablePointer(to: &process.pointee.signal_counts) {
+      $0.withMemoryRebound(to: UInt64.self, capacity: Int(PERSONA_SIGNALS)) { persona_count($0 + foreign) }
+    }
   }
   guard let memory = process.pointee.event_queues else { return }
   let signals = memory.assumingMemoryBound(to: ProcessEvents.self).pointee.signals
