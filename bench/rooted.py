@@ -18,8 +18,9 @@ def build(root):
     subprocess.run([toolchain_clang(), "-O2", "-o", path("dynamic", "linux"), source], check=True)
     if not os.path.exists(os.path.join(root, "usr", "lib", "crt1.o")):
         raise SystemExit(f"{root}: no usr/lib/crt1.o to link a program with; unpack base.txz whole")
-    subprocess.run([toolchain_clang(), "--target=x86_64-unknown-freebsd", "--sysroot=" + root, "-fuse-ld=lld", "-O2", "-o",
-                    path("dynamic", "freebsd"), source], check=True)
+    crt1, crti, crtn = (os.path.join(root, "usr", "lib", name) for name in ("crt1.o", "crti.o", "crtn.o"))
+    subprocess.run([toolchain_clang(), "--target=x86_64-unknown-freebsd", "-nostdlib", "-fuse-ld=lld", "-O2", "-o",
+                    path("dynamic", "freebsd"), crt1, crti, source, os.path.join(root, "lib", "libc.so.7"), crtn], check=True)
 
 
 def linker_work(root, runs=15):
