@@ -54,6 +54,13 @@ guest execute: 5" shell 'echo 1 2 3 4 5 | xargs -n 2 "$0"'
 expect "pipes both ways" 0 "guest execute: copy
 from Linux" shell 'echo from Linux | "$0" copy | cat'
 expect "by a relative path" 0 "guest execute: r" shell 'cd "${0%/*}" && ./execute r'
+# A debugger is the one tracer that a process may have; what it executes joins by itself.
+command -v strace >/dev/null &&
+  expect "strace of a program among guests" 0 "guest execute: traced" \
+    shell "strace -f -o '$work/strace' '$persona' run \"\$0\" traced; grep -q SIGSYS '$work/strace'"
+command -v gdb >/dev/null &&
+  expect "gdb of a program among guests" 0 "guest execute: debugged" \
+    shell "gdb -q -batch -iex 'set exec-wrapper $persona run --' -ex 'handle SIGSYS nostop noprint pass' -ex run --args \"\$0\" debugged 2>/dev/null | grep '^guest'"
 # The file is older than what the supervisor takes for changeless, so that it remembers it.
 expect "a file that becomes another program" 0 "guest tool: 1
 guest tool: 2

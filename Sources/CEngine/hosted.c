@@ -147,6 +147,11 @@ int64_t persona_start_thread(struct persona_thread *thread, const struct persona
     return -ENOSYS;
 }
 
+int64_t persona_start_worker(struct persona_thread *thread, void (*function)(void *), void *argument) {
+    (void)thread, (void)function, (void)argument;
+    return -ENOSYS;
+}
+
 int32_t persona_block_for_end(struct persona_thread *thread) {
     (void)thread;
     return 1;

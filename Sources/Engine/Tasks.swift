@@ -8,7 +8,7 @@ import Translation
 private func blockAllSignals() -> UInt64 { setMask(~TrapContext.unblockable) }
 
 @discardableResult
-private func setMask(_ mask: UInt64) -> UInt64 {
+func setMask(_ mask: UInt64) -> UInt64 {
   var mask = mask
   var previous: UInt64 = 0
   withUnsafeMutablePointer(to: &mask) { mask in

@@ -13,7 +13,7 @@ enum {
     SYS_kmq_notify = 461, SYS_kmq_unlink = 462, SYS___semctl = 510, SYS_msgctl = 511, SYS_shmctl = 512, SYS_cap_enter = 516,
     EIO = 5, ENOSPC = 28, ENOMSG = 83, ENOATTR = 87, IPC_CREAT = 0x200, IPC_NOWAIT = 0x800, IPC_RMID = 0, IPC_STAT = 2, GETVAL = 5,
     SETVAL = 8, FIOSEEKDATA = (int)0xc0086661, FIOSEEKHOLE = (int)0xc0086662, LIO_WRITE = 1, LIO_READ = 2, LIO_NOWAIT = 0, LIO_WAIT = 1,
-    AIO_ALLDONE = 3, USER = 1, ACCESS = 2, DEFAULT = 3, NFS4 = 4, SYS_pathconf = 191,
+    AIO_ALLDONE = 3, AIO_NOTCANCELED = 2, USER = 1, ACCESS = 2, DEFAULT = 3, NFS4 = 4, SYS_pathconf = 191,
     _PC_ACL_EXTENDED = 59, _PC_ACL_PATH_MAX = 60, _PC_ACL_NFS4 = 64,
 };
 typedef struct { int32_t notify, signo; void *value; int64_t rest[8]; } sigevent;
@@ -146,6 +146,64 @@ static void system_v(void) {
     expect("IPC_RMID", SYS(msgctl, id, IPC_RMID, 0), 0);
 }
 
+/// A reader that waits does not hold up the program; what comes goes to the readers in their order.
+static void asynchronous_sockets(void) {
+    say("asynchronous I/O on sockets\n");
+    int ends[2];
+    static char text[3][16], much[1 << 20], back[1 << 20];
+    expect("socketpair", SYS(socketpair, 1, 1, 0, ends), 0);
+    aiocb read = {ends[0], 0, text[0], 4, {0}, LIO_READ, 0, 0, 0, 0, {1, SIGUSR1, (void *)0x78, {0}}};
+    aiocb second = {ends[0], 0, text[1], 4, {0}, LIO_READ, 0, 0, 0, 0, {0}};
+    aiocb third = {ends[0], 0, text[2], 4, {0}, LIO_READ, 0, 0, 0, 0, {0}};
+    aiocb write = {ends[1], 0, "abcdefgh", 8, {0}, LIO_WRITE, 0, 0, 0, 0, {0}};
+    aiocb *list[] = {&read, &second}, *last[] = {&third, &write}, *found = 0;
+    signals = 0;
+    expect("aio_read with nothing there", SYS(aio_read, &read), 0);
+    expect("another", SYS(aio_read, &second), 0);
+    expect("aio_error", SYS(aio_error, &read), EINPROGRESS);
+    expect("aio_return", SYS(aio_return, &read), -EINVAL);
+    expect("aio_suspend", SYS(aio_suspend, list, 2, span(0, 20000000)), -EAGAIN);
+    expect("aio_waitcomplete", SYS(aio_waitcomplete, &found, span(0, 20000000)), -EAGAIN);
+    expect("aio_cancel", SYS(aio_cancel, ends[0], &read), AIO_NOTCANCELED);
+    expect("write", SYS(write, ends[1], "one!", 4), 4);
+    expect("aio_suspend", SYS(aio_suspend, list, 1, 0), 0);
+    nap(10);
+    expect("told by a signal", signals, 1);
+    holds("its value", value == (void *)0x78);
+    expect("aio_error", SYS(aio_error, &read), 0);
+    expect("aio_return", SYS(aio_return, &read), 4);
+    expect("the second waits", SYS(aio_error, &second), EINPROGRESS);
+    expect("write", SYS(write, ends[1], "two!", 4), 4);
+    expect("aio_waitcomplete", SYS(aio_waitcomplete, &found, 0), 4);
+    holds("the second", found == &second);
+    holds("in their order", same(text[0], "one!", 4) && same(text[1], "two!", 4));
+    expect("lio_listio that waits for itself", SYS(lio_listio, LIO_WAIT, last, 2, 0), 0);
+    expect("aio_return", SYS(aio_return, &write), 8);
+    expect("aio_return", SYS(aio_return, &third), 4);
+    sigevent all = {1, SIGUSR1, (void *)0x79, {0}};
+    signals = 0;
+    expect("read", SYS(read, ends[0], text[0], 16), 4);
+    expect("lio_listio", SYS(lio_listio, LIO_NOWAIT, (aiocb *[]){&third}, 1, &all), 0);
+    nap(10);
+    expect("not told yet", signals, 0);
+    expect("write", SYS(write, ends[1], "last", 4), 4);
+    for (int turn = 0; turn < 200 && !signals; turn++) nap(5);
+    expect("told when all have ended", signals, 1);
+    holds("its value", value == (void *)0x79);
+    expect("aio_return", SYS(aio_return, &third), 4);
+    aiocb large = {ends[1], 0, much, sizeof much, {0}, LIO_WRITE, 0, 0, 0, 0, {0}};
+    for (unsigned index = 0; index < sizeof much; index++) much[index] = (char)(index * 7 >> 3);
+    expect("aio_write of more than fits", SYS(aio_write, &large), 0);
+    expect("aio_error", SYS(aio_error, &large), EINPROGRESS);
+    expect("close of its descriptor", SYS(close, ends[1]), 0);
+    long total = 0, count;
+    while ((count = SYS(read, ends[0], back + total, sizeof back - total)) > 0) total += count;
+    expect("all of it", total, sizeof much);
+    holds("as it was", same(back, much, sizeof much));
+    expect("aio_waitcomplete", SYS(aio_waitcomplete, &found, 0), sizeof much);
+    SYS(close, ends[0]);
+}
+
 static void asynchronous(void) {
     say("asynchronous I/O\n");
     long file = SYS(open, "asynchronous", O_CREAT | O_RDWR, 0600);
@@ -192,6 +250,7 @@ static void asynchronous(void) {
     expect("aio_read of a pipe", SYS(aio_read, &read), -EOPNOTSUPP);
     read.fildes = 99;
     expect("aio_read of no descriptor", SYS(aio_read, &read), -EBADF);
+    asynchronous_sockets();
     int64_t place = 1;
     SYS(ftruncate, file, 1 << 20);
     expect("FIOSEEKHOLE", SYS(ioctl, file, FIOSEEKHOLE, &place), 0);

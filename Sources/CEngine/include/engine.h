@@ -229,6 +229,10 @@ struct persona_thread_start {
 
 int64_t persona_start_thread(struct persona_thread *thread, const struct persona_thread_start *start);
 
+/// Runs `function(argument)` in a thread of the engine's own: all signals are blocked, and its descriptors a copy of the
+/// caller's. 0, or Linux's negative error number.
+int64_t persona_start_worker(struct persona_thread *thread, void (*function)(void *), void *argument);
+
 /// Blocks all signals, so that none comes to a thread that ends. 0: one came before, and is to be handled first.
 int32_t persona_block_for_end(struct persona_thread *thread);
 

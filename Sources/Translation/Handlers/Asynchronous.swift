@@ -3,8 +3,8 @@ import CWire
 import Wire
 
 // aio_read(2) and its kin. An operation on a regular file is done before the call that starts it returns, which
-// POSIX allows; its outcome waits in the control block, where the systems' own kernels and libraries keep it too.
-// Other files are refused with EOPNOTSUPP: their operations might wait without end.
+// POSIX allows; its outcome waits in the control block, where the systems' own kernels and libraries keep it too. One on a socket may
+// wait (AsynchronousSockets). Other files are refused with EOPNOTSUPP: their operations might wait without end.
 
 /// What marks a control block whose outcome nobody has fetched: a state that the system has for it, or, where its
 /// kernel keeps the list itself, a number together with the block's address.
@@ -30,11 +30,11 @@ extension Call {
   }
 
   /// Leaves an outcome in a control block; false is EFAULT.
-  fileprivate func finish(_ address: UInt64, _ status: Int, _ error: Int) -> Bool {
+  func finish(_ address: UInt64, _ status: Int, _ error: Int, isTold: Bool = false) -> Bool {
     guard set(.aiocb__status, of: address, UInt64(bitPattern: Int64(error == 0 ? status : -1))),
       set(.aiocb__error, of: address, UInt64(error)), set(.aiocb__mark, of: address, mark(address))
     else { return false }
-    if keepsFinished { keepFinished(address) }
+    if keepsFinished { keepFinished(address, isTold: isTold) }
     return true
   }
 
@@ -71,7 +71,10 @@ func aioLockMemory(_ call: inout Call) -> Int { start(call, call.address(0), .lo
 func aioSynchronize(_ call: inout Call) -> Int { start(call, call.address(1), .synchronize, call.address(1)) }
 
 /// Does one operation and leaves its outcome in its control block: 0, or the answer that refuses it.
-private func start(_ call: Call, _ address: UInt64, _ operation: Operation, _ notified: UInt64) -> Int {
+private func start(
+  _ call: Call, _ address: UInt64, _ operation: Operation, _ notified: UInt64, _ group: OperationGroup.Pointer? = nil
+) -> Int {
+  call.settleOperations()
   let mark = call.thread.pointee.scratch_used
   defer { call.thread.pointee.scratch_used = mark }
   let size = call.table.size(.aiocb)
@@ -85,7 +88,6 @@ private func start(_ call: Call, _ address: UInt64, _ operation: Operation, _ no
   if notified != 0 {
     var failure = 0
     guard let asked = call.signalEvent(memory + event.offset, &failure) else { return failure }
-    if asked.kind == .threadSignal { return call.error(EINVAL) }
     notice = asked
   }
   let descriptor = Int(block.signed(.aiocb__aio_fildes))
@@ -97,7 +99,24 @@ private func start(_ call: Call, _ address: UInt64, _ operation: Operation, _ no
     let result = quietly(__NR_fstat, descriptor, stat.word)
     if result < 0 { return result }
     // st_mode at 24: S_IFREG.
-    guard stat.get(at: 24, as: UInt32.self) & 0o170000 == 0o100000 else { return call.error(EOPNOTSUPP) }
+    let type = stat.get(at: 24, as: UInt32.self) & 0o170000
+    if type == 0o140000, operation != .synchronize {
+      // st_ino at 8
+      let isVector = operation == .readVector || operation == .writeVector
+      let waiting = WaitingOperation(
+        process: call.process, block: address, descriptor: Int32(truncatingIfNeeded: descriptor),
+        socket: stat.get(at: 8, as: UInt64.self), isWrite: operation == .write || operation == .writeVector,
+        isVector: isVector, buffer: buffer, count: count, done: 0, notice: notice, group: group)
+      // What stood in the block is of an operation before.
+      guard call.set(.aiocb__status, of: address, UInt64.max), call.set(.aiocb__error, of: address, 0),
+        call.set(.aiocb__mark, of: address, 0)
+      else { return call.error(EFAULT) }
+      if let group { joinGroup(call.process, group) }
+      guard let result = call.beginOnSocket(waiting) else { return 0 }
+      if let group { leaveGroup(call.process, group) }
+      return end(call, address, result, notice)
+    }
+    guard type == 0o100000 else { return call.error(EOPNOTSUPP) }
     if operation != .synchronize, offset < 0 { return call.error(EINVAL) }
   }
   let result: Int
@@ -109,23 +128,16 @@ private func start(_ call: Call, _ address: UInt64, _ operation: Operation, _ no
   case .synchronize: result = call.hostNow(__NR_fsync, descriptor)
   case .lockMemory: result = call.hostNow(__NR_mlock, buffer, count)
   }
+  return end(call, address, result, notice)
+}
+
+/// The end of an operation that did not wait.
+private func end(_ call: Call, _ address: UInt64, _ result: Int, _ notice: SignalEvent) -> Int {
   guard call.finish(address, result, result < 0 ? call.table.foreignErrno(-result) : 0) else {
     return call.error(EFAULT)
   }
-  if notice.kind == .signal { notify(call, notice.signal, notice.value) }
+  notifyOfEnd(call.process, notice)
   return 0
-}
-
-/// Sends the caller the signal that it asked for, with SI_ASYNCIO (-4) as Linux says it.
-private func notify(_ call: Call, _ signal: Int, _ value: UInt64) {
-  guard let info = call.scratch(128) else { return }
-  clear(info, 128)
-  info.put(Int32(signal), at: 0)
-  info.put(Int32(-4), at: 8)
-  info.put(call.process.pointee.pid, at: 16)
-  info.put(UInt32(truncatingIfNeeded: quietly(__NR_getuid)), at: 20)
-  info.put(value, at: 24)
-  _ = call.hostNow(__NR_rt_sigqueueinfo, Int(call.process.pointee.pid), signal, info.word)
 }
 
 /// Whether a control block holds an outcome; nil is EFAULT.
@@ -139,6 +151,8 @@ private func isFinished(_ call: Call, _ address: UInt64) -> Bool? {
 
 /// aio_error(aiocbp): the outcome's errno as a value; EINVAL when there is none.
 func aioError(_ call: inout Call) -> Int {
+  call.settleOperations()
+  if call.isWaiting(block: call.address(0)) { return call.table.foreignErrno(Int(EINPROGRESS)) }
   guard let known = isFinished(call, call.address(0)) else { return call.error(EFAULT) }
   guard known, let error = call.field(.aiocb__error, of: call.address(0)) else { return call.error(EINVAL) }
   return Int(error)
@@ -147,6 +161,7 @@ func aioError(_ call: inout Call) -> Int {
 /// aio_return(aiocbp): the outcome itself, once. Where the block's state is the system's own, a failure is the value
 /// -1, whose errno aio_error tells.
 func aioReturn(_ call: inout Call) -> Int {
+  call.settleOperations()
   if call.keepsFinished { _ = call.takeFinished(call.address(0)) }
   return fetchOutcome(call, call.address(0))
 }
@@ -164,25 +179,48 @@ func fetchOutcome(_ call: Call, _ address: UInt64) -> Int {
   return error != 0 ? call.foreignError(Int(error)) : Int(status)
 }
 
-/// aio_suspend(list, count, timeout): nothing is ever under way.
+/// aio_suspend(list, count, timeout): waits until one of the list's operations has ended.
 func aioSuspend(_ call: inout Call) -> Int {
   let count = Int(call.int32(1))
   guard count >= 0, count <= call.listLimit else { return call.error(EINVAL) }
-  for index in 0..<count {
-    var address: UInt64 = 0
-    guard call.read(&address, at: call.address(0) + UInt64(8 * index)) else { return call.error(EFAULT) }
+  var limit = Timespec()
+  if call.address(2) != 0 {
+    var span = Timespec()
+    guard call.readTime(2, &span) else { return call.error(EFAULT) }
+    guard span.isInterval else { return call.error(EINVAL) }
+    limit = call.now(1) + span
   }
-  return 0
+  while true {
+    let seen = call.finishedChanges
+    call.settleOperations()
+    var waits = false
+    for index in 0..<count {
+      var address: UInt64 = 0
+      guard call.read(&address, at: call.address(0) + UInt64(8 * index)) else { return call.error(EFAULT) }
+      if address == 0 { continue }
+      guard call.isWaiting(block: address) else { return 0 }
+      waits = true
+    }
+    if !waits { return 0 }
+    let result = withUnsafePointer(to: &limit) { call.awaitFinished(since: seen, call.address(2) == 0 ? nil : $0) }
+    if result == call.error(ETIMEDOUT) { return call.error(EAGAIN) }
+    if result == Int(PERSONA_RESTART) { return call.error(EINTR) }
+    if result < 0 { return result }
+  }
 }
 
 extension Call {
   fileprivate var listLimit: Int { Int(table.constant(.AIO_LISTIO_MAX) ?? 256) }
 }
 
-/// aio_cancel(fd, aiocbp): all is done.
+/// aio_cancel(fd, aiocbp): what waits goes on waiting, all else is done.
 func aioCancel(_ call: inout Call) -> Int {
   let result = quietly(__NR_fcntl, Int(call.int32(0)), Int(F_GETFD))
-  return result < 0 ? result : Int(call.table.constant(.AIO_ALLDONE) ?? 3)
+  if result < 0 { return result }
+  call.settleOperations()
+  let isWaiting = call.isWaiting(block: call.address(1) == 0 ? nil : call.address(1), descriptor: call.int32(0))
+  // AIO_NOTCANCELED
+  return isWaiting ? 2 : Int(call.table.constant(.AIO_ALLDONE) ?? 3)
 }
 
 /// lio_listio(mode, list, count, sig): LIO_NOWAIT 0 or LIO_WAIT 1; EIO when one could not be done.
@@ -190,6 +228,16 @@ func aioList(_ call: inout Call) -> Int {
   let mode = call.int32(0)
   let count = Int(call.int32(2))
   guard mode == 0 || mode == 1, count >= 0, count <= call.listLimit else { return call.error(EINVAL) }
+  var group: OperationGroup.Pointer?
+  if mode == 0, call.address(3) != 0 {
+    var failure = 0
+    guard let event = call.signalEvent(at: call.address(3), &failure) else { return failure }
+    guard let memory = persona_allocate(MemoryLayout<OperationGroup>.stride) else { return call.error(EAGAIN) }
+    // This call is one of the group itself.
+    group = memory.bindMemory(to: OperationGroup.self, capacity: 1)
+    group?.initialize(to: OperationGroup(remaining: 1, notice: event))
+  }
+  defer { if let group { leaveGroup(call.process, group) } }
   var failed = false
   for index in 0..<count {
     var address: UInt64 = 0
@@ -201,7 +249,7 @@ func aioList(_ call: inout Call) -> Int {
       failed = true
       continue
     }
-    let refusal = start(call, address, operation, address)
+    let refusal = start(call, address, operation, address, group)
     if let errno = call.errno(of: refusal) {
       // A list goes on; the block tells what stopped its part.
       _ = call.finish(address, -1, errno)
@@ -210,11 +258,24 @@ func aioList(_ call: inout Call) -> Int {
       failed = true
     }
   }
-  if mode == 0, call.address(3) != 0 {
-    var failure = 0
-    guard let event = call.signalEvent(at: call.address(3), &failure) else { return failure }
-    if event.kind == .threadSignal { return call.error(EINVAL) }
-    if event.kind == .signal { notify(call, event.signal, event.value) }
+  while mode == 1 {
+    let seen = call.finishedChanges
+    call.settleOperations()
+    var waits = false
+    for index in 0..<count {
+      var address: UInt64 = 0
+      guard call.read(&address, at: call.address(1) + UInt64(8 * index)) else { return call.error(EFAULT) }
+      if address == 0 { continue }
+      if call.isWaiting(block: address) {
+        waits = true
+      } else if let error = call.field(.aiocb__error, of: address), error != 0 {
+        failed = true
+      }
+    }
+    if !waits { break }
+    let result = call.awaitFinished(since: seen, nil)
+    if result == Int(PERSONA_RESTART) { return call.error(EINTR) }
+    if result < 0 { return result }
   }
   return failed ? call.error(EIO) : 0
 }

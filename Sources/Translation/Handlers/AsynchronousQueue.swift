@@ -8,7 +8,7 @@ import CWire
 private let mostFinished = 256
 
 /// What a process keeps; `event_lock` guards it.
-private struct FinishedOperations {
+struct FinishedOperations {
   /// Whose list it is: a child of fork begins with one of its own.
   var process: Int32
   var count: Int32
@@ -16,11 +16,15 @@ private struct FinishedOperations {
   var changes: UInt32
   /// The control blocks' guest addresses.
   var blocks: InlineArray<256, UInt64>
+  /// Operations that wait, the newest first, and those that have ended but stand in no control block yet, the oldest first.
+  var waiting: WaitingOperation.Pointer?
+  var ended: WaitingOperation.Pointer?
+  var waitingCount: Int32
 }
 
 extension Call {
   /// The list, made at its first use; the lock is held. Nil when there is no memory.
-  private func finishedOperations() -> UnsafeMutablePointer<FinishedOperations>? {
+  func finishedOperations() -> UnsafeMutablePointer<FinishedOperations>? {
     if let present = process.pointee.finished_operations?.assumingMemoryBound(to: FinishedOperations.self),
       present.pointee.process == process.pointee.pid
     {
@@ -29,7 +33,7 @@ extension Call {
     guard let memory = persona_allocate(MemoryLayout<FinishedOperations>.stride) else { return nil }
     let list = memory.bindMemory(to: FinishedOperations.self, capacity: 1)
     list.initialize(
-      to: FinishedOperations(process: process.pointee.pid, count: 0, changes: 0, blocks: InlineArray(repeating: 0)))
+      to: FinishedOperations(process: process.pointee.pid, count: 0, changes: 0, blocks: InlineArray(repeating: 0), waitingCount: 0))
     process.pointee.finished_operations = memory
     return list
   }
@@ -38,17 +42,18 @@ extension Call {
   var hasRoomForOperation: Bool {
     lockEvents()
     defer { unlockEvents() }
-    return finishedOperations().map { Int($0.pointee.count) < mostFinished } ?? false
+    return finishedOperations().map { Int($0.pointee.count + $0.pointee.waitingCount) < mostFinished } ?? false
   }
 
-  /// Puts a control block at the list's end.
-  func keepFinished(_ block: UInt64) {
+  /// Puts a control block at the list's end; `isTold`: those who wait for one know of it.
+  func keepFinished(_ block: UInt64, isTold: Bool) {
     lockEvents()
     guard let list = finishedOperations(), Int(list.pointee.count) < mostFinished else { return unlockEvents() }
     list.pointee.blocks[Int(list.pointee.count)] = block
     list.pointee.count += 1
-    list.pointee.changes &+= 1
+    if !isTold { list.pointee.changes &+= 1 }
     unlockEvents()
+    if isTold { return }
     _ = withUnsafeMutablePointer(to: &list.pointee.changes) {
       quietly(__NR_futex, Int(bitPattern: $0), Int(FUTEX_WAKE), Int(Int32.max))
     }
@@ -69,17 +74,21 @@ extension Call {
     return found
   }
 
-  /// Waits until another thread's operation has finished: 0, or the answer.
-  fileprivate func awaitFinished(_ limit: UnsafePointer<Timespec>?) -> Int {
+  /// How often an operation has finished.
+  var finishedChanges: UInt32 {
+    lockEvents()
+    defer { unlockEvents() }
+    return finishedOperations()?.pointee.changes ?? 0
+  }
+
+  /// Waits until an operation has finished since `seen`: 0, or the answer.
+  func awaitFinished(since seen: UInt32, _ limit: UnsafePointer<Timespec>?) -> Int {
     lockEvents()
     guard let list = finishedOperations() else {
       unlockEvents()
       return error(EAGAIN)
     }
-    let seen = list.pointee.changes
-    let isEmpty = list.pointee.count == 0
     unlockEvents()
-    if !isEmpty { return 0 }
     let result = withUnsafeMutablePointer(to: &list.pointee.changes) {
       host(
         __NR_futex, Int(bitPattern: $0), Int(FUTEX_WAIT_BITSET), Int(seen), Int(bitPattern: limit), 0, -1)
@@ -99,12 +108,14 @@ func aioWaitComplete(_ call: inout Call) -> Int {
     limit = call.now(1) + span
   }
   while true {
+    let seen = call.finishedChanges
+    call.settleOperations()
     let block = call.takeFinished(nil)
     if block != 0 {
       guard call.write(block, at: call.address(0)) else { return call.error(EFAULT) }
       return fetchOutcome(call, block)
     }
-    let result = withUnsafePointer(to: &limit) { call.awaitFinished(call.address(1) == 0 ? nil : $0) }
+    let result = withUnsafePointer(to: &limit) { call.awaitFinished(since: seen, call.address(1) == 0 ? nil : $0) }
     if result == call.error(ETIMEDOUT) { return call.error(EAGAIN) }
     if result == Int(PERSONA_RESTART), call.address(1) != 0 { return call.error(EINTR) }
     if result < 0 { return result }
