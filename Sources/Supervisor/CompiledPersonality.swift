@@ -84,7 +84,10 @@ public final class CompiledPersonality {
     do {
       loaded = try PersonalityLoader.load(name, from: directories, edition: edition)
     } catch {
-      throw LaunchError(.ours, "\(error)", remedy: "install Persona's personalities, or name their folder with --personalities")
+      let code: Int32 = if case .unreadable(_, let errno) = error { errno } else { 0 }
+      throw LaunchError(
+        .ours, "\(error)",
+        remedy: LaunchError.remedy(code, "install Persona's personalities, or name their folder with --personalities"))
     }
     guard loaded.diagnostics.isEmpty else { throw broken(name, loaded) }
     return loaded

@@ -48,7 +48,7 @@ struct GuestImage: ~Copyable {
     guard kept >= 0 else {
       let code = errno
       var error = LaunchError(
-        .ours, file: file.path, "cannot be kept open: \(describe(code))", remedy: "close some files, or raise 'ulimit -n'")
+        .ours, file: file.path, "cannot be kept open: \(describe(code))", remedy: LaunchError.remedy(code, "free some memory"))
       error.guestError = code
       throw error
     }

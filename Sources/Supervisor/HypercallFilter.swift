@@ -33,11 +33,13 @@ struct HypercallFilter: ~Copyable {
       }
     }
     if result == 0 { result = seccomp_load(context) }
+    // The library has one error for all of Linux's.
+    if result == -ECANCELED, let failure = HypercallFilter.descriptorsFailure { result = -failure }
     guard result == 0 else {
       let remedy =
         result == -EBUSY
         ? "this process already runs under a seccomp supervisor: another persona, or a container manager"
-        : "'persona doctor' tells what this kernel lacks"
+        : LaunchError.remedy(-result, "'persona doctor' tells what this kernel lacks")
       throw LaunchError(.ours, "cannot load the hypercall filter: \(describe(-result))", remedy: remedy)
     }
     let file = seccomp_notify_fd(context)
@@ -50,10 +52,18 @@ struct HypercallFilter: ~Copyable {
     close(file)
     guard kept >= 0 else {
       throw LaunchError(
-        .ours, "no descriptor for the hypercalls: \(describe(failure))", remedy: "close some files, or raise 'ulimit -n'")
+        .ours, "no descriptor for the hypercalls: \(describe(failure))", remedy: LaunchError.remedy(failure, "free some memory"))
     }
     listener = kept
     persona_wake_synchronously(kept)
+  }
+
+  /// Why there are no more descriptors to be had; nil if there are.
+  private static var descriptorsFailure: Int32? {
+    let spare = open("/", O_RDONLY | O_CLOEXEC)
+    if spare < 0 { return errno }
+    close(spare)
+    return nil
   }
 
   deinit {

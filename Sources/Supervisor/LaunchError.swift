@@ -1,3 +1,5 @@
+import Glibc
+
 /// Why Persona cannot start a program, with the exit status that shells and env(1) use for it.
 public struct LaunchError: Error, Sendable, Equatable, CustomStringConvertible {
   public enum Status: Int32, Sendable {
@@ -22,6 +24,11 @@ public struct LaunchError: Error, Sendable, Equatable, CustomStringConvertible {
     self.file = file
     self.cause = cause
     self.remedy = remedy
+  }
+
+  /// What to do about a Linux errno: its own remedy where a limit was reached, or else `other`.
+  static func remedy(_ code: Int32, _ other: String) -> String {
+    code == EMFILE || code == ENFILE ? "close some files, or raise 'ulimit -n'" : other
   }
 
   /// One line: "persona: FILE: CAUSE; REMEDY".

@@ -32,7 +32,7 @@ public final class Recognizer {
       if code == ENOENT || code == ENOTDIR { continue }
       var error = LaunchError(
         .ours, file: directory, "the personalities cannot be read: \(describe(code))",
-        remedy: code == EMFILE || code == ENFILE ? "close some files, or raise 'ulimit -n'" : "check the folder's permissions")
+        remedy: LaunchError.remedy(code, "check the folder's permissions"))
       error.guestError = code
       throw error
     }

@@ -99,6 +99,9 @@ struct Relay {
       switch words.0 {
       case 1:
         guest = words.1
+        // Rather twice than never: a signal may have come before the guest was in the terminal's process group, or just after,
+        // and until it begins two are one.
+        collect()
         sendEarly(to: guest)
         Supervisor.releaseStandardStreams()
       case 2: if isGuestStopped { kill(getpid(), SIGSTOP) }

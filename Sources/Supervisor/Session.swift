@@ -64,9 +64,10 @@ final class Session {
     self.relay = relay
     engine = open(installation.engine, O_RDONLY | O_CLOEXEC)
     guard engine >= 0 else {
+      let code = errno
       throw LaunchError(
-        .ours, file: installation.engine, "the engine cannot be opened: \(describe(errno))",
-        remedy: "build or install Persona again")
+        .ours, file: installation.engine, "the engine cannot be opened: \(describe(code))",
+        remedy: LaunchError.remedy(code, "build or install Persona again"))
     }
     personalities = [personality]
     if let logOutput {

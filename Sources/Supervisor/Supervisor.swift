@@ -14,7 +14,7 @@ public enum Supervisor {
     var ends: [Int32] = [0, 0]
     let failure = persona_pipe(&ends)
     guard failure == 0 else {
-      throw LaunchError(.ours, "cannot make a pipe: \(describe(-failure))", remedy: "close some files")
+      throw LaunchError(.ours, "cannot make a pipe: \(describe(-failure))", remedy: LaunchError.remedy(-failure, "free some memory"))
     }
     var blocked = Relay.forwardedSet
     sigaddset(&blocked, SIGCHLD)

@@ -51,7 +51,7 @@ static long told(const char *name, void *to, size_t size) {
 
 /// Lists of sockets and files: a socket that listens is in both.
 static void sockets(void) {
-    static char list[1 << 20];
+    static char list[8 << 20];
     struct { uint8_t length, family; uint16_t port; uint32_t host; uint64_t zero; } name = {16, 2, 0, 0x0100007f, 0};
     uint32_t size = 16;
     long listener = SYS(socket, 2, 1, 0), own = SYS0(getpid), count;
