@@ -39,7 +39,7 @@ extension Session {
     forgetStart(exec.pid)
     printError(
       "persona: a Linux program executes a foreign one, and cannot be made to: \(describe(-result)); "
-        + "'persona register' makes such programs known to Linux")
+        + "execute 'persona run' and its path instead, or let 'persona register' make such programs known to Linux")
     respond(request, -Int64(ENOEXEC))
   }
 }
