@@ -177,11 +177,10 @@ check "descriptors of the guest" [ "$(descriptors "$persona" run -- "$work/descr
 check "descriptors of a logged guest" \
   [ "$(descriptors "$persona" run --trace="$work/log" -- "$work/descriptors")" = "0 1 2 7" ]
 
-# Programs that cannot run.
 # Few descriptors: the program runs, or one line says what to raise. Below 4 not even timeout starts.
 few() {
   for limit in 4 5 6 7 8 9 10 11 12; do
-    (ulimit -n $limit; timeout 20 "$persona" run -- "$programs/hello" >"$work/out" 2>"$work/errors")
+    sh -c 'ulimit -n $1; shift; exec timeout 20 "$@"' few $limit "$persona" run -- "$programs/hello" >"$work/out" 2>"$work/errors"
     case $? in
       0) grep -q "Hello" "$work/out" || return 1 ;;
       125) [ "$(wc -l <"$work/errors")" = 1 ] && grep -q "ulimit -n" "$work/errors" || return 1 ;;
@@ -190,6 +189,8 @@ few() {
   done
 }
 check "few descriptors" few
+
+# Programs that cannot run.
 check "missing file" message 127 "no-such-program" "$persona" run -- "$work/no-such-program"
 check "folder" message 126 "." "$persona" run -- "$work"
 cp "$programs/hello" "$work/plain"
