@@ -71,6 +71,8 @@ def executions(table, rounds, root):
 def loops(table, rounds, linux, foreign, root, only):
     """Loops of two builds of a shell, by the clock, and by processor time in the row below."""
     script = os.path.join(TOP, "bench", "shells.sh")
+    if root:
+        build(root)
     command = "dynamic" if root else "trivial"
     for name, count in LOOPS:
         title = "shell: " + name

@@ -30,7 +30,7 @@ substitution)
 command)
     i=0
     while [ $i -lt $2 ]; do
-        $3
+        $3 || exit
         i=$((i + 1))
     done
     ;;
