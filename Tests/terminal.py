@@ -51,6 +51,8 @@ def interrupt(delay):
     reads, closes = os.pipe()
     pid, terminal = pty.fork()
     if pid == 0:
+        # What runs behind a shell's & has it ignored, and hands that on.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execv(PERSONA, [PERSONA, "run", "--", os.path.join(TOP, "build/samples/freebsd/execute"), "copy"])
     os.close(closes)
     os.read(reads, 1)
