@@ -184,12 +184,8 @@ func aioSuspend(_ call: inout Call) -> Int {
   let count = Int(call.int32(1))
   guard count >= 0, count <= call.listLimit else { return call.error(EINVAL) }
   var limit = Timespec()
-  if call.address(2) != 0 {
-    var span = Timespec()
-    guard call.readTime(2, &span) else { return call.error(EFAULT) }
-    guard span.isInterval else { return call.error(EINVAL) }
-    limit = call.now(1) + span
-  }
+  let refusal = call.readDeadline(2, &limit)
+  if refusal < 0 { return refusal }
   while true {
     let seen = call.finishedChanges
     call.settleOperations()

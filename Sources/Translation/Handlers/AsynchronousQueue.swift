@@ -97,16 +97,25 @@ extension Call {
   }
 }
 
+extension Call {
+  /// The time until which a call may wait that gets an interval by argument `index`, on the monotonic clock; a null pointer
+  /// leaves `limit` alone. 0, or the call's error.
+  func readDeadline(_ index: Int, _ limit: inout Timespec) -> Int {
+    if address(index) == 0 { return 0 }
+    var span = Timespec()
+    guard readTime(index, &span) else { return error(EFAULT) }
+    guard span.isInterval else { return error(EINVAL) }
+    limit = now(1) + span
+    return 0
+  }
+}
+
 /// aio_waitcomplete(aiocbp, timeout): fetches the operation that finished first, and says which it was.
 func aioWaitComplete(_ call: inout Call) -> Int {
   guard call.write(UInt64(0), at: call.address(0)) else { return call.error(EFAULT) }
   var limit = Timespec()
-  if call.address(1) != 0 {
-    var span = Timespec()
-    guard call.readTime(1, &span) else { return call.error(EFAULT) }
-    guard span.isInterval else { return call.error(EINVAL) }
-    limit = call.now(1) + span
-  }
+  let refusal = call.readDeadline(1, &limit)
+  if refusal < 0 { return refusal }
   while true {
     let seen = call.finishedChanges
     call.settleOperations()

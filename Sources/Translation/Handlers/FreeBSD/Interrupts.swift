@@ -8,21 +8,19 @@ import Wire
 private let nameLimit = 120
 
 /// hw.intrnames
-func interruptNames(_ request: inout SysctlRequest) -> Int {
-  let call = request.call
-  guard var name = ByteWriter(call, limit: 128) else { return call.error(ENOMEM) }
-  var found = request
-  eachInterrupt(call, &name) { name, _ in found.put(name) }
-  request = found
-  return 0
-}
+func interruptNames(_ request: inout SysctlRequest) -> Int { tellInterrupts(&request) { found, name, _ in found.put(name) } }
 
 /// hw.intrcnt
-func interruptCounts(_ request: inout SysctlRequest) -> Int {
+func interruptCounts(_ request: inout SysctlRequest) -> Int { tellInterrupts(&request) { found, _, count in found.put(count) } }
+
+/// Puts of each interrupt what `tell` says.
+private func tellInterrupts(
+  _ request: inout SysctlRequest, _ tell: (inout SysctlRequest, ByteWriter, UInt64) -> Void
+) -> Int {
   let call = request.call
   guard var name = ByteWriter(call, limit: 128) else { return call.error(ENOMEM) }
   var found = request
-  eachInterrupt(call, &name) { _, count in found.put(count) }
+  eachInterrupt(call, &name) { name, count in tell(&found, name, count) }
   request = found
   return 0
 }
