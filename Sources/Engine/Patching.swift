@@ -393,7 +393,8 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?, _ registe
     carryOut(thread, table, row, context)
   case PERSONA_PASSAGE_MASK.rawValue:
     prepare(thread, context)
-    answerWithMask(thread, context, row.pointee.in_registers != 0 ? row : nil)
+    let isPlain = row.pointee.in_registers != 0 && process.pointee.path_view == 0
+    answerWithMask(thread, context, isPlain ? row : nil)
   default:
     prepare(thread, context)
     answer(thread, context)
