@@ -5,7 +5,7 @@ enum {
     SYS_semget = 221, SYS_semop = 222, SYS_msgget = 225, SYS_msgsnd = 226, SYS_msgrcv = 227, SYS_shmat = 228, SYS_shmdt = 230,
     SYS_shmget = 231, SYS_aio_read = 255, SYS_aio_write = 256, SYS_lio_listio = 257, SYS_aio_return = 314, SYS_aio_suspend = 315,
     SYS_aio_cancel = 316, SYS_aio_error = 317, SYS___acl_get_file = 347, SYS___acl_set_file = 348, SYS___acl_get_fd = 349,
-    SYS___acl_delete_file = 351, SYS___acl_aclcheck_file = 353, SYS_extattr_set_file = 356, SYS_extattr_get_file = 357,
+    SYS___acl_delete_file = 351, SYS___acl_aclcheck_file = 353, SYS___acl_get_link = 425, SYS_extattr_set_file = 356, SYS_extattr_get_file = 357,
     SYS_extattr_delete_file = 358, SYS_aio_waitcomplete = 359, SYS_extattr_set_fd = 371, SYS_extattr_get_fd = 372,
     SYS_ksem_close = 400, SYS_ksem_post = 401, SYS_ksem_wait = 402, SYS_ksem_trywait = 403, SYS_ksem_init = 404, SYS_ksem_open = 405,
     SYS_ksem_unlink = 406, SYS_ksem_getvalue = 407, SYS_ksem_destroy = 408, SYS_extattr_list_fd = 437, SYS_extattr_list_file = 438,
@@ -311,6 +311,11 @@ static void attributes(void) {
     expect("__acl_delete_file", SYS(__acl_delete_file, "listed", DEFAULT), 0);
     expect("again", SYS(__acl_delete_file, "listed", DEFAULT), 0);
     expect("the file's own list", SYS(__acl_delete_file, "listed", ACCESS), -EINVAL);
+    SYS(symlink, "attributes", "link");
+    expect("__acl_get_link", SYS(__acl_get_link, "link", ACCESS, &list), 0);
+    expect("entries by its mode", list.cnt, 3);
+    expect("owner, group, others", list.entry[0].perm << 8 | list.entry[1].perm << 4 | list.entry[2].perm, 0x777);
+    SYS(unlink, "link");
     list.maxcnt = 32;
     expect("another room", SYS(__acl_get_file, "listed", ACCESS, &list), -EINVAL);
     expect("cap_enter, as in a kernel without Capsicum", SYS0(cap_enter), -ENOSYS);

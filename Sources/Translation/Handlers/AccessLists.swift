@@ -108,6 +108,8 @@ extension Call {
     return result < 0 ? result : Int(status.get(at: 24, as: UInt32.self))
   }
 
+  fileprivate var isLink: Bool { Int32(self[0]) == __NR_lgetxattr && mode() & 0o170000 == 0o120000 }
+
   /// The guest's list at operand 3, or the answer that refuses it.
   fileprivate func accessList(_ failure: inout Int) -> UnsafeMutableRawPointer? {
     guard let list = scratch(ForeignList.size) else {
@@ -157,8 +159,9 @@ func accessListGet(_ call: inout Call) -> Int {
     list.put(most, at: 0)
     let length = call.host(Int32(call[0]), call[1], name, native.word, NativeList.size)
     var count = 0
-    if length == call.error(ENODATA) {
-      // Without a list of its own, the file's mode is the list; a folder's new files have no other.
+    if length == call.error(ENODATA) || (length == call.error(EOPNOTSUPP) && call.isLink) {
+      // Without a list of its own, the file's mode is the list; a folder's new files have no other. Linux keeps none of
+      // symbolic links, whose mode is theirs.
       if !call.isDefault {
         let mode = call.mode()
         if mode < 0 { return mode }
