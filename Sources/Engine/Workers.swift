@@ -4,11 +4,11 @@ import Translation
 
 // Threads of the engine's own, which wait for a guest where the foreign kernel itself would.
 
-/// Descriptors are its own, so that it holds what it needs and the guest may close and use its numbers again.
+/// Descriptors are the process's: at any close of a message queue in a table of its own Linux would take the process's mq_notify(2) back.
 private let workerFlags = UInt64(
-  CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_CLEARTID)
+  CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_CLEARTID)
 
-/// Runs `function` in a thread with a copy of the descriptors and with all signals blocked: 0, or Linux's error.
+/// Runs `function` in a thread with all signals blocked: 0, or Linux's error.
 @c(persona_start_worker)
 public func startWorker(
   _ thread: UnsafeMutablePointer<persona_thread>?, _ function: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?,

@@ -1,38 +1,26 @@
-/// The kernel's semaphores, message queues, System V's, asynchronous I/O, extended attributes, access control lists.
+/// The kernel's semaphores, message queues, System V's, extended attributes, access control lists.
 #include "freebsd.h"
 
 enum {
     SYS_semget = 221, SYS_semop = 222, SYS_msgget = 225, SYS_msgsnd = 226, SYS_msgrcv = 227, SYS_shmat = 228, SYS_shmdt = 230,
-    SYS_shmget = 231, SYS_aio_read = 255, SYS_aio_write = 256, SYS_lio_listio = 257, SYS_aio_return = 314, SYS_aio_suspend = 315,
-    SYS_aio_cancel = 316, SYS_aio_error = 317, SYS___acl_get_file = 347, SYS___acl_set_file = 348, SYS___acl_get_fd = 349,
+    SYS_shmget = 231, SYS___acl_get_file = 347, SYS___acl_set_file = 348, SYS___acl_get_fd = 349,
     SYS___acl_delete_file = 351, SYS___acl_aclcheck_file = 353, SYS___acl_get_link = 425, SYS_extattr_set_file = 356, SYS_extattr_get_file = 357,
-    SYS_extattr_delete_file = 358, SYS_aio_waitcomplete = 359, SYS_extattr_set_fd = 371, SYS_extattr_get_fd = 372,
+    SYS_extattr_delete_file = 358, SYS_extattr_set_fd = 371, SYS_extattr_get_fd = 372,
     SYS_ksem_close = 400, SYS_ksem_post = 401, SYS_ksem_wait = 402, SYS_ksem_trywait = 403, SYS_ksem_init = 404, SYS_ksem_open = 405,
     SYS_ksem_unlink = 406, SYS_ksem_getvalue = 407, SYS_ksem_destroy = 408, SYS_extattr_list_fd = 437, SYS_extattr_list_file = 438,
     SYS_ksem_timedwait = 441, SYS_kmq_open = 457, SYS_kmq_setattr = 458, SYS_kmq_timedreceive = 459, SYS_kmq_timedsend = 460,
     SYS_kmq_notify = 461, SYS_kmq_unlink = 462, SYS___semctl = 510, SYS_msgctl = 511, SYS_shmctl = 512, SYS_cap_enter = 516,
-    EIO = 5, ENOSPC = 28, ENOMSG = 83, ENOATTR = 87, IPC_CREAT = 0x200, IPC_NOWAIT = 0x800, IPC_RMID = 0, IPC_STAT = 2, GETVAL = 5,
-    SETVAL = 8, FIOSEEKDATA = (int)0xc0086661, FIOSEEKHOLE = (int)0xc0086662, LIO_WRITE = 1, LIO_READ = 2, LIO_NOWAIT = 0, LIO_WAIT = 1,
-    AIO_ALLDONE = 3, AIO_NOTCANCELED = 2, USER = 1, ACCESS = 2, DEFAULT = 3, NFS4 = 4, SYS_pathconf = 191,
+    ENOSPC = 28, ENOMSG = 83, ENOATTR = 87, IPC_CREAT = 0x200, IPC_NOWAIT = 0x800, IPC_RMID = 0, IPC_STAT = 2, GETVAL = 5,
+    SETVAL = 8, FIOSEEKDATA = (int)0xc0086661, FIOSEEKHOLE = (int)0xc0086662,
+    USER = 1, ACCESS = 2, DEFAULT = 3, NFS4 = 4, SYS_pathconf = 191,
     _PC_ACL_EXTENDED = 59, _PC_ACL_PATH_MAX = 60, _PC_ACL_NFS4 = 64,
 };
 typedef struct { int32_t notify, signo; void *value; int64_t rest[8]; } sigevent;
-typedef struct {
-    int32_t fildes;
-    int64_t offset;
-    void *buf;
-    uint64_t nbytes;
-    int64_t spare[2];
-    int32_t opcode, reqprio;
-    int64_t status, error;
-    void *mark;
-    sigevent event;
-} aiocb;
 typedef struct { int64_t flags, maxmsg, msgsize, curmsgs, reserved[4]; } mq_attr;
 typedef struct { uint32_t tag, id, perm; uint16_t type, flags; } acl_entry;
 typedef struct { uint32_t maxcnt, cnt; int32_t spare[4]; acl_entry entry[254]; } acl;
 typedef struct { uint32_t cuid, cgid, uid, gid; uint16_t mode, seq; int64_t key; } ipc_perm;
-_Static_assert(sizeof(aiocb) == 160 && sizeof(sigevent) == 80 && sizeof(mq_attr) == 64 && sizeof(acl) == 4088, "FreeBSD's sizes");
+_Static_assert(sizeof(sigevent) == 80 && sizeof(mq_attr) == 64 && sizeof(acl) == 4088, "FreeBSD's sizes");
 
 static volatile int signals, code;
 static void *volatile value;
@@ -146,117 +134,15 @@ static void system_v(void) {
     expect("IPC_RMID", SYS(msgctl, id, IPC_RMID, 0), 0);
 }
 
-/// A reader that waits does not hold up the program; what comes goes to the readers in their order.
-static void asynchronous_sockets(void) {
-    say("asynchronous I/O on sockets\n");
-    int ends[2];
-    static char text[3][16], much[1 << 20], back[1 << 20];
-    expect("socketpair", SYS(socketpair, 1, 1, 0, ends), 0);
-    aiocb read = {ends[0], 0, text[0], 4, {0}, LIO_READ, 0, 0, 0, 0, {1, SIGUSR1, (void *)0x78, {0}}};
-    aiocb second = {ends[0], 0, text[1], 4, {0}, LIO_READ, 0, 0, 0, 0, {0}};
-    aiocb third = {ends[0], 0, text[2], 4, {0}, LIO_READ, 0, 0, 0, 0, {0}};
-    aiocb write = {ends[1], 0, "abcdefgh", 8, {0}, LIO_WRITE, 0, 0, 0, 0, {0}};
-    aiocb *list[] = {&read, &second}, *last[] = {&third, &write}, *found = 0;
-    signals = 0;
-    expect("aio_read with nothing there", SYS(aio_read, &read), 0);
-    expect("another", SYS(aio_read, &second), 0);
-    expect("aio_error", SYS(aio_error, &read), EINPROGRESS);
-    expect("aio_return", SYS(aio_return, &read), -EINVAL);
-    expect("aio_suspend", SYS(aio_suspend, list, 2, span(0, 20000000)), -EAGAIN);
-    expect("aio_waitcomplete", SYS(aio_waitcomplete, &found, span(0, 20000000)), -EAGAIN);
-    expect("aio_cancel", SYS(aio_cancel, ends[0], &read), AIO_NOTCANCELED);
-    expect("write", SYS(write, ends[1], "one!", 4), 4);
-    expect("aio_suspend", SYS(aio_suspend, list, 1, 0), 0);
-    nap(10);
-    expect("told by a signal", signals, 1);
-    holds("its value", value == (void *)0x78);
-    expect("aio_error", SYS(aio_error, &read), 0);
-    expect("aio_return", SYS(aio_return, &read), 4);
-    expect("the second waits", SYS(aio_error, &second), EINPROGRESS);
-    expect("write", SYS(write, ends[1], "two!", 4), 4);
-    expect("aio_waitcomplete", SYS(aio_waitcomplete, &found, 0), 4);
-    holds("the second", found == &second);
-    holds("in their order", same(text[0], "one!", 4) && same(text[1], "two!", 4));
-    expect("lio_listio that waits for itself", SYS(lio_listio, LIO_WAIT, last, 2, 0), 0);
-    expect("aio_return", SYS(aio_return, &write), 8);
-    expect("aio_return", SYS(aio_return, &third), 4);
-    sigevent all = {1, SIGUSR1, (void *)0x79, {0}};
-    signals = 0;
-    expect("read", SYS(read, ends[0], text[0], 16), 4);
-    expect("lio_listio", SYS(lio_listio, LIO_NOWAIT, (aiocb *[]){&third}, 1, &all), 0);
-    nap(10);
-    expect("not told yet", signals, 0);
-    expect("write", SYS(write, ends[1], "last", 4), 4);
-    for (int turn = 0; turn < 200 && !signals; turn++) nap(5);
-    expect("told when all have ended", signals, 1);
-    holds("its value", value == (void *)0x79);
-    expect("aio_return", SYS(aio_return, &third), 4);
-    aiocb large = {ends[1], 0, much, sizeof much, {0}, LIO_WRITE, 0, 0, 0, 0, {0}};
-    for (unsigned index = 0; index < sizeof much; index++) much[index] = (char)(index * 7 >> 3);
-    expect("aio_write of more than fits", SYS(aio_write, &large), 0);
-    expect("aio_error", SYS(aio_error, &large), EINPROGRESS);
-    expect("close of its descriptor", SYS(close, ends[1]), 0);
-    long total = 0, count;
-    while ((count = SYS(read, ends[0], back + total, sizeof back - total)) > 0) total += count;
-    expect("all of it", total, sizeof much);
-    holds("as it was", same(back, much, sizeof much));
-    expect("aio_waitcomplete", SYS(aio_waitcomplete, &found, 0), sizeof much);
-    SYS(close, ends[0]);
-}
-
-static void asynchronous(void) {
-    say("asynchronous I/O\n");
-    long file = SYS(open, "asynchronous", O_CREAT | O_RDWR, 0600);
-    char text[16] = "";
-    aiocb write = {(int32_t)file, 2, "words", 5, {0}, LIO_WRITE, 0, 0, 0, 0, {1, SIGUSR1, (void *)0x77, {0}}};
-    aiocb read = {(int32_t)file, 0, text, 7, {0}, LIO_READ, 0, 0, 0, 0, {0}};
-    aiocb *list[] = {&write, &read}, *found = &read;
-    signals = 0;
-    expect("aio_error of none", SYS(aio_error, &write), -EINVAL);
-    expect("aio_waitcomplete of none", SYS(aio_waitcomplete, &found, span(0, 1000)), -EAGAIN);
-    holds("none", found == 0);
-    expect("aio_write", SYS(aio_write, &write), 0);
-    expect("aio_suspend", SYS(aio_suspend, list, 1, 0), 0);
-    nap(10);
-    expect("told by a signal", signals, 1);
-    expect("SI_ASYNCIO", code, 0x10004);
-    holds("its value", value == (void *)0x77);
-    expect("aio_error", SYS(aio_error, &write), 0);
-    expect("aio_return", SYS(aio_return, &write), 5);
-    expect("aio_return again", SYS(aio_return, &write), -EINVAL);
-    expect("lio_listio", SYS(lio_listio, LIO_WAIT, list, 2, 0), 0);
-    expect("aio_waitcomplete", SYS(aio_waitcomplete, &found, 0), 5);
-    holds("the first", found == &write);
-    expect("aio_waitcomplete", SYS(aio_waitcomplete, &found, span(1, 0)), 7);
-    holds("the second", found == &read);
-    holds("what was read", same(text, "\0\0words", 7));
-    expect("aio_waitcomplete of no more", SYS(aio_waitcomplete, &found, span(0, 0)), -EAGAIN);
-    expect("aio_return of what was fetched", SYS(aio_return, &read), -EINVAL);
-    expect("aio_cancel", SYS(aio_cancel, file, 0), AIO_ALLDONE);
-    aiocb many[257];
-    long begun = 0, fetched = 0;
-    while (begun < 257) {
-        many[begun] = read;
-        if (SYS(aio_read, &many[begun]) != 0) break;
-        begun++;
-    }
-    expect("as many as a process may have", begun, 256);
-    expect("one more", SYS(aio_read, &many[256]), -EAGAIN);
-    while (SYS(aio_waitcomplete, &found, span(0, 0)) == 7 && found == &many[fetched]) fetched++;
-    expect("fetched in their order", fetched, 256);
-    int ends[2];
-    SYS(pipe2, ends, 0);
-    read.fildes = ends[0];
-    expect("aio_read of a pipe", SYS(aio_read, &read), -EOPNOTSUPP);
-    read.fildes = 99;
-    expect("aio_read of no descriptor", SYS(aio_read, &read), -EBADF);
-    asynchronous_sockets();
+static void holes(void) {
+    long file = SYS(open, "holes", O_CREAT | O_RDWR, 0600);
     int64_t place = 1;
+    SYS(write, file, "words", 5);
     SYS(ftruncate, file, 1 << 20);
     expect("FIOSEEKHOLE", SYS(ioctl, file, FIOSEEKHOLE, &place), 0);
     holds("a hole", place == 4096);
     SYS(close, file);
-    SYS(unlink, "asynchronous");
+    SYS(unlink, "holes");
 }
 
 static void attributes(void) {
@@ -327,6 +213,6 @@ static void sample(long argc, char **argv, char **environment) {
     semaphores();
     queues();
     system_v();
-    asynchronous();
+    holes();
     attributes();
 }

@@ -236,6 +236,23 @@ static void asynchronous(void) {
     expect("aio_cancel", SYS(aio_cancel, file, 0), 3);
     read.fildes = 99;
     expect("aio_read of no descriptor", SYS(aio_read, &read), -EBADF);
+    int ends[2];
+    SYS(pipe2, ends, 0);
+    struct aiocb second = {0, text + 8, 4, ends[0], 2, 0, {0, 0, 0, 0, 0}, 0, 0, 0};
+    read.fildes = ends[0];
+    expect("aio_read of a pipe", SYS(aio_read, &read), 0);
+    expect("another", SYS(aio_read, &second), 0);
+    nap(10);
+    expect("EINPROGRESS", SYS(aio_error, &read), 36);
+    expect("aio_cancel of what is read", SYS(aio_cancel, ends[0], &read), 2);
+    expect("aio_cancel of what waits behind it", SYS(aio_cancel, ends[0], &second), 1);
+    expect("ECANCELED", SYS(aio_error, &second), 87);
+    SYS(write, ends[1], "pipe", 4);
+    expect("aio_suspend", SYS(__aio_suspend50, list + 1, 1, 0), 0);
+    expect("aio_return", SYS(aio_return, &read), 4);
+    expect("what was read", same(text, "pipe", 4), 1);
+    SYS(close, ends[0]);
+    SYS(close, ends[1]);
     SYS(close, file);
     SYS(unlink, "asynchronous");
 }

@@ -80,7 +80,7 @@ struct persona_process {
     void *paths;                  ///< what that way of looking up keeps of the process
     void *names;                  ///< Handlers/Plan9/NamesState: where it is, and its name space
     void *membership;             ///< Handlers/Plan9/ProcessGroups: what the process is in its session
-    void *finished_operations;    ///< Handlers/AsynchronousQueue: what aio_waitcomplete fetches; `event_lock` guards it
+    void *operations;             ///< Handlers/AsynchronousQueue: what aio_read and its kin have begun; `event_lock` guards it
     void *patches;                ///< Engine/Patching: call sites that jump; NULL when none does
     uint64_t ignored_unknown;     ///< Linux signals that are ignored and that the personality lacks; bit n-1 is signal n
     struct persona_action actions[PERSONA_SIGNALS];
@@ -229,8 +229,7 @@ struct persona_thread_start {
 
 int64_t persona_start_thread(struct persona_thread *thread, const struct persona_thread_start *start);
 
-/// Runs `function(argument)` in a thread of the engine's own: all signals are blocked, and its descriptors a copy of the
-/// caller's. 0, or Linux's negative error number.
+/// Runs `function(argument)` in a thread of the engine's own, with all signals blocked: 0, or Linux's negative error number.
 int64_t persona_start_worker(struct persona_thread *thread, void (*function)(void *), void *argument);
 
 /// Blocks all signals, so that none comes to a thread that ends. 0: one came before, and is to be handled first.

@@ -26,15 +26,21 @@ func closeRange(_ call: inout Call) -> Int {
 }
 
 extension Call {
-  /// The lowest descriptor in `low...high` that a kqueue outside this range needs; `high + 1` without one.
+  /// The lowest descriptor in `low...high` that a worker, or a kqueue outside this range, needs; `high + 1` without one.
   func firstKept(_ low: Int, _ high: Int) -> Int {
-    guard let events else { return high + 1 }
     lockEvents()
     defer { unlockEvents() }
     var kept = high + 1
     func consider(_ descriptor: Int32) {
       if Int(descriptor) >= low { kept = min(kept, Int(descriptor)) }
     }
+    var worker = knownOperations?.pointee.workers
+    while let current = worker {
+      worker = current.pointee.next
+      consider(current.pointee.descriptor)
+      consider(current.pointee.wake)
+    }
+    guard let events else { return kept }
     var candidate = events.pointee.queues
     while let queue = candidate {
       candidate = queue.pointee.next

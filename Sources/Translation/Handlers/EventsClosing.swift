@@ -26,6 +26,7 @@ public func eventQueuesAfterFork(
   _ process: UnsafeMutablePointer<persona_process>, sharesMemory: Bool, sharesDescriptors: Bool
 ) {
   if process.pointee.event_lock != 0 { process.pointee.event_lock = 0 }
+  if !sharesMemory { operationsAfterFork(process, sharesDescriptors: sharesDescriptors) }
   guard let memory = process.pointee.event_queues else { return }
   process.pointee.event_queues = nil
   let events = memory.assumingMemoryBound(to: ProcessEvents.self)
@@ -113,12 +114,20 @@ extension Call {
 
   /// The lowest descriptor of the engine's own in a range; nil if there is none.
   private func firstOwn(from low: Int, to high: Int) -> Int? {
-    guard let events else { return nil }
     var found: Int?
     let consider = { (descriptor: Int32) in
       let number = Int(descriptor)
       if number >= low, number <= high, number < found ?? Int.max { found = number }
     }
+    lockEvents()
+    var worker = knownOperations?.pointee.workers
+    while let current = worker {
+      worker = current.pointee.next
+      consider(current.pointee.descriptor)
+      consider(current.pointee.wake)
+    }
+    unlockEvents()
+    guard let events else { return found }
     consider(events.pointee.signals)
     var candidate = events.pointee.queues
     while let queue = candidate {

@@ -117,6 +117,21 @@ enum WatchSerial {
   static let first: UInt32 = 3
 }
 
+/// Puts a knote among those that are looked at next; false if it is there, or disabled.
+func enlist(_ queue: QueuePointer, _ knote: KnotePointer) -> Bool {
+  if knote.pointee.isActive || knote.pointee.isDisabled { return false }
+  knote.pointee.isActive = true
+  knote.pointee.nextActive = nil
+  knote.pointee.previousActive = queue.pointee.lastActive
+  if let last = queue.pointee.lastActive {
+    last.pointee.nextActive = knote
+  } else {
+    queue.pointee.firstActive = knote
+  }
+  queue.pointee.lastActive = knote
+  return true
+}
+
 extension Call {
   var events: EventsPointer? {
     process.pointee.event_queues?.assumingMemoryBound(to: ProcessEvents.self)
@@ -152,15 +167,20 @@ extension Call {
   /// Moves a descriptor of the engine's out of the guest's sight: its own OS would not have it.
   func hidden(_ descriptor: Int) -> Int {
     if descriptor < 0 { return descriptor }
+    let high = hiddenCopy(descriptor)
+    if high < 0 { return descriptor }
+    _ = hostNow(__NR_close, descriptor)
+    return high
+  }
+
+  /// Another name of a descriptor, out of the guest's sight.
+  func hiddenCopy(_ descriptor: Int) -> Int {
     var limits: InlineArray<2, UInt64> = [1024, 1024]
     _ = withUnsafeMutablePointer(to: &limits) {
       hostNow(__NR_prlimit64, 0, 7, 0, Int(bitPattern: $0))  // RLIMIT_NOFILE
     }
     let base = Int(min(limits[0] / 4 &* 3, 7680))
-    let high = hostNow(__NR_fcntl, descriptor, 1030, base)  // F_DUPFD_CLOEXEC
-    if high < 0 { return descriptor }
-    _ = hostNow(__NR_close, descriptor)
-    return high
+    return hostNow(__NR_fcntl, descriptor, 1030, base)  // F_DUPFD_CLOEXEC
   }
 
   func newEventDescriptor() -> Int { hidden(hostNow(__NR_eventfd2, 0, 0o2004000)) }  // EFD_CLOEXEC|_NONBLOCK
@@ -213,17 +233,7 @@ extension Call {
 
   /// Puts a knote among those that are looked at next, and wakes a waiter.
   func activate(_ queue: QueuePointer, _ knote: KnotePointer) {
-    if knote.pointee.isActive || knote.pointee.isDisabled { return }
-    knote.pointee.isActive = true
-    knote.pointee.nextActive = nil
-    knote.pointee.previousActive = queue.pointee.lastActive
-    if let last = queue.pointee.lastActive {
-      last.pointee.nextActive = knote
-    } else {
-      queue.pointee.firstActive = knote
-    }
-    queue.pointee.lastActive = knote
-    wake(queue)
+    if enlist(queue, knote) { wake(queue) }
   }
 
   func deactivate(_ queue: QueuePointer, _ knote: KnotePointer) {

@@ -9,14 +9,23 @@ func releaseTables(_ queue: QueuePointer) {
   persona_release(UnsafeMutableRawPointer(queue.pointee.watches))
 }
 
-extension Call {
-  // MARK: Finding
+// MARK: Finding
 
-  private func slot(_ ident: UInt64, _ filter: ConstantName, _ buckets: Int) -> Int {
-    let mixed = ident ^ ident >> 16 ^ ident >> 32 ^ UInt64(filter.rawValue) &* 7
-    return Int(truncatingIfNeeded: mixed) & (buckets - 1)
+private func slot(_ ident: UInt64, _ filter: ConstantName, _ buckets: Int) -> Int {
+  let mixed = ident ^ ident >> 16 ^ ident >> 32 ^ UInt64(filter.rawValue) &* 7
+  return Int(truncatingIfNeeded: mixed) & (buckets - 1)
+}
+
+func knote(_ queue: QueuePointer, _ ident: UInt64, _ filter: ConstantName) -> KnotePointer? {
+  var candidate = queue.pointee.knotes[slot(ident, filter, queue.pointee.buckets)]
+  while let knote = candidate {
+    if knote.pointee.event.ident == ident, knote.pointee.filter == filter { return knote }
+    candidate = knote.pointee.next
   }
+  return nil
+}
 
+extension Call {
   /// Gives a queue tables of `buckets` chains; false without memory, and then nothing has changed.
   func resize(_ queue: QueuePointer, _ buckets: Int) -> Bool {
     guard let knotes = persona_allocate(8 * buckets) else { return false }
@@ -45,15 +54,6 @@ extension Call {
     queue.pointee.watches = newWatches
     queue.pointee.buckets = buckets
     return true
-  }
-
-  func knote(_ queue: QueuePointer, _ ident: UInt64, _ filter: ConstantName) -> KnotePointer? {
-    var candidate = queue.pointee.knotes[slot(ident, filter, queue.pointee.buckets)]
-    while let knote = candidate {
-      if knote.pointee.event.ident == ident, knote.pointee.filter == filter { return knote }
-      candidate = knote.pointee.next
-    }
-    return nil
   }
 
   func watch(_ queue: QueuePointer, _ descriptor: Int32, _ serial: UInt32) -> WatchPointer? {

@@ -35,6 +35,7 @@ extension Call {
   func isPending(_ knote: KnotePointer) -> Bool {
     switch knote.pointee.filter {
     case .EVFILT_USER: return knote.pointee.state != 0
+    case .EVFILT_AIO, .EVFILT_LIO: return lookAtOperation(knote)
     case .EVFILT_SIGNAL: return countSignals(knote)
     case .EVFILT_TIMER: return knote.pointee.event.data != 0
     case .EVFILT_READ, .EVFILT_WRITE, .EVFILT_EXCEPT:

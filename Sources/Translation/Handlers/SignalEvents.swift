@@ -6,13 +6,16 @@ import Wire
 
 /// What a guest's sigevent asks for, in Linux's words.
 struct SignalEvent {
-  enum Kind { case nothing, signal, threadSignal }
+  enum Kind { case nothing, signal, threadSignal, event }
   var kind = Kind.signal
   /// Linux's signal.
   var signal = 0
   var value: UInt64 = 0
   /// Of `threadSignal`.
   var thread: Int32 = 0
+  /// Of `event`: a kqueue's descriptor, and the flags of the event that is added to it.
+  var queue: Int32 = -1
+  var eventFlags: UInt32 = 0
 
   /// struct sigevent of Linux (uapi asm-generic/siginfo.h), 64 bytes.
   func write(to native: UnsafeMutableRawPointer) {
@@ -26,8 +29,8 @@ struct SignalEvent {
 }
 
 extension Call {
-  /// Reads the sigevent at a guest address; nil when it is refused: `failure` then holds the answer.
-  func signalEvent(at address: UInt64, _ failure: inout Int) -> SignalEvent? {
+  /// Reads the sigevent at a guest address; nil when it is refused: `failure` then holds the answer. Only some calls take events.
+  func signalEvent(at address: UInt64, _ failure: inout Int, takesEvents: Bool = false) -> SignalEvent? {
     let size = table.size(.sigevent)
     guard let memory = scratch(size) else {
       failure = error(ENOMEM)
@@ -37,11 +40,13 @@ extension Call {
       failure = error(EFAULT)
       return nil
     }
-    return signalEvent(memory, &failure)
+    return signalEvent(memory, &failure, takesEvents: takesEvents)
   }
 
   /// The same of a sigevent in the engine's memory.
-  func signalEvent(_ memory: UnsafeMutableRawPointer, _ failure: inout Int) -> SignalEvent? {
+  func signalEvent(
+    _ memory: UnsafeMutableRawPointer, _ failure: inout Int, takesEvents: Bool = false
+  ) -> SignalEvent? {
     let record = Record(memory, table)
     var event = SignalEvent()
     event.value = record[.sigevent__sigev_value]
@@ -52,6 +57,13 @@ extension Call {
       || (notice == table.constant(.SIGEV_THREAD) && table.constant(.SIGEV_SA) != nil)
     if notice == table.constant(.SIGEV_NONE) || isSilent {
       event.kind = .nothing
+      return event
+    }
+    if takesEvents, notice == table.constant(.SIGEV_KEVENT) {
+      event.kind = .event
+      // sigev_notify_kqueue is sigev_signo, sigev_notify_kevent_flags a short where a thread's number would be.
+      event.queue = Int32(truncatingIfNeeded: record.signed(.sigevent__sigev_signo))
+      event.eventFlags = UInt32(record[.sigevent__sigev_notify_thread_id] & 0xffff)
       return event
     }
     if notice == table.constant(.SIGEV_THREAD_ID) {
