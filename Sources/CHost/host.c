@@ -61,20 +61,8 @@ int persona_shared_file(const char *name, size_t count) {
     return file;
 }
 
-/// An empty path at an address that only Persona's own execs use, by which the filter knows them.
-static const char *engine_path(void) {
-    static const char *path;
-    if (path) return path;
-    void *page = mmap((void *)PERSONA_RESERVED_START, 4096, PROT_READ,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    if (page == (void *)PERSONA_RESERVED_START) path = page;
-    return path;
-}
-
 int persona_become_engine(int engine, char *const argv[], char *const envp[]) {
-    const char *path = engine_path();
-    if (!path) return -ENOMEM;
-    syscall(SYS_execveat, engine, path, argv, envp, AT_EMPTY_PATH);
+    syscall(SYS_execveat, engine, "", argv, envp, AT_EMPTY_PATH, PERSONA_OWN_EXEC);
     return -errno;
 }
 
@@ -86,14 +74,12 @@ pid_t persona_launch(int engine, char *const argv[], char *const envp[], pid_t g
     // The child borrows this process's memory until it has executed: nothing is copied, and it can leave its
     // error here.
     volatile int error = 0;
-    const char *path = engine_path();
-    if (!path) return -ENOMEM;
     pid_t child = vfork();
     if (child < 0) return -errno;
     if (child == 0) {
         setpgid(0, group);
         sigprocmask(SIG_SETMASK, mask, NULL);
-        syscall(SYS_execveat, engine, path, argv, envp, AT_EMPTY_PATH);
+        syscall(SYS_execveat, engine, "", argv, envp, AT_EMPTY_PATH, PERSONA_OWN_EXEC);
         error = errno;
         _exit(125);
     }
@@ -201,6 +187,20 @@ int persona_when_parent_dies(int signal_number) {
     return prctl(PR_SET_PDEATHSIG, signal_number) < 0 ? -errno : 0;
 }
 
+int persona_copy_file(int from, off_t start, int to, off_t place, size_t count) {
+    char piece[65536];
+    while (count > 0) {
+        ssize_t length = pread(from, piece, count < sizeof piece ? count : sizeof piece, start);
+        if (length <= 0) return length < 0 ? -errno : -EIO;
+        ssize_t written = pwrite(to, piece, (size_t)length, place);
+        if (written <= 0) return written < 0 ? -errno : -ENOSPC;
+        start += written;
+        place += written;
+        count -= (size_t)written;
+    }
+    return 0;
+}
+
 static char **command_line;
 
 /// The C library hands main's arguments to constructors too.
@@ -295,6 +295,7 @@ static int change_call(pid_t tid, const struct persona_exec *exec) {
     registers.rdx = argv;
     registers.r10 = environment;
     registers.r8 = AT_EMPTY_PATH;
+    registers.r9 = PERSONA_OWN_EXEC;
     return ptrace(PTRACE_SETREGS, tid, NULL, &registers) != 0 ? -errno : 0;
 }
 

@@ -7,7 +7,7 @@ import Wire
 private struct LinuxStack {
   let argc: Int
   let argv: UnsafeMutablePointer<UInt64>
-  let envc: Int
+  private(set) var envc: Int
   let envv: UnsafeMutablePointer<UInt64>
   let auxv: UnsafeMutablePointer<UInt64>
 
@@ -25,6 +25,23 @@ private struct LinuxStack {
   var top: UInt64 {
     let last = auxiliary(31 /* AT_EXECFN */) ?? UInt64(UInt(bitPattern: auxv))
     return (last + 4096) & ~4095
+  }
+
+  /// Takes what the program before handed on (`executeKnown`): then it has executed the engine by its path in /proc, and the
+  /// environment has a string more. All others name a descriptor, /dev/fd/N.
+  mutating func takeHandedOn() -> UnsafeMutablePointer<persona_start>? {
+    let name = auxiliary(31 /* AT_EXECFN */).flatMap { UnsafePointer<UInt8>(bitPattern: UInt($0)) }
+    guard envc > 0, let name, name[0] == 47, name[1] == 112, let text = UnsafeMutablePointer<CChar>(bitPattern: UInt(envv[envc - 1]))
+    else { return nil }
+    var count = 0
+    while text[count] != 0 { count += 1 }
+    let head = MemoryLayout<persona_start>.size - Int(PERSONA_PLAN_ROOM)
+    guard count > head, let memory = persona_allocate_forever(count) else { return nil }
+    envc -= 1
+    envv[envc] = 0
+    persona_show_zeros(text, UInt32(count - 1), memory)
+    let start = memory.assumingMemoryBound(to: persona_start.self)
+    return Int(start.pointee.plan_bytes) == count - 1 - head ? start : nil
   }
 
   func auxiliary(_ type: UInt64) -> UInt64? {
@@ -60,16 +77,9 @@ public func start(_ stack: UnsafeMutablePointer<UInt64>?) {
 /// Loads the program by its plan and enters it.
 private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   let thread = argument!.assumingMemoryBound(to: persona_thread.self)
-  let linux = LinuxStack(thread.pointee.context.assumingMemoryBound(to: UInt64.self))
-  // There is no call yet that needs the scratch.
-  let reply = (UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride)
-    .assumingMemoryBound(to: persona_start.self)
-  switch hypercall(PERSONA_HC_START, UInt64(UInt(bitPattern: reply))) {
-  case 0...: break
-  case -Int64(EMFILE): fatal("persona: the program cannot be handed over: too many open files; raise 'ulimit -n'")
-  case -Int64(ENOENT), -Int64(ENOSYS): fatal("persona: the engine runs only under 'persona run'")
-  default: fatal("persona: the program cannot be handed over by the supervisor")
-  }
+  var linux = LinuxStack(thread.pointee.context.assumingMemoryBound(to: UInt64.self))
+  let handed = linux.takeHandedOn()
+  let reply = handed ?? askForStart(thread)
   let process = persona_own_process(thread)!
   thread.pointee.process = process
   thread.pointee.alternate_flags = 4  // SS_DISABLE
@@ -78,9 +88,10 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
     truncatingIfNeeded: persona_syscall(
       Int64(__NR_set_tid_address), UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0, 0, 0, 0))
   process.pointee.pid = thread.pointee.tid
+  process.pointee.owns_descriptors = 1
   let session = persona_syscall(Int64(__NR_getsid), 0, 0, 0, 0, 0, 0)
   process.pointee.leads_session = session == Int64(process.pointee.pid) ? 1 : 0
-  process.pointee.plan = UnsafePointer(plan(reply))
+  process.pointee.plan = UnsafePointer(plan(reply, staysThere: handed != nil))
   mapTable(process, reply)
   mapLog(process, reply.pointee.log)
   let plan = UnsafeRawPointer(process.pointee.plan!)
@@ -104,7 +115,7 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   process.pointee.program_strings = strings
   inheritActions(thread, reply.pointee.ignored)
   preparePatching(process)
-  findClock(linux.auxiliary(33 /* AT_SYSINFO_EHDR */))
+  findClock(linux.auxiliary(33 /* AT_SYSINFO_EHDR */), reply)
   // HWCAP2_FSGSBASE (asm/hwcap2.h)
   if (linux.auxiliary(26 /* AT_HWCAP2 */) ?? 0) & 2 != 0 { persona_use_fs_base() }
   if process.pointee.table.pointee.abi.entry_form == UInt8(PERSONA_ENTRY_TOS.rawValue) {
@@ -114,6 +125,18 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
 }
 
 // MARK: - Plan, table, log
+
+private func askForStart(_ thread: UnsafeMutablePointer<persona_thread>) -> UnsafeMutablePointer<persona_start> {
+  // There is no call yet that needs the scratch.
+  let reply = (UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride)
+    .assumingMemoryBound(to: persona_start.self)
+  switch hypercall(PERSONA_HC_START, UInt64(UInt(bitPattern: reply))) {
+  case 0...: return reply
+  case -Int64(EMFILE): fatal("persona: the program cannot be handed over: too many open files; raise 'ulimit -n'")
+  case -Int64(ENOENT), -Int64(ENOSYS): fatal("persona: the engine runs only under 'persona run'")
+  default: fatal("persona: the program cannot be handed over by the supervisor")
+  }
+}
 
 private func mapFile(
   _ file: Int32, _ size: UInt64, _ protection: Int32, shared: Bool, from offset: UInt64 = 0, _ what: StaticString
@@ -126,10 +149,16 @@ private func mapFile(
 }
 
 /// The plan in the reply, or in a file of its own if it is long: then there are 0 bytes of it in the reply.
-private func plan(_ reply: UnsafeMutablePointer<persona_start>) -> UnsafeMutablePointer<persona_plan> {
+///
+/// - Parameter staysThere: the reply is there for good.
+private func plan(
+  _ reply: UnsafeMutablePointer<persona_start>, staysThere: Bool
+) -> UnsafeMutablePointer<persona_plan> {
   let plan: UnsafeMutablePointer<persona_plan>
   let length = Int(reply.pointee.plan_bytes)
-  if length > 0 {
+  if staysThere {
+    plan = UnsafeMutableRawPointer(persona_start_plan(reply)!).assumingMemoryBound(to: persona_plan.self)
+  } else if length > 0 {
     guard let memory = persona_allocate_forever(length) else { fatal("persona: no memory for the load plan") }
     memory.copyMemory(from: persona_start_plan(reply)!, byteCount: length)
     plan = memory.assumingMemoryBound(to: persona_plan.self)

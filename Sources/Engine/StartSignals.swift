@@ -9,11 +9,11 @@ import Wire
 /// Linux signals that can be caught, but for the engine's own.
 private let ordinary = Int32(1)..<parentDied
 
-/// Tells the next program, before an exec, what it need not ask Linux for.
-func tellIgnored(_ process: UnsafeMutablePointer<persona_process>, _ request: UnsafeMutablePointer<persona_exec>) {
+/// What the next program, before an exec, need not ask Linux for.
+func tellIgnored(_ process: UnsafeMutablePointer<persona_process>) -> persona_ignored {
   let table = Table(UnsafeRawPointer(process.pointee.table))
   // Notes have actions of their own.
-  if table.frame == .note_frame { return }
+  if table.frame == .note_frame { return persona_ignored() }
   let actions = persona_actions(process)!
   // Those that the personality lacks are as they were.
   var (ignored, byLinux) = (process.pointee.ignored_unknown, process.pointee.ignored_unknown)
@@ -23,7 +23,7 @@ func tellIgnored(_ process: UnsafeMutablePointer<persona_process>, _ request: Un
     if actions[foreign].handler == 1 { ignored |= bit(native) }
     if kernelAction(process, foreign, native).handler == 1 { byLinux |= bit(native) }
   }
-  request.pointee.ignored = persona_ignored(by_guest: ignored, by_linux: byLinux, is_known: 1)
+  return persona_ignored(by_guest: ignored, by_linux: byLinux, is_known: 1)
 }
 
 private func bit(_ native: Int32) -> UInt64 { 1 << UInt64(native - 1) }

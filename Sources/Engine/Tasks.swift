@@ -34,6 +34,7 @@ public func startThread(
   let parent = thread!
   let start = start!
   guard let child = persona_thread_block() else { return -Int64(ENOMEM) }
+  parent.pointee.process.pointee.owns_descriptors = 0
   child.pointee.process = parent.pointee.process
   child.pointee.guest_gs = parent.pointee.guest_gs
   child.pointee.alternate_flags = 4  // SS_DISABLE
@@ -191,6 +192,7 @@ private func copySingle(
   let result = persona_interruptible(
     thread, Int64(__NR_clone), flags | copyFlags, 0, UInt64(UInt(bitPattern: pidfd)),
     UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0)
+  shareDescriptors(thread.pointee.process, flags)
   if result == 0 { becomeProcess(thread, parent: thread.pointee.process.pointee.pid) }
   noteClone(thread, flags, 0, result)
   return restartingAlways(result)
@@ -213,7 +215,9 @@ private func copyProcess(
     Int64(__NR_clone), flags | copyFlags, 0, UInt64(UInt(bitPattern: pidfd)),
     UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0)
   if !isSingle { unlockAll(process) }
+  shareDescriptors(process, flags)
   if result == 0 {
+    process.pointee.owns_descriptors = flags & UInt64(CLONE_FILES) != 0 ? 0 : 1
     becomeProcess(thread, parent: process.pointee.pid)
     eventQueuesAfterFork(
       process, sharesMemory: false, sharesDescriptors: flags & UInt64(CLONE_FILES) != 0)
@@ -238,6 +242,11 @@ private func unlockAll(_ process: UnsafeMutablePointer<persona_process>) {
   persona_unlock(&process.pointee.action_lock)
 }
 
+/// Notes in parent and child that they have one descriptor table.
+private func shareDescriptors(_ process: UnsafeMutablePointer<persona_process>, _ flags: UInt64) {
+  if flags & UInt64(CLONE_FILES) != 0 { process.pointee.owns_descriptors = 0 }
+}
+
 /// The child of a fork: its own ids, and the traps armed again.
 private func becomeProcess(_ thread: UnsafeMutablePointer<persona_thread>, parent: Int32) {
   let pid = Int32(bitPattern: thread.pointee.alive)
@@ -256,7 +265,9 @@ private func shareProcess(_ thread: UnsafeMutablePointer<persona_thread>, _ flag
     let process = persona_allocate(size)
   else { return -Int64(EAGAIN) }
   process.copyMemory(from: thread.pointee.process, byteCount: size)
+  shareDescriptors(thread.pointee.process, flags)
   child.pointee.process = process.assumingMemoryBound(to: persona_process.self)
+  child.pointee.process.pointee.owns_descriptors = flags & UInt64(CLONE_FILES) != 0 ? 0 : 1
   child.pointee.process.pointee.action_lock = 0
   child.pointee.process.pointee.event_lock = 0
   child.pointee.process.pointee.event_queues = nil
@@ -323,8 +334,12 @@ public func execute(
   _ arguments: UInt64, _ environment: UInt64
 ) -> Int64 {
   let thread = thread!
+  let ignored = tellIgnored(thread.pointee.process)
+  let state = handedOn(thread.pointee.process)
+  defer { if let state { persona_release(state.memory) } }
+  if state == nil, let result = executeKnown(thread, file, nativePath, ignored, arguments, environment) { return result }
   guard let request = takeRequest(thread) else { return -Int64(ENOMEM) }
-  tellIgnored(thread.pointee.process, request)
+  request.pointee.ignored = ignored
   request.pointee.pid = thread.pointee.process.pointee.pid
   request.pointee.file = file
   request.pointee.path = path
@@ -332,8 +347,6 @@ public func execute(
     request.pointee.root = UInt64(UInt(bitPattern: root.path))
     request.pointee.is_confined = root.confines ? 1 : 0
   }
-  let state = handedOn(thread.pointee.process)
-  defer { if let state { persona_release(state.memory) } }
   if let state {
     if let refusal = refusesHandingOn(file) { return refusal }
     request.pointee.state = UInt64(UInt(bitPattern: state.memory))
@@ -356,15 +369,20 @@ public func execute(
   }
 }
 
-/// Room for a question about an exec in the call's scratch. What goes before the prefix is zero.
+/// Room for a question about an exec. What goes before the prefix is zero.
 private func takeRequest(_ thread: UnsafeMutablePointer<persona_thread>) -> UnsafeMutablePointer<persona_exec>? {
   let size = MemoryLayout<persona_exec>.stride
-  let offset = (Int(thread.pointee.scratch_used) + 15) & ~15
-  guard offset + size <= Int(PERSONA_SCRATCH_BYTES) - 4096 else { return nil }
-  thread.pointee.scratch_used = UInt64(offset + size)
-  let memory = UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride + offset
+  guard let memory = takeScratch(thread, size) else { return nil }
   memory.initializeMemory(as: UInt8.self, repeating: 0, count: size - Int(PERSONA_PREFIX_ROOM))
   return memory.assumingMemoryBound(to: persona_exec.self)
+}
+
+/// Room in the call's scratch; nil when that is used up.
+func takeScratch(_ thread: UnsafeMutablePointer<persona_thread>, _ size: Int) -> UnsafeMutableRawPointer? {
+  let offset = (Int(thread.pointee.scratch_used) + 15) & ~15
+  guard size >= 0, offset + size <= Int(PERSONA_SCRATCH_BYTES) - 4096 else { return nil }
+  thread.pointee.scratch_used = UInt64(offset + size)
+  return UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride + offset
 }
 
 /// argv of a script: the interpreter's words, then the script's arguments without its own argv[0].
@@ -394,7 +412,7 @@ private func executeScript(
     thread, file: engine, path: 0, isNative: false, UInt64(UInt(bitPattern: vector)), environment)
 }
 
-private func countPointers(_ address: UInt64) -> Int64 {
+func countPointers(_ address: UInt64) -> Int64 {
   if address == 0 { return 0 }
   var count: Int64 = 0
   while true {
@@ -408,7 +426,7 @@ private func countPointers(_ address: UInt64) -> Int64 {
 
 /// The exec itself, under the guest's own signal mask: a signal that comes first makes the guest's call
 /// start over after its delivery.
-private func replaceImage(
+func replaceImage(
   _ thread: UnsafeMutablePointer<persona_thread>, file: Int32, path: UInt64, isNative: Bool,
   _ arguments: UInt64, _ environment: UInt64
 ) -> Int64 {
@@ -418,7 +436,7 @@ private func replaceImage(
     let previous = setMask(~0)
     let result = persona_syscall(
       Int64(__NR_execveat), UInt64(UInt32(bitPattern: file)), UInt64(UInt(bitPattern: empty.utf8Start)),
-      arguments, environment, UInt64(AT_EMPTY_PATH), 0)
+      arguments, environment, UInt64(AT_EMPTY_PATH), UInt64(PERSONA_OWN_EXEC))
     setMask(previous)
     return result
   }
@@ -431,11 +449,11 @@ private func replaceImage(
   if isNative { _ = persona_syscall(Int64(__NR_prctl), UInt64(PR_SET_PDEATHSIG), 0, 0, 0, 0, 0) }
   if path != 0 {
     result = persona_interruptible(
-      thread, Int64(__NR_execve), path, arguments, environment, 0, 0, 0)
+      thread, Int64(__NR_execve), path, arguments, environment, 0, 0, UInt64(PERSONA_OWN_EXEC))
   } else {
     result = persona_interruptible(
       thread, Int64(__NR_execveat), UInt64(UInt32(bitPattern: file)),
-      UInt64(UInt(bitPattern: empty.utf8Start)), arguments, environment, UInt64(AT_EMPTY_PATH), 0)
+      UInt64(UInt(bitPattern: empty.utf8Start)), arguments, environment, UInt64(AT_EMPTY_PATH), UInt64(PERSONA_OWN_EXEC))
   }
   if isNative {
     watchParent(expecting: nil)

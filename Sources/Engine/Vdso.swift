@@ -10,8 +10,12 @@ nonisolated(unsafe) private var vdsoStart: UInt64 = 0
 nonisolated(unsafe) private var vdsoLength: UInt64 = 0
 nonisolated(unsafe) private var vdsoClock: UInt64 = 0
 
-/// Finds the function by the address in AT_SYSINFO_EHDR.
-func findClock(_ image: UInt64?) {
+/// Finds the function by the address in AT_SYSINFO_EHDR, or where the program before found it.
+func findClock(_ image: UInt64?, _ start: UnsafePointer<persona_start>) {
+  if let image, start.pointee.vdso_clock != 0 {
+    (vdsoStart, vdsoLength, vdsoClock) = (image, UInt64(start.pointee.vdso_bytes), image &+ start.pointee.vdso_clock)
+    return
+  }
   guard let image, let base = UnsafeRawPointer(bitPattern: UInt(image)) else { return }
   let headers = base + Int(base.load(fromByteOffset: 32, as: UInt64.self))  // e_phoff
   var slide: UInt64?
@@ -30,6 +34,12 @@ func findClock(_ image: UInt64?) {
   guard let slide, let dynamic else { return }
   vdsoStart = image
   vdsoClock = symbol("__vdso_clock_gettime", dynamic, slide)
+}
+
+/// Tells the next program where the function is.
+func handOnClock(_ start: UnsafeMutablePointer<persona_start>) {
+  guard vdsoClock != 0 else { return }
+  (start.pointee.vdso_bytes, start.pointee.vdso_clock) = (UInt32(truncatingIfNeeded: vdsoLength), vdsoClock &- vdsoStart)
 }
 
 /// The symbol's address by the object's DT_HASH, DT_SYMTAB and DT_STRTAB; 0 if it has none.

@@ -11,10 +11,12 @@ struct GuestImage: ~Copyable {
   /// The program and its run-time linker, open for reading; owned.
   let files: [Int32]
 
-  /// - Parameter state: what the program before handed on.
+  /// - Parameters:
+  ///   - programs: what guests execute without asking.
+  ///   - state: what the program before handed on.
   init(
     _ launch: borrowing Launch, _ personality: CompiledPersonality, log: Bool, configuration: RunConfiguration,
-    root: FileRoot?, state: [UInt8] = []
+    root: FileRoot?, programs: DecidedPrograms?, state: [UInt8] = []
   ) throws(LaunchError) {
     let options = LoadOptions(
       path: launch.program.path, release: personality.rules.release,
@@ -23,6 +25,7 @@ struct GuestImage: ~Copyable {
     var loadPlan = try launch.plan(personality.rules.auxiliary, options)
     loadPlan.patchesSites = configuration.patchesSites
     loadPlan.isLenient = configuration.promises == .log
+    loadPlan.programs = programs.map { LoadPlan.DecidedFile(supervisor: getpid(), descriptor: $0.file, token: $0.token) }
     loadPlan.state = state
     loadPlan.root = root?.path ?? ""
     loadPlan.isConfined = root?.isConfining ?? false

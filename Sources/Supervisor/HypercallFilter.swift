@@ -20,17 +20,10 @@ struct HypercallFilter: ~Copyable {
     if result == 0 {
       result = seccomp_rule_add_array(context, UInt32(SCMP_ACT_NOTIFY), Int32(PERSONA_HYPERCALL), 0, nil)
     }
-    // A Linux program may execute a foreign one, which Linux would take for its own. Persona's own execs have their
-    // path in the reserved range.
-    for (call, path) in [(Int32(PERSONA_EXECVE), UInt32(0)), (Int32(PERSONA_EXECVEAT), UInt32(1))] {
-      for outside in [
-        scmp_arg_cmp(arg: path, op: SCMP_CMP_LT, datum_a: UInt64(PERSONA_RESERVED_START), datum_b: 0),
-        scmp_arg_cmp(arg: path, op: SCMP_CMP_GE, datum_a: UInt64(PERSONA_RESERVED_END), datum_b: 0),
-      ] where result == 0 {
-        result = withUnsafePointer(to: outside) {
-          seccomp_rule_add_array(context, UInt32(SCMP_ACT_NOTIFY), call, 1, $0)
-        }
-      }
+    // A Linux program may execute a foreign one, which Linux would take for its own.
+    let other = scmp_arg_cmp(arg: 5, op: SCMP_CMP_NE, datum_a: UInt64(PERSONA_OWN_EXEC), datum_b: 0)
+    for call in [Int32(PERSONA_EXECVE), Int32(PERSONA_EXECVEAT)] where result == 0 {
+      result = withUnsafePointer(to: other) { seccomp_rule_add_array(context, UInt32(SCMP_ACT_NOTIFY), call, 1, $0) }
     }
     if result == 0 { result = seccomp_load(context) }
     // The library has one error for all of Linux's.

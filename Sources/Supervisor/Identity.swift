@@ -30,8 +30,7 @@ extension ProgramFile {
   /// Refuses a program whose set-user-ID or set-group-ID bit would make `process` (nil: this one) act for somebody else: the
   /// engine, which is what Linux executes, has no such bit, and a program that counts on it must not run without.
   func checkIdentity(of process: pid_t?) throws(LaunchError) {
-    var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & (S_ISUID | S_ISGID) != 0 else { return }
+    guard status.st_mode & (S_ISUID | S_ISGID) != 0 else { return }
     let identity = process.map { Identity.of($0) } ?? Identity.own
     // Where nobody honours the bits, neither does the program's own system.
     var system = statvfs()

@@ -1,4 +1,5 @@
 import BinaryImage
+import CWire
 import Glibc
 
 /// Which file it is, in which state: whatever changes its bytes, owner or mode changes this.
@@ -18,11 +19,20 @@ struct FileIdentity: Hashable {
     (device, inode, size) = (status.st_dev, status.st_ino, status.st_size)
     (seconds, nanoseconds) = (status.st_ctim.tv_sec, status.st_ctim.tv_nsec)
   }
+
+  /// As guests compare it.
+  var wire: persona_file_identity {
+    persona_file_identity(
+      device: UInt64(device), inode: UInt64(inode), size: UInt64(size), seconds: Int64(seconds),
+      nanoseconds: Int64(nanoseconds))
+  }
 }
 
 /// What was read of a program, and judged of it once somebody has asked.
 final class KnownImage {
   let image: Image
+  /// The file that it was read from, once it has been asked for again.
+  fileprivate(set) var file: FileIdentity?
   private var judged: Origin?
 
   init(_ image: Image) { self.image = image }
@@ -45,7 +55,10 @@ final class KnownImages {
   /// The image of an open file, read unless it is known.
   func image(of descriptor: Int32, _ status: stat) throws(ImageError) -> KnownImage {
     guard let file = FileIdentity(settled: status) else { return KnownImage(try Image(descriptor: descriptor)) }
-    if let found = known.first(where: { $0.file == file }) { return found.image }
+    if let found = known.first(where: { $0.file == file }) {
+      found.image.file = file
+      return found.image
+    }
     let image = KnownImage(try Image(descriptor: descriptor))
     if known.count < KnownImages.limit {
       known.append((file, image))

@@ -26,6 +26,14 @@ public struct LoadPlan: Sendable, Equatable {
     public var image: UInt32
   }
 
+  /// The supervisor's file of decided programs.
+  public struct DecidedFile: Sendable, Equatable {
+    public var supervisor: Int32
+    /// Its descriptor there.
+    public var descriptor: Int32
+    public var token: UInt64
+  }
+
   /// An auxiliary vector entry of the foreign system, and where its value comes from.
   public struct Auxiliary: Sendable, Equatable {
     public enum Value: Sendable, Equatable {
@@ -86,6 +94,8 @@ public struct LoadPlan: Sendable, Equatable {
   public var state: [UInt8] = []
   public var tableSize: UInt64 = 0
   public var logSize: UInt64 = 0
+  /// Where guests find what was decided about programs; nil: they ask about each.
+  public var programs: DecidedFile?
 
   public init() {}
 
@@ -131,6 +141,7 @@ public struct LoadPlan: Sendable, Equatable {
     head.brk = brk
     head.table_size = tableSize
     head.log_size = logSize
+    (head.supervisor, head.programs, head.token) = (programs?.supervisor ?? 0, programs?.descriptor ?? -1, programs?.token ?? 0)
 
     var bytes: [UInt8] = []
     bytes.reserveCapacity(size)

@@ -7,8 +7,13 @@ public struct ProgramFile: ~Copyable {
   public let descriptor: Int32
   /// The absolute path that the guest is told.
   public let path: String
+  /// The path that it was opened by.
+  let hostPath: String
+  let status: stat
   private let known: KnownImage
   public var image: Image { known.image }
+  /// Which file it is, if it is executed again and again, and gives nobody rights.
+  var identity: FileIdentity? { status.st_mode & (S_ISUID | S_ISGID) == 0 ? known.file : nil }
 
   deinit {
     close(descriptor)
@@ -33,13 +38,15 @@ public struct ProgramFile: ~Copyable {
       throw error
     }
     self.descriptor = descriptor
+    self.hostPath = hostPath
+    self.status = status
     self.path = shown.hasPrefix("/") ? shown : ProgramFile.absolute(shown)
   }
 
   /// Reads a file that a process has found it may execute.
   ///
   /// - Parameter descriptor: open for reading; becomes this value's own.
-  init(opened descriptor: Int32, path: String, _ recognizer: Recognizer) throws(LaunchError) {
+  init(opened descriptor: Int32, hostPath: String, path: String, _ recognizer: Recognizer) throws(LaunchError) {
     var status = stat()
     do throws(LaunchError) {
       guard fstat(descriptor, &status) == 0 else { throw ProgramFile.failure(path, errno) }
@@ -50,6 +57,8 @@ public struct ProgramFile: ~Copyable {
       throw error
     }
     self.descriptor = descriptor
+    self.hostPath = hostPath
+    self.status = status
     self.path = path
   }
 

@@ -164,14 +164,14 @@ extension Session {
     let file: ProgramFile
     do {
       guard opened >= 0 else { return }
-      file = try ProgramFile(opened: opened, path: root?.guestPath(of: path) ?? path, recognizer)
+      file = try ProgramFile(opened: opened, hostPath: path, path: root?.guestPath(of: path) ?? path, recognizer)
     } catch {
       // Linux knows more kinds of programs than Persona does, and its errors are the guest's.
       return
     }
     do {
       let address = exec.path
-      try prepare(&exec, file, root, request) { address == 0 ? path : text(pid, address) ?? path }
+      try prepare(&exec, file, root, request, remembers: true) { address == 0 ? path : text(pid, address) ?? path }
     } catch {
       printError(error.description)
       refuse(&exec, error.guestError ?? (error.status == .notFound ? ENOENT : ENOEXEC))
@@ -185,10 +185,12 @@ extension Session {
 
   /// Decides about a file that is open, and keeps what the engine will ask for about a guest.
   ///
-  /// - Parameter given: tells the path as the guest wrote it: a script's argv names it so.
+  /// - Parameters:
+  ///   - remembers: whether guests may execute it by themselves from now on.
+  ///   - given: tells the path as the guest wrote it: a script's argv names it so.
   func prepare(
     _ exec: inout persona_exec, _ file: consuming ProgramFile, _ root: FileRoot?, _ request: seccomp_notif,
-    given: () -> String
+    remembers: Bool, given: () -> String
   ) throws(LaunchError) {
     let isConfined = root?.isConfining ?? false
     if case .unknown = file.image.format { return }
@@ -209,17 +211,35 @@ extension Session {
     }
     guard case .foreign(let name) = launch.recognition else {
       // Nothing would hold a Linux program to the root.
-      return isConfined ? refuse(&exec, ENOEXEC) : ()
+      if isConfined { return refuse(&exec, ENOEXEC) }
+      if remembers, !isScript, choice == nil, let identity = launch.program.identity { decided?.add(native: identity) }
+      return
     }
     let image = try GuestImage(
       launch, personality(name, launch.edition), log: log != nil, configuration: configuration,
-      root: launch.root, state: state(exec, pid_t(request.pid)))
+      root: launch.root, programs: decided, state: state(exec, pid_t(request.pid)))
     let engine = persona_hand_over(filter.listener, request.id, self.engine, 0)
     guard engine >= 0 else { return refuse(&exec, -engine) }
+    if remembers, !isScript, exec.state == 0, exec.choice == 0, launch.root == root { remember(launch, image) }
     begin(exec.pid, image, ignored: exec.ignored)
     exec.verdict = Int32(PERSONA_EXEC_FOREIGN.rawValue)
     exec.engine = engine
     if isScript { setPrefix(&exec, launch.arguments) }
+  }
+
+  /// Lets guests execute a program without asking, when it is not the first time and all that was decided by is files.
+  private func remember(_ launch: borrowing Launch, _ image: borrowing GuestImage) {
+    guard let decided, let identity = launch.program.identity else { return }
+    var linker: (FileIdentity, String)?
+    switch launch.interpreter {
+    case .some(let file):
+      guard let identity = file.identity else { return }
+      linker = (identity, file.hostPath)
+    case .none: break
+    }
+    decided.add(
+      identity, path: launch.program.hostPath, linker: linker, root: launch.root, plan: image.plan, table: image.personality,
+      engine: engine)
   }
 
   /// What the program hands on to the next one.

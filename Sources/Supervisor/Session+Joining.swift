@@ -19,7 +19,7 @@ extension Session {
     exec.pid = persona_thread_group(pid_t(request.pid))
     if let target = ExecTarget(request, self), let file = target.open(self) {
       do {
-        try prepare(&exec, file, configuration.root, request) { target.given }
+        try prepare(&exec, file, configuration.root, request, remembers: false) { target.given }
         if exec.verdict == Int32(PERSONA_EXEC_NATIVE.rawValue) { natives.add(target.status) }
       } catch {
         printError(error.description)

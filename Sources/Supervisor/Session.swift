@@ -27,6 +27,8 @@ final class Session {
   let natives = NativeFiles()
   /// Call sites that engines have asked about.
   var callSites = PatchSites()
+  /// What guests may execute without asking; nil with a log, which tells of each exec, and where there is no memory.
+  let decided: DecidedPrograms?
   /// Programs that an engine has yet to load: as many as there are execs under way.
   private(set) var starting: [StartingGuest] = []
   /// Those that are in use, the first one of each system before its others. Lists, since a start pays more for a
@@ -77,9 +79,11 @@ final class Session {
         memory: memory.memory, foreign: foreign, linux: linux, output: logOutput,
         format: configuration.traceFormat, countsCycles: true)
       logMemory = memory
+      decided = nil
     } else {
       log = nil
       logMemory = nil
+      decided = DecidedPrograms()
     }
     var children = sigset_t()
     sigemptyset(&children)
@@ -129,7 +133,8 @@ final class Session {
     _ launch: borrowing Launch, _ personality: CompiledPersonality, group: pid_t, mask: sigset_t
   ) throws(LaunchError) {
     let image = try GuestImage(
-      launch, personality, log: log != nil, configuration: configuration, root: launch.root)
+      launch, personality, log: log != nil, configuration: configuration, root: launch.root,
+      programs: decided)
     var mask = mask
     var argv: [UnsafeMutablePointer<CChar>?] = launch.arguments.map { strdup($0) }
     argv.append(nil)

@@ -64,7 +64,7 @@ struct persona_process {
     uint64_t promises;            ///< what the program promised to keep to, as bits of the table's map
     uint64_t next_promises;       ///< what it promised for the next program
     uint32_t promised;            ///< PromiseState: which of them hold
-    uint32_t reserved3;
+    uint32_t owns_descriptors;    ///< 1: no other thread or process has the same descriptor table
     struct persona_pins pins[2];  ///< where system calls may be made: by the program or its run-time linker; libc
     uint64_t bind_place;          ///< where kbind(2) was first called; all ones when it is over
     uint64_t bind_cookie;

@@ -18,6 +18,8 @@ int persona_memory_file(const char *name, const void *bytes, size_t count);
 
 /// The same with `count` zero bytes that everyone may write.
 int persona_shared_file(const char *name, size_t count);
+/// Copies bytes between files that are open; their offsets stay. 0 or -errno.
+int persona_copy_file(int from, off_t start, int to, off_t place, size_t count);
 
 /// Starts the engine in a child of process group `group` with signal mask `mask`: its pid, or -errno of what
 /// failed, exec included.

@@ -17,6 +17,10 @@
 /// Linux's table, so that without a supervisor it answers ENOSYS.
 #define PERSONA_HYPERCALL 0x3e501bc
 
+/// What Persona's own execs have in the register of the sixth argument, which neither execve(2) nor execveat(2) looks at: all
+/// others the filter sends to the supervisor.
+#define PERSONA_OWN_EXEC 0x706572736f6e6121
+
 /// First argument of a hypercall. The others are named behind each; all answer a value >= 0 or -errno.
 enum persona_hypercall {
     PERSONA_HC_START = 1,      ///< (struct persona_start *) -> 0; the reply is written into it

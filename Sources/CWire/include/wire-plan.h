@@ -7,7 +7,7 @@
 #include "wire-hypercalls.h"
 
 #define PERSONA_PLAN_MAGIC 0x6e616c70 /* "plan" */
-#define PERSONA_PLAN_VERSION 4
+#define PERSONA_PLAN_VERSION 5
 
 enum persona_plan_flags {
     PERSONA_PLAN_LOG = 1 << 0,    ///< record every call
@@ -84,9 +84,12 @@ struct persona_plan {
     uint64_t brk;              ///< end of the data segment, where break(2) starts
     uint64_t table_size;       ///< bytes of the compiled table
     uint64_t log_size;         ///< bytes of the call log's memory, 0 without PERSONA_PLAN_LOG
+    int32_t supervisor;        ///< its process id, under which /proc names its descriptors
+    int32_t programs;          ///< its descriptor of `persona_program`[], or -1: all execs are asked about
+    uint64_t token;            ///< what each of them holds: /proc may be another one's, or the process id
 };
 
-#define PERSONA_PLAN_ROOM (4096 - 56)
+#define PERSONA_PLAN_ROOM (4096 - 64)
 
 /// All that an engine needs of the supervisor to begin: descriptors, and the load plan itself if it fits.
 struct persona_start {
@@ -94,7 +97,8 @@ struct persona_start {
     int32_t log;             ///< descriptor of the call log's memory, or -1
     int32_t images[2];       ///< descriptors of the program and its run-time linker, or -1
     uint32_t plan_bytes;     ///< 0: the plan is got by PERSONA_HC_PLAN
-    uint32_t reserved;
+    uint32_t vdso_bytes;     ///< of Linux's shared object
+    uint64_t vdso_clock;     ///< distance of its __vdso_clock_gettime from its beginning; 0: not known
     uint64_t table_offset;   ///< where the table begins in its file
     struct persona_ignored ignored;
     char plan[PERSONA_PLAN_ROOM];
@@ -102,5 +106,71 @@ struct persona_start {
 
 /// Where the plan stands: Swift would build a type of as many elements to tell.
 static inline char *persona_start_plan(struct persona_start *start) { return start->plan; }
+
+// MARK: - Programs that are known
+
+/// Which file it is, in which state: fields of struct stat, of which whatever changes its bytes, owner or mode changes one.
+struct persona_file_identity {
+    uint64_t device;
+    uint64_t inode;          ///< 0: there is no file
+    uint64_t size;
+    int64_t seconds;         ///< st_ctim
+    int64_t nanoseconds;
+};
+
+#define PERSONA_PROGRAM_PLACES 512 /* a power of two */
+#define PERSONA_PROGRAM_BYTES 8192
+#define PERSONA_PROGRAM_PROBES 4
+
+/// What the supervisor decided about a program, in a file of PERSONA_PROGRAM_PLACES places of PERSONA_PROGRAM_BYTES, behind which
+/// there are tables. A place is written once, and `verdict` last. Which places a program may have, `persona_program_place` tells.
+struct persona_program {
+    uint32_t verdict;        ///< enum persona_exec_verdict; 0: nothing is here, nor in the places behind
+    uint32_t bytes;          ///< of all that is here
+    uint64_t token;
+    struct persona_file_identity file;
+    // All else is for PERSONA_EXEC_FOREIGN.
+    struct persona_file_identity linker;
+    int32_t engine;          ///< the supervisor's descriptor
+    uint32_t reserved;
+    uint32_t path;           ///< offsets in this structure of the two files' paths on the host, NUL-terminated
+    uint32_t linker_path;
+    char before[8];          ///< its last byte belongs to the text that `persona_hide_zeros` makes
+    struct persona_start start; ///< without descriptors, the table is in this file; behind its plan stand the two paths
+};
+
+#define PERSONA_PROGRAM_HEAD 56  /* up to `linker` */
+
+/// Makes `start` a text without NULs, so that it can be handed on among the environment's strings; NULL, and nothing is
+/// changed, when there is no byte to take the place of zero.
+static inline char *persona_hide_zeros(struct persona_program *program) {
+    unsigned char *bytes = (unsigned char *)&program->start, used[256] = {0};
+    uint32_t count = (uint32_t)sizeof program->start - PERSONA_PLAN_ROOM + program->start.plan_bytes, key = 1;
+    for (uint32_t index = 0; index < count; index++) used[bytes[index]] = 1;
+    while (key < 256 && used[key]) key++;
+    if (key == 256) return 0;
+    for (uint32_t index = 0; index < count; index++) bytes[index] ^= (unsigned char)key;
+    bytes[-1] = (unsigned char)key;
+    bytes[count] = 0;
+    return (char *)bytes - 1;
+}
+
+/// The reverse, into `bytes`, of a text of `count` bytes and the one before them, which becomes zeros.
+static inline void persona_show_zeros(char *text, uint32_t count, void *bytes) {
+    char key = *text;
+    for (uint32_t index = 0; index < count; index++) {
+        ((char *)bytes)[index] = text[index + 1] ^ key;
+        text[index + 1] = 0;
+    }
+    *text = 0;
+}
+
+static inline struct persona_start *persona_program_start(struct persona_program *program) { return &program->start; }
+
+/// Which place is to be looked at in this turn, 0 to PERSONA_PROGRAM_PROBES - 1.
+static inline uint32_t persona_program_place(const struct persona_file_identity *file, uint32_t turn) {
+    uint64_t mixed = (file->inode ^ file->device << 40) * 0x9e3779b97f4a7c15;
+    return ((uint32_t)(mixed >> 40) + turn) & (PERSONA_PROGRAM_PLACES - 1);
+}
 
 #endif

@@ -10,6 +10,17 @@ private func processNamed(_ argument: MIB, _ call: Call) -> Int {
   return number == -1 ? Int(call.process.pointee.pid) : Int(number)
 }
 
+/// What a process was executed with, as strings in a file under /proc.
+///
+/// The environment ends before an empty string: zeros behind it are what one program handed on to the next
+/// (`Engine/KnownPrograms`).
+enum ProcessWords {
+  case arguments
+  case environment
+
+  var file: StaticString { self == .arguments ? "cmdline" : "environ" }
+}
+
 /// "/proc/PID/name", NUL-terminated.
 func processFile(_ call: Call, _ pid: Int, _ name: StaticString) -> UnsafeRawPointer? {
   guard var path = ByteWriter(call, limit: 64) else { return nil }

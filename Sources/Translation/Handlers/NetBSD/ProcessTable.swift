@@ -258,33 +258,38 @@ func processStrings(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   let pid = Int32(bitPattern: argument[0]) == -1 ? Int(call.process.pointee.pid) : Int(Int32(bitPattern: argument[0]))
   switch argument[1] {
   case 1: return processArguments(process, &request)
-  case 2: return count(call, pid, "cmdline", &request)
-  case 3: return copy(call, pid, "environ", &request)
-  case 4: return count(call, pid, "environ", &request)
+  case 2: return count(call, pid, .arguments, &request)
+  case 3: return copyEnvironment(call, pid, &request)
+  case 4: return count(call, pid, .environment, &request)
   case 5: return executablePath(process, &request)
   case 6: return putLink("cwd", of: pid, &request)
   default: return call.error(EINVAL)
   }
 }
 
-/// How many strings with a NUL a file holds, as an int.
-private func count(_ call: Call, _ pid: Int, _ name: StaticString, _ request: inout SysctlRequest) -> Int {
-  guard let path = processFile(call, pid, name) else { return call.error(ENOMEM) }
+/// How many strings there are, as an int.
+private func count(_ call: Call, _ pid: Int, _ words: ProcessWords, _ request: inout SysctlRequest) -> Int {
+  guard let path = processFile(call, pid, words.file) else { return call.error(ENOMEM) }
   var source = HostFile(call, path)
   guard source.isOpen else { return call.error(ESRCH) }
   var number: Int32 = 0
-  while let byte = source.byte() { if byte == 0 { number += 1 } }
+  while let first = source.peek(), words == .arguments || first != 0 {
+    while let byte = source.byte(), byte != 0 {}
+    number += 1
+  }
   request.put(UInt32(bitPattern: number))
   return 0
 }
 
-private func copy(_ call: Call, _ pid: Int, _ name: StaticString, _ request: inout SysctlRequest) -> Int {
-  guard let path = processFile(call, pid, name), let piece = call.scratch(1024) else { return call.error(ENOMEM) }
+private func copyEnvironment(_ call: Call, _ pid: Int, _ request: inout SysctlRequest) -> Int {
+  guard let path = processFile(call, pid, ProcessWords.environment.file) else { return call.error(ENOMEM) }
   var source = HostFile(call, path)
   guard source.isOpen else { return call.error(ESRCH) }
-  while true {
-    let count = source.read(piece, 1024)
-    if count == 0 { return 0 }
-    request.put(piece, count)
+  while let first = source.peek(), first != 0 {
+    while let byte = source.byte() {
+      request.put(byte)
+      if byte == 0 { break }
+    }
   }
+  return 0
 }

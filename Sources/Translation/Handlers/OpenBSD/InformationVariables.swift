@@ -172,9 +172,9 @@ private func owners(_ call: Call, _ entry: Record, _ pid: Int) -> Bool {
 func processVectors(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   let call = request.call
   guard argument.count == 2, 1...4 ~= argument[1] else { return call.error(EINVAL) }
-  let isArguments = argument[1] <= 2
+  let words: ProcessWords = argument[1] <= 2 ? .arguments : .environment
   let limit = 32 * 1024
-  guard let path = processFile(call, Int(argument[0]), isArguments ? "cmdline" : "environ"),
+  guard let path = processFile(call, Int(argument[0]), words.file),
     let text = call.scratch(limit)
   else { return call.error(ENOMEM) }
   var file = HostFile(call, path)
@@ -182,7 +182,12 @@ func processVectors(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   var length = 0
   while length < limit, case let count = file.read(text + length, limit - length), count > 0 { length += count }
   var count = 0
-  for index in 0..<length where text.get(at: index, as: UInt8.self) == 0 { count += 1 }
+  var begin = 0
+  for index in 0..<length where text.get(at: index, as: UInt8.self) == 0 {
+    if words == .environment, index == begin { break }
+    begin = index + 1
+    count += 1
+  }
   if argument[1] == 2 || argument[1] == 4 {
     request.put(Int32(count))
     return 0
