@@ -7,6 +7,7 @@
 Each entry is a title, a command for the tree's sh, and what it prints, both streams together:
 
     # title
+    % name               Tests/root/name.c, built against the tree's headers and libraries, is {name} in the command
     $ command            further lines of it begin with "> "
     ? 1                  its status, if it is not 0
     @ freebsd:10.1       the release that the kernel claims, for programs that read its structures
@@ -26,6 +27,7 @@ persona = os.environ.get("PERSONA", os.path.join(here, "build/bin/persona"))
 class Entry:
     def __init__(self, title):
         self.title, self.command, self.status, self.claim, self.lines = title, [], 0, None, []
+        self.programs = []
 
 
 def entries(path):
@@ -36,6 +38,8 @@ def entries(path):
             found.append(Entry(line[2:]))
         elif line.startswith("$ ") or (line.startswith("> ") and not found[-1].lines):
             found[-1].command.append(line[2:])
+        elif line.startswith("% "):
+            found[-1].programs.append(line[2:])
         elif line.startswith("? "):
             found[-1].status = int(line[2:])
         elif line.startswith("@ "):
@@ -69,6 +73,25 @@ def link_programs(tree, folder):
             os.symlink(os.path.join(directory, name), link)
 
 
+def toolchain_clang():
+    """The clang beside swiftc, or what $CLANG names."""
+    swift = shutil.which("swiftc")
+    beside = os.path.join(os.path.dirname(os.path.realpath(swift)), "clang") if swift else "clang"
+    return os.environ.get("CLANG") or beside
+
+
+def build(name, tree, folder):
+    """Tests/root/name.c as a dynamic program for the tree's release, with nothing but what the tree brings."""
+    place, source = os.path.join(folder, name), os.path.join(here, "Tests/root", name + ".c")
+    if not os.path.exists(place):
+        parts = {part: os.path.join(tree, "usr/lib", part) for part in ("crt1.o", "crti.o", "crtn.o", "librt.so.1")}
+        threads, system = (os.path.join(tree, "lib", library) for library in ("libthr.so.3", "libc.so.7"))
+        subprocess.run([toolchain_clang(), "--target=x86_64-unknown-freebsd", "--sysroot=" + tree, "-nostdlib", "-fuse-ld=lld",
+                        "-O1", "-Wall", "-o", place, parts["crt1.o"], parts["crti.o"], source, parts["librt.so.1"], threads, system,
+                        parts["crtn.o"]], check=True)
+    return place
+
+
 def run(entry, tree, programs, options):
     folder = tempfile.mkdtemp(prefix="root-")
     disk = os.statvfs(folder)
@@ -76,9 +99,14 @@ def run(entry, tree, programs, options):
     if entry.claim and not options:
         options = ["--as", entry.claim]
     command = "\n".join(entry.command).replace("{port}", str(free_port()))
+    shell = ["/bin/sh", "-c"]
+    for name in entry.programs:
+        # Alone, a program needs no shell of the tree's.
+        shell = [] if command == "{" + name + "}" else shell
+        command = command.replace("{" + name + "}", build(name, tree, os.path.dirname(programs)))
     try:
         done = subprocess.run(
-            [persona, "run", *options, "--root", tree, "--", "/bin/sh", "-c", command], cwd=folder, env=environment,
+            [persona, "run", *options, "--root", tree, "--", *shell, command], cwd=folder, env=environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
         output, status = done.stdout, done.returncode
     except subprocess.TimeoutExpired as expired:

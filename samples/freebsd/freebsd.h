@@ -24,6 +24,7 @@ enum {
     SYS_socketpair = 135, SYS_mkdir = 136, SYS_rmdir = 137, SYS_utimes = 138, SYS_setsid = 147,
     SYS_sysarch = 165, SYS_getrlimit = 194, SYS_setrlimit = 195, SYS___sysctl = 202, SYS_mlock = 203,
     SYS_munlock = 204, SYS_getpgid = 207, SYS_poll = 209, SYS_clock_gettime = 232, SYS_clock_getres = 234,
+    SYS_ktimer_create = 235, SYS_ktimer_delete = 236, SYS_ktimer_settime = 237,
     SYS_nanosleep = 240, SYS_clock_nanosleep = 244, SYS_rfork = 251, SYS_issetugid = 253, SYS_getsid = 310,
     SYS___getcwd = 326, SYS_sigprocmask = 340, SYS_sigsuspend = 341, SYS_sigpending = 343,
     SYS_sigtimedwait = 345, SYS_sigwaitinfo = 346, SYS_getresuid = 360, SYS_kqueue = 362,

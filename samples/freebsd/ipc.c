@@ -1,4 +1,4 @@
-/// The kernel's semaphores, message queues, System V's, extended attributes, access control lists.
+/// The kernel's semaphores, message queues, timers, System V's, extended attributes, access control lists.
 #include "freebsd.h"
 
 enum {
@@ -10,7 +10,7 @@ enum {
     SYS_ksem_unlink = 406, SYS_ksem_getvalue = 407, SYS_ksem_destroy = 408, SYS_extattr_list_fd = 437, SYS_extattr_list_file = 438,
     SYS_ksem_timedwait = 441, SYS_kmq_open = 457, SYS_kmq_setattr = 458, SYS_kmq_timedreceive = 459, SYS_kmq_timedsend = 460,
     SYS_kmq_notify = 461, SYS_kmq_unlink = 462, SYS___semctl = 510, SYS_msgctl = 511, SYS_shmctl = 512, SYS_cap_enter = 516,
-    ENOSPC = 28, ENOMSG = 83, ENOATTR = 87, IPC_CREAT = 0x200, IPC_NOWAIT = 0x800, IPC_RMID = 0, IPC_STAT = 2, GETVAL = 5,
+    SIGLIBRT = 33, ENOSPC = 28, ENOMSG = 83, ENOATTR = 87, IPC_CREAT = 0x200, IPC_NOWAIT = 0x800, IPC_RMID = 0, IPC_STAT = 2, GETVAL = 5,
     SETVAL = 8, FIOSEEKDATA = (int)0xc0086661, FIOSEEKHOLE = (int)0xc0086662,
     USER = 1, ACCESS = 2, DEFAULT = 3, NFS4 = 4, SYS_pathconf = 191,
     _PC_ACL_EXTENDED = 59, _PC_ACL_PATH_MAX = 60, _PC_ACL_NFS4 = 64,
@@ -99,8 +99,61 @@ static void queues(void) {
     expect("messages", old.curmsgs, 1);
     expect("receive", SYS(kmq_timedreceive, queue, text, 64, &priority, span(1, 0)), 4);
     expect("receive of none", SYS(kmq_timedreceive, queue, text, 64, &priority, span(1, 0)), -ETIMEDOUT);
+
+    // One thread is told, as librt asks for to make SIGEV_THREAD of it.
+    sigevent thread = {4, SIGLIBRT, (void *)0x5678, {0}};
+    sigset set = {{0, 1u << (SIGLIBRT - 33)}};
+    siginfo told;
+    SYS(thr_self, &thread.rest[0]);
+    SYS(sigprocmask, SIG_BLOCK, &set, 0);
+    expect("kmq_notify of a thread", SYS(kmq_notify, queue, &thread), 0);
+    expect("of another", SYS(kmq_notify, queue, &event), -EBUSY);
+    expect("nothing yet", SYS(sigtimedwait, &set, &told, span(0, 10000000)), -EAGAIN);
+    expect("send", SYS(kmq_timedsend, queue, "one", 4, 1, 0), 0);
+    expect("the thread's signal", SYS(sigtimedwait, &set, &told, span(1, 0)), SIGLIBRT);
+    expect("SI_MESGQ", told.code, 0x10005);
+    expect("si_errno", told.error, 0);
+    holds("si_mqd", told.reason[0] == (int32_t)queue);
+    holds("its value", told.value == 0x5678);
+    signals = 0;
+    expect("kmq_notify with a message there", SYS(kmq_notify, queue, &event), 0);
+    nap(10);
+    expect("told at once", signals, 1);
+    expect("and no more", SYS(kmq_notify, queue, &thread), 0);
+    expect("the thread too", SYS(sigtimedwait, &set, &told, span(1, 0)), SIGLIBRT);
+    expect("receive", SYS(kmq_timedreceive, queue, text, 64, &priority, 0), 4);
+    expect("kmq_notify", SYS(kmq_notify, queue, &thread), 0);
+    expect("taken back", SYS(kmq_notify, queue, 0), 0);
+    expect("send", SYS(kmq_timedsend, queue, "two", 4, 1, 0), 0);
+    expect("not told", SYS(sigtimedwait, &set, &told, span(0, 10000000)), -EAGAIN);
+    expect("receive", SYS(kmq_timedreceive, queue, text, 64, &priority, 0), 4);
+    thread.notify = 3;
+    expect("SIGEV_KEVENT", SYS(kmq_notify, queue, &thread), -EINVAL);
+    thread.notify = 4;
+    expect("kmq_notify of no queue", SYS(kmq_notify, 99, &thread), -EBADF);
+    expect("kmq_notify", SYS(kmq_notify, queue, &thread), 0);
     SYS(close, queue);
     expect("kmq_unlink", SYS(kmq_unlink, name), 0);
+}
+
+static void timers(void) {
+    say("a timer that tells one thread\n");
+    sigevent thread = {4, SIGUSR1, (void *)0x5a, {0}};
+    struct { timespec interval, value; } once = {{0, 0}, {0, 1000000}};
+    sigset set = {{1u << (SIGUSR1 - 1)}};
+    siginfo told;
+    int32_t number = -1;
+    SYS(thr_self, &thread.rest[0]);
+    SYS(sigprocmask, SIG_BLOCK, &set, 0);
+    expect("ktimer_create", SYS(ktimer_create, 4, &thread, &number), 0);
+    expect("its number", number, 3);
+    expect("ktimer_settime", SYS(ktimer_settime, number, 0, &once, 0), 0);
+    expect("its signal, to this thread", SYS(sigwaitinfo, &set, &told), SIGUSR1);
+    expect("SI_TIMER", told.code, 0x10003);
+    expect("si_timerid", (int32_t)told.reason[0], number);
+    expect("si_overrun", told.reason[0] >> 32, 0);
+    expect("si_value", told.value, 0x5a);
+    expect("ktimer_delete", SYS(ktimer_delete, number), 0);
 }
 
 static void system_v(void) {
@@ -212,6 +265,7 @@ static void attributes(void) {
 static void sample(long argc, char **argv, char **environment) {
     semaphores();
     queues();
+    timers();
     system_v();
     holes();
     attributes();

@@ -138,24 +138,10 @@ func announceEnd(
   sendNotice(process, notices.group)
 }
 
-/// Sends the signal that was asked for, to the process or to one thread, with SI_ASYNCIO (-4) as Linux says it.
+/// Sends the signal that was asked for with SI_ASYNCIO (-4) as Linux says it.
 private func sendNotice(_ process: UnsafeMutablePointer<persona_process>, _ notice: SignalEvent) {
   guard notice.kind == .signal || notice.kind == .threadSignal else { return }
-  var info = InlineArray<16, UInt64>(repeating: 0)
-  withUnsafeMutablePointer(to: &info) {
-    let info = UnsafeMutableRawPointer($0)
-    info.put(Int32(notice.signal), at: 0)
-    info.put(Int32(-4), at: 8)
-    info.put(process.pointee.pid, at: 16)
-    info.put(UInt32(truncatingIfNeeded: quietly(__NR_getuid)), at: 20)
-    info.put(notice.value, at: 24)
-    let pid = Int(process.pointee.pid)
-    if notice.kind == .signal {
-      _ = quietly(__NR_rt_sigqueueinfo, pid, notice.signal, info.word)
-    } else {
-      _ = quietly(__NR_rt_tgsigqueueinfo, pid, Int(notice.thread), notice.signal, info.word)
-    }
-  }
+  sendSignal(process, notice, code: -4, sender: process.pointee.pid, errno: 0)
 }
 
 extension Call {

@@ -18,6 +18,8 @@ struct OperationWorker {
   let file: FileIdentity
   let isWrite: Bool
   let isSocket: Bool
+  /// What it tells of instead, once.
+  var notice: MessageNotice?
   var next: Pointer?
 }
 

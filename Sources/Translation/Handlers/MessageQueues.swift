@@ -69,13 +69,3 @@ func messageQueueAttributes(_ call: inout Call) -> Int {
   return call.copyOut(call.address(2), old, size) ? 0 : call.error(EFAULT)
 }
 
-/// mq_notify(mqd, sigev): a signal when a message comes, or nothing; NULL takes the request back.
-func messageQueueNotify(_ call: inout Call) -> Int {
-  guard call.address(1) != 0 else { return call.hostNow(__NR_mq_notify, Int(call.int32(0)), 0) }
-  var failure = 0
-  guard let native = call.scratch(64) else { return call.error(ENOMEM) }
-  guard let event = call.signalEvent(at: call.address(1), &failure) else { return failure }
-  if event.kind == .threadSignal { return call.error(EINVAL) }
-  event.write(to: native)
-  return call.hostNow(__NR_mq_notify, Int(call.int32(0)), native.word)
-}

@@ -76,3 +76,25 @@ extension Call {
     return event.signal == 0 ? nil : event
   }
 }
+
+/// Sends the signal that an event asks for, to the process or to one thread.
+func sendSignal(
+  _ process: UnsafeMutablePointer<persona_process>, _ event: SignalEvent, code: Int32, sender: Int32, errno: Int32
+) {
+  var info = InlineArray<16, UInt64>(repeating: 0)
+  withUnsafeMutablePointer(to: &info) {
+    let info = UnsafeMutableRawPointer($0)
+    info.put(Int32(event.signal), at: 0)
+    info.put(errno, at: 4)
+    info.put(code, at: 8)
+    info.put(sender, at: 16)
+    info.put(UInt32(truncatingIfNeeded: quietly(__NR_getuid)), at: 20)
+    info.put(event.value, at: 24)
+    let pid = Int(process.pointee.pid)
+    if event.kind == .signal {
+      _ = quietly(__NR_rt_sigqueueinfo, pid, event.signal, info.word)
+    } else {
+      _ = quietly(__NR_rt_tgsigqueueinfo, pid, Int(event.thread), event.signal, info.word)
+    }
+  }
+}

@@ -45,9 +45,16 @@ func writeSignalInfo(
   let timer: Int32 = -2
   if info.code == timer {
     if let reason {
-      memory.storeBytes(of: info.sender, toByteOffset: reason, as: Int32.self)
+      let timer = Int32(truncatingIfNeeded: table.foreignTimer(Int(info.sender)))
+      memory.storeBytes(of: timer, toByteOffset: reason, as: Int32.self)
       memory.storeBytes(of: Int32(bitPattern: info.user), toByteOffset: reason + 4, as: Int32.self)
     }
+    record[.siginfo__si_value] = info.value
+    return code
+  }
+  if info.code == -3, info.errno == messageNoticeMark {  // SI_MESGQ: _mqd in _reason, and no sender
+    record[.siginfo__si_errno] = 0
+    if let reason { memory.storeBytes(of: info.sender, toByteOffset: reason, as: Int32.self) }
     record[.siginfo__si_value] = info.value
     return code
   }

@@ -86,7 +86,7 @@ private func tell(_ call: Call, _ timer: Int) -> Int {
 
 extension Table {
   /// A process's timers are numbered from behind those of setitimer(2).
-  fileprivate func foreignTimer(_ native: Int) -> Int { native + Int(constant(.TIMER_MIN) ?? 0) }
+  func foreignTimer(_ native: Int) -> Int { native + Int(constant(.TIMER_MIN) ?? 0) }
 }
 
 extension Call {
