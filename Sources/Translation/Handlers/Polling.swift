@@ -111,11 +111,25 @@ extension Call {
       var asked: UInt16 = 0
       guard read(&asked, at: place &+ 4) else { return error(EFAULT) }
       let told = entries.load(fromByteOffset: 8 * index + 6, as: UInt16.self)
-      let answer = PollBits.foreign(told, asked: asked)
+      var answer = PollBits.foreign(told, asked: asked)
+      if answer & PollBits.hangUp != 0 {
+        answer |= endOfInput(entries.load(fromByteOffset: 8 * index, as: Int32.self), asked)
+      }
       if answer != 0 { ready += 1 }
       guard write(answer, at: place &+ 6) else { return error(EFAULT) }
     }
     return result == 0 ? 0 : ready
+  }
+
+  /// The end of a pipe or of a terminal is input, too, for who waits for some (pipe_poll, ptsdev_poll), which Linux does
+  /// not say. Of sockets it does, and a hang-up alone is that of one that was never connected.
+  private func endOfInput(_ descriptor: Int32, _ asked: UInt16) -> UInt16 {
+    let waited = asked & (PollBits.input | PollBits.foreignReadNormal)
+    if waited == 0 || asked & PollBits.foreignIgnoreEnd != 0 { return 0 }
+    // struct stat, whose st_mode is at 24.
+    var status = InlineArray<18, UInt64>(repeating: 0)
+    let result = withUnsafeMutablePointer(to: &status) { quietly(__NR_fstat, Int(descriptor), Int(bitPattern: $0)) }
+    return result == 0 && status[3] & 0o170000 != 0o140000 ? waited : 0
   }
 
   /// ppoll of Linux with an absolute end, so that spurious signals do not stretch it; never restarted.
