@@ -82,6 +82,7 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .procctl: return procctl(&call)
   case .getLogin: return getLogin(&call)
   case .setLogin: return setLogin(&call)
+  case .shutdownUnconnected: return shutdownUnconnected(&call)
   case .sysarch: return sysarch(&call)
   case .rtprioThread: return rtprioThread(&call)
   case .getrlimit: return getrlimit(&call)

@@ -22,7 +22,7 @@ public enum HandlerName: UInt16, CaseIterable {
   case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore, remapMemory
   // processes
   case exit, fork, vfork, rfork, execve, fexecve, wait4, wait6, pdfork, pdkill, pdgetpid, procctl, getLogin,
-    setLogin, abortWithReason
+    setLogin, abortWithReason, shutdownUnconnected
   // threads
   case threadNew, threadExit, threadSelf, threadKill, threadKillProcess, threadSuspend,
     threadWake, threadSetName, userMutex, rtprioThread, sysarch, schedulerOf, currentCPU

@@ -18,7 +18,7 @@ extension HandlerName {
       .fcntl, .ioctl, .getdirentries, .getdirentriesWithBase, .currentDirectory, .pathconf, .fpathconf, .statfs,
       .fstatfs, .pipePair, .unlinkFile, .changeMode, .renameFile, .makeDirectory, .lockingOpen, .directoryEntries,
       .mmap, .munmap, .mprotect, .madvise, .msync, .mincore, .mapMemory, .unmapMemory, .protectMemory,
-      .bind, .connect, .accept, .accept4, .getsockname, .getpeername, .sendto, .recvfrom, .sendmsg, .recvmsg,
+      .bind, .connect, .accept, .accept4, .shutdownUnconnected, .getsockname, .getpeername, .sendto, .recvfrom, .sendmsg, .recvmsg,
       .getsockopt, .setsockopt, .openSocket, .sendfile,
       .kqueue, .kevent, .poll, .select, .dup2, .duplicateTo,
       .clockGetres, .gettimeofday, .nanosleep, .clockNanosleep,

@@ -1,6 +1,8 @@
 /// Information: what a program asks of sysctl.
 #include "freebsd.h"
 
+enum { SYS_getlogin = 49, SYS_setlogin = 50 };
+
 static long integer(const char *name, int first, int second) {
     int names[2] = {first, second};
     int value = -1;
@@ -93,6 +95,41 @@ static void statistics(void) {
     expect("no thousandth place to swap to", SYS(__sysctl, swap, size / 4 + 1, 0, &size, 0, 0), -ENOENT);
 }
 
+/// What setproctitle(3) does, and the name of a login session.
+static void named(long argc, char **argv) {
+    int name[4] = {1, 32}, arguments[4] = {1, 14, 7, -1}, parent[4] = {1, 14, 7, SYS0(getppid)};
+    struct { char **argv; uint32_t argc; char **envv; uint32_t envc; } *strings = 0;
+    size_t size = sizeof strings;
+    expect("kern.ps_strings", SYS(__sysctl, name, 2, &strings, &size, 0, 0), 0);
+    holds("struct ps_strings", strings->argv == argv && strings->argc == argc);
+    char text[256] = {0};
+    expect("a title", SYS(__sysctl, arguments, 4, 0, 0, "server: idle", 13), 0);
+    size = sizeof text;
+    expect("asked for", SYS(__sysctl, arguments, 4, text, &size, 0, 0), 0);
+    holds("is told", size == 13 && same(text, "server: idle", 13));
+    holds("arguments stay", argv[0][length(argv[0]) - 1] == 'n');
+    expect("another's", SYS(__sysctl, parent, 4, 0, 0, "server: idle", 13), -EPERM);
+    long child = SYS0(fork);
+    if (child == 0) {
+        int isNamed = SYS0(setsid) < 0 || SYS(setlogin, "someone") == 0;
+        holds("setlogin, or not the superuser", isNamed || SYS0(geteuid) != 0);
+        if (isNamed) {
+            child = SYS0(fork);
+            if (child == 0) {
+                SYS0(setsid);
+                holds("getlogin in a session of it", SYS(getlogin, text, 33) == 0 && same(text, "someone", 8));
+                leave(0);
+            }
+            SYS(wait4, child, 0, 0, 0);
+            expect("a long name", SYS(setlogin, "0123456789012345678901234567890123456789"), -EINVAL);
+        } else {
+            say("getlogin in a session of it: yes\na long name: error 22\n");
+        }
+        leave(0);
+    }
+    SYS(wait4, child, 0, 0, 0);
+}
+
 static void sample(long argc, char **argv, char **environment) {
     text("kern.ostype", 1, 1, "FreeBSD");
     text("kern.osrelease", 1, 2, 0);
@@ -141,4 +178,5 @@ static void sample(long argc, char **argv, char **environment) {
     routes();
     sockets();
     statistics();
+    named(argc, argv);
 }

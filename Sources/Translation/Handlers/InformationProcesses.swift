@@ -101,9 +101,10 @@ func processArguments(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   guard file.isOpen, let piece = call.scratch(1024) else { return call.error(ESRCH) }
   while true {
     let count = file.read(piece, 1024)
-    if count == 0 { return 0 }
+    if count == 0 { break }
     request.put(piece, count)
   }
+  return request.writes ? setProcessTitle(call, processNamed(argument, call), request.new, request.newLength) : 0
 }
 
 /// KERN_PROC_* of sys/sysctl.h: which processes. Not every system has all of them.

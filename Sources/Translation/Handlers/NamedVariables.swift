@@ -16,8 +16,10 @@ struct VariableOwner: Equatable {
   /// A child that is being made.
   static func copy(_ number: UInt32) -> VariableOwner { VariableOwner(key: 5 << 32 | UInt64(number)) }
 
-  /// The process that it is, if it is one.
-  fileprivate var process: Int? { key >> 32 == 4 ? Int(key & 0xffff_ffff) : nil }
+  static func session(_ id: Int) -> VariableOwner { VariableOwner(key: 6 << 32 | UInt64(id)) }
+
+  /// The process that it is, or the one that leads the session that it is.
+  fileprivate var process: Int? { key >> 32 == 4 || key >> 32 == 6 ? Int(key & 0xffff_ffff) : nil }
 }
 
 /// The list while it is locked; `unlock` when done.

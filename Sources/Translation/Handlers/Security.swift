@@ -80,15 +80,31 @@ func modfind(_ call: inout Call) -> Int {
 /// MAXLOGNAME of sys/param.h: a login name and its NUL.
 private let loginNameLimit = 33
 
-/// getlogin(namebuf, namelen): the user who logged in; an empty name when nobody did.
+/// The variable of a session that setlogin(2) sets.
+private let loginVariable: StaticString = "login"
+
+/// getlogin(namebuf, namelen): the name that setlogin(2) gave the session, or else the user who logged in; an empty
+/// name when nobody did.
 func getLogin(_ call: inout Call) -> Int {
   guard var name = ByteWriter(call, limit: loginNameLimit) else { return call.error(ENOMEM) }
+  if let variables = NamedVariables() {
+    defer { variables.unlock() }
+    if let given = variables.login(of: quietly(__NR_getsid, 0)) {
+      name.append(given)
+      name.append(0)
+      return give(name, call)
+    }
+  }
   var file = HostFile(call, "/proc/self/loginuid")
   let unset = Int(UInt32.max)
   var user = file.decimal() ?? unset
   if user == unset { user = call.hostNow(__NR_getuid) }
   appendUserName(call, user, &name)
   name.append(0)
+  return give(name, call)
+}
+
+private func give(_ name: ByteWriter, _ call: Call) -> Int {
   let room = min(Int(call.uint32(1)), loginNameLimit)
   guard name.count <= room else { return call.error(ERANGE) }
   return call.copyOut(call.address(0), name.start, name.count) ? 0 : call.error(EFAULT)
@@ -115,8 +131,33 @@ private func appendUserName(_ call: Call, _ user: Int, _ name: inout ByteWriter)
   }
 }
 
-/// setlogin(name): a session's name is the host's to give.
-func setLogin(_ call: inout Call) -> Int { call.error(EPERM) }
+extension NamedVariables {
+  func login(of session: Int) -> UnsafePointer<CChar>? {
+    if isEmpty { return nil }
+    return find(.session(session), loginVariable.utf8Start).flatMap { UnsafePointer(persona_variable_data($0)) }
+  }
+
+  /// The session that a process of another begins has the same login name.
+  func inheritLogin(from session: Int, to new: Int) {
+    if session == new || isEmpty { return }
+    removeAll(.session(new))
+    guard let name = login(of: session) else { return }
+    _ = append(.session(new), loginVariable.utf8Start, name)
+  }
+}
+
+/// setlogin(name): the superuser names the session, for guests alone; Linux has no such name.
+func setLogin(_ call: inout Call) -> Int {
+  guard quietly(__NR_geteuid) == 0 else { return call.error(EPERM) }
+  guard let name = call.scratch(Int(PERSONA_VARIABLE_DATA)) else { return call.error(ENOMEM) }
+  let length = persona_copy_string(name.assumingMemoryBound(to: CChar.self), call.address(0), loginNameLimit)
+  if length < 0 { return length == -Int64(ENAMETOOLONG) ? call.error(EINVAL) : Int(length) }
+  guard let variables = NamedVariables() else { return call.error(ENOMEM) }
+  defer { variables.unlock() }
+  let owner = VariableOwner.session(quietly(__NR_getsid, 0))
+  variables.removeAll(owner)
+  return variables.append(owner, loginVariable.utf8Start, name) ? 0 : call.error(ENOMEM)
+}
 
 // MARK: - uname
 

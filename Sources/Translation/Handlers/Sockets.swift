@@ -100,6 +100,13 @@ func accept(_ call: inout Call) -> Int {
   return acceptSocket(&call, flags)
 }
 
+/// shutdown(s, how) of before 11: a socket that is not connected is shut down like others. Linux does it too, but
+/// answers an error. Source: soshutdown() of kern/uipc_socket.c.
+func shutdownUnconnected(_ call: inout Call) -> Int {
+  let result = call.host(__NR_shutdown, call[0], call[1])
+  return result == call.error(ENOTCONN) ? 0 : result
+}
+
 /// accept4(s, name, anamelen, flags)
 func accept4(_ call: inout Call) -> Int {
   guard let map = call.table.wellKnown(.socket_type) else { return acceptSocket(&call, call[3]) }

@@ -25,10 +25,16 @@ func ioctlDrain(_ call: inout Call) -> Int { call.host(__NR_ioctl, call[0], drai
 func ioctlStopOutput(_ call: inout Call) -> Int { call.hostNow(__NR_ioctl, call[0], flowControl, 0) }
 func ioctlStartOutput(_ call: inout Call) -> Int { call.hostNow(__NR_ioctl, call[0], flowControl, 1) }
 
-/// setsid(2): open(2) must know.
+/// setsid(2): open(2) must know, and the login name is inherited.
 func startSession(_ call: inout Call) -> Int {
+  let before = quietly(__NR_getsid, 0)
   let result = call.hostNow(__NR_setsid)
-  if result >= 0 { call.process.pointee.leads_session = 1 }
+  guard result >= 0 else { return result }
+  call.process.pointee.leads_session = 1
+  if let variables = NamedVariables() {
+    variables.inheritLogin(from: before, to: result)
+    variables.unlock()
+  }
   return result
 }
 
