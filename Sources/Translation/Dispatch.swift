@@ -180,6 +180,7 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .attributeDelete: return attributeDelete(&call)
   case .attributeList: return attributeList(&call)
   case .ioctlSignal: return ioctlSignal(&call)
+  case .ioctlTerminalStatus: return ioctlTerminalStatus(&call)
   case .ioctlDiscipline: return ioctlDiscipline(&call)
   case .ioctlSetDiscipline: return ioctlSetDiscipline(&call)
   case .ioctlQueueSize: return ioctlQueueSize(&call)

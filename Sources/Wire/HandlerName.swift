@@ -17,7 +17,8 @@ public enum HandlerName: UInt16, CaseIterable {
     changeRoot,
     fileStatus, accessListGet, accessListSet, accessListDelete, accessListCheck,
     namedStatfs, namedFstatfs, namedGetfsstat, attributeGet, attributeSet, attributeDelete, attributeList,
-    ioctlSignal, ioctlDiscipline, ioctlSetDiscipline, ioctlQueueSize, ioctlClearReady, ioctlSetReady
+    ioctlSignal, ioctlDiscipline, ioctlSetDiscipline, ioctlQueueSize, ioctlClearReady, ioctlSetReady,
+    ioctlTerminalStatus
   // memory
   case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore, remapMemory
   // processes

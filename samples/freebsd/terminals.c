@@ -5,7 +5,7 @@ enum {
     SYS_posix_openpt = 504, O_NOCTTY = 0x8000, EIO = 5, WNOHANG = 1, WUNTRACED = 2,
     FIODGNAME = 0x80106678, FIONREAD = 0x4004667f,
     TIOCFLUSH = 0x80047410, TIOCGETA = 0x402c7413, TIOCSETA = 0x802c7414, TIOCSETAF = 0x802c7416, TIOCPTMASTER = 0x2000741c,
-    TIOCDRAIN = 0x2000745e, TIOCSIG = 0x2004745f, TIOCEXT = 0x80047460, TIOCSCTTY = 0x20007461, TIOCGSID = 0x40047463,
+    TIOCDRAIN = 0x2000745e, TIOCSIG = 0x2004745f, TIOCEXT = 0x80047460, TIOCSCTTY = 0x20007461, TIOCSTAT = 0x20007465, TIOCGSID = 0x40047463,
     TIOCSWINSZ = 0x80087467, TIOCGWINSZ = 0x40087468, TIOCSTART = 0x2000746e, TIOCSTOP = 0x2000746f, TIOCPKT = 0x80047470,
     TIOCSTI = 0x80017472, TIOCOUTQ = 0x40047473, TIOCSPGRP = 0x80047476, TIOCGPGRP = 0x40047477,
     SIGQUIT = 3, SIGTTIN = 21, SIGTTOU = 22,
@@ -114,6 +114,44 @@ static void settings(long slave) {
     expect("TIOCOUTQ", SYS(ioctl, slave, TIOCOUTQ, &count), 0);
 }
 
+/// Takes a text from the front of another; 0 where it is not there.
+static int take(const char **text, const char *wanted) {
+    if (!same(*text, wanted, length(wanted))) return 0;
+    *text += length(wanted);
+    return 1;
+}
+
+/// The same with a decimal number of this many digits behind its point.
+static int take_number(const char **text, int decimals, long *value) {
+    *value = 0;
+    if (**text < '0' || **text > '9') return 0;
+    while (**text >= '0' && **text <= '9') *value = *value * 10 + *(*text)++ - '0';
+    if (decimals == 0) return 1;
+    if (*(*text)++ != '.') return 0;
+    for (int digit = 0; digit < decimals; digit++, (*text)++) {
+        if (**text < '0' || **text > '9') return 0;
+        *value = *value * 10 + **text - '0';
+    }
+    return 1;
+}
+
+/// Whether a status line is about a process of this program that does this, with times and sizes that can be.
+static int is_status(const char *text, long pid, const char *state) {
+    long load, number, real, user, system, use, resident;
+    return take(&text, "load: ") && take_number(&text, 2, &load) && take(&text, "  cmd: terminals ") &&
+           take_number(&text, 0, &number) && number == pid && take(&text, " [") && take(&text, state) && take(&text, "] ") &&
+           take_number(&text, 2, &real) && real < 3000 && take(&text, "r ") && take_number(&text, 2, &user) && take(&text, "u ") &&
+           take_number(&text, 2, &system) && take(&text, "s ") && user + system <= real + 2 && take_number(&text, 0, &use) &&
+           use <= 100 && take(&text, "% ") && take_number(&text, 0, &resident) && resident > 0 && take(&text, "k") && !*text;
+}
+
+static void hold_status(const char *what, long pid, const char *state) {
+    const char *text = shown(master);
+    int truth = is_status(text, pid, state);
+    holds(what, truth);
+    if (!truth) say("%s\n", text);
+}
+
 /// The session that lives on the terminal; `gate` tells the other side that a step is done.
 static void session(long gate, long go) {
     char byte;
@@ -140,6 +178,14 @@ static void session(long gate, long go) {
     SYS(sigaction, SIGUSR1, &listen, 0);
     SYS(sigaction, SIGTTOU, &ignore, 0);
     SYS(write, gate, "1", 1);
+    SYS(read, go, &byte, 1);
+    long reader = SYS(open, path, O_RDONLY, 0);
+    expect("TIOCSTAT", SYS(ioctl, slave, TIOCSTAT, 0), 0);
+    SYS(write, gate, "s", 1);
+    SYS(read, go, &byte, 1);
+    expect("by what cannot write", SYS(ioctl, reader, TIOCSTAT, 0), 0);
+    SYS(close, reader);
+    SYS(write, gate, "s", 1);
     SYS(read, go, &byte, 1);
     expect("SIGWINCH", heard[SIGWINCH], 1);
     expect("SIGINT by ^C", heard[SIGINT], 1);
@@ -182,6 +228,16 @@ static void session(long gate, long go) {
     expect("stopped changing it in the background", status_of(job, WUNTRACED), SIGTTOU << 8 | 0x7f);
     SYS(kill, -job, SIGKILL);
     expect("killed", status_of(job, 0), SIGKILL);
+    job = SYS0(fork);
+    if (job == 0) {
+        SYS(setpgid, 0, 0);
+        sigaction usual = {0, 0, {{0}}};
+        SYS(sigaction, SIGTTOU, &usual, 0);
+        leave(SYS(ioctl, slave, TIOCSTAT, 0)); // stops as well
+    }
+    expect("stopped asking for a status line", status_of(job, WUNTRACED), SIGTTOU << 8 | 0x7f);
+    SYS(kill, job, SIGKILL);
+    expect("killed", status_of(job, 0), SIGKILL);
     expect("a group of no one", SYS(ioctl, slave, TIOCSPGRP, ((int[]){999999})) < 0, 1);
 
     char *shell[] = {"sh", "-c", "[ -t 0 ] && stty size && stty speed", 0}, *none[] = {0};
@@ -218,6 +274,11 @@ static void sample(long argc, char **argv, char **environment) {
     long null = SYS(open, "/dev/null", O_RDWR, 0);
     termios nothing;
     expect("no terminal", SYS(ioctl, null, TIOCGETA, &nothing), -ENOTTY);
+    expect("no status line", SYS(ioctl, null, TIOCSTAT, 0), -ENOTTY);
+    expect("TIOCSTAT without a session", SYS(ioctl, slave, TIOCSTAT, 0), 0);
+    const char *status = shown(master);
+    long load;
+    holds("says so", take(&status, "load: ") && take_number(&status, 2, &load) && same(status, " not a controlling terminal", 28));
     expect("nowhere", SYS(ioctl, slave, TIOCGETA, 16), -EFAULT);
     settings(slave);
 
@@ -232,6 +293,15 @@ static void sample(long argc, char **argv, char **environment) {
     SYS(close, go[0]);
     SYS(read, gate[0], &byte, 1);
     shown(master);
+    say("status lines\n");
+    nap(20);
+    expect("TIOCSTAT of a master", SYS(ioctl, master, TIOCSTAT, 0), 0);
+    hold_status("what the session does", child, "piperd");
+    for (int turn = 0; turn < 2; turn++) {
+        SYS(write, go[1], "g", 1);
+        SYS(read, gate[0], &byte, 1);
+        hold_status("the session itself", child, "running");
+    }
     SYS(ioctl, master, TIOCSWINSZ, (&(winsize){50, 132, 0, 0}));
     type("\003");
     long sent = SYS(ioctl, master, TIOCSIG, SIGUSR1), more = SYS(ioctl, master, TIOCSIG, SIGINFO);

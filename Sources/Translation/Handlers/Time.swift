@@ -57,6 +57,7 @@ extension UnsafeMutablePointer<Timespec> {
 enum LinuxClock {
   static let realtime = 0
   static let monotonic = 1
+  static let sinceBoot = 7
 }
 
 extension Call {
