@@ -11,6 +11,8 @@ Each entry is a title, a command for the tree's sh, and what it prints, both str
     $ command            further lines of it begin with "> "
     ? 1                  its status, if it is not 0
     @ freebsd:10.1       the release that the kernel claims, for programs that read its structures
+    = name               Tests/root/name.py looks at the output instead: its check(lines, before, after) answers complaints, where
+                         before and after are what its facts() told of this host before and after the run
     exact line
     ~ regular expression for a whole line
 
@@ -18,7 +20,7 @@ The command runs in an empty folder, with nothing in its environment but HOME, T
 programs alone. {port} is a free TCP port; in what is expected {blocks} and {inodes} are those of the folder's file
 system.
 """
-import argparse, os, re, shutil, socket, subprocess, sys, tempfile, time
+import argparse, importlib.util, os, re, shutil, socket, subprocess, sys, tempfile, time
 
 here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 persona = os.environ.get("PERSONA", os.path.join(here, "build/bin/persona"))
@@ -27,7 +29,7 @@ persona = os.environ.get("PERSONA", os.path.join(here, "build/bin/persona"))
 class Entry:
     def __init__(self, title):
         self.title, self.command, self.status, self.claim, self.lines = title, [], 0, None, []
-        self.programs = []
+        self.programs, self.checker = [], None
 
 
 def entries(path):
@@ -40,6 +42,8 @@ def entries(path):
             found[-1].command.append(line[2:])
         elif line.startswith("% "):
             found[-1].programs.append(line[2:])
+        elif line.startswith("= "):
+            found[-1].checker = line[2:]
         elif line.startswith("? "):
             found[-1].status = int(line[2:])
         elif line.startswith("@ "):
@@ -92,6 +96,13 @@ def build(name, tree, folder):
     return place
 
 
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, os.path.join(here, "Tests/root", name + ".py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def run(entry, tree, programs, options):
     folder = tempfile.mkdtemp(prefix="root-")
     disk = os.statvfs(folder)
@@ -99,6 +110,8 @@ def run(entry, tree, programs, options):
     if entry.claim and not options:
         options = ["--as", entry.claim]
     command = "\n".join(entry.command).replace("{port}", str(free_port()))
+    checker = load(entry.checker) if entry.checker else None
+    before = checker.facts() if checker else None
     shell = ["/bin/sh", "-c"]
     for name in entry.programs:
         # Alone, a program needs no shell of the tree's.
@@ -114,6 +127,9 @@ def run(entry, tree, programs, options):
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     lines = output.decode("utf-8", "replace").splitlines()
+    if checker:
+        complaints = checker.check(lines, before, checker.facts())
+        return not complaints and status == entry.status, lines + complaints, status
     wanted = [line.replace("{blocks}", str(disk.f_blocks * disk.f_frsize // 1024)).replace("{inodes}", str(disk.f_files))
               for line in entry.lines]
     same = len(lines) == len(wanted) and all(map(agrees, wanted, lines))
