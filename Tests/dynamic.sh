@@ -39,12 +39,16 @@ if [ ! -e $folder/built ] || [ -n "$(find $source Tests/dynamic.sh -newer $folde
     -isystem "$headers/generic-freebsd" -fuse-ld=lld -nostdlib -ffreestanding -std=c17 -O1 -fPIE -pie \
     -fvisibility=hidden -fno-stack-protector -Wall -Wextra -Werror -Wno-gnu-zero-variadic-macro-arguments \
     -Wl,--no-dynamic-linker -Wl,-z,norelro -o $tree/libexec/ld-elf.so.1 $source/linker.c || exit 1
+  sh samples/freestanding.sh --compiler --target=x86_64-unknown-freebsd14 -fuse-ld=lld -nostdlib -static -ffreestanding -std=c17 \
+    -O1 -fno-stack-protector -Wno-gnu-zero-variadic-macro-arguments -o $tree/bin/repeat $source/repeat.c || exit 1
   compile() { "$zig" cc -target x86_64-freebsd -O1 -fno-builtin -fno-stack-protector -fno-sanitize=all -Wl,--hash-style=both "$@" || exit 1; }
   compile -nostdlib -shared -fPIC -Wl,-soname,libc.so.7 -o $tree/lib/libc.so.7 $source/library.c
   compile -nostdlib -shared -fPIC -Wl,-soname,plugin.so -o $tree/usr/lib/plugin.so $source/plugin.c
   set -- -Wl,--export-dynamic '-Wl,-rpath,$ORIGIN/../usr/lib' $source/program.c $tree/lib/libc.so.7
   compile -fPIE -pie -o $tree/bin/program "$@"
   compile -fno-PIE -no-pie -o $tree/bin/fixed "$@"
+  # Persona remembers files that are two seconds old.
+  sleep 3
   touch $folder/built
 fi
 for release in 10.1 12.0 13.1 14.0; do
@@ -53,6 +57,19 @@ for release in 10.1 12.0 13.1 14.0; do
     run --as freebsd:$release --root $tree -- /bin/$program x
   done
 done
+
+# Executed again and again, a program gets its linker's calls as jumps, and all else is as ever.
+{
+  timeout -k 5 60 "$persona" run --root $tree -- /bin/repeat /bin/program x
+} </dev/null >$folder/all 2>&1
+grep -e "^the linker's calls" -e '^some of' -e '^ended' $folder/all >$folder/out
+grep -v -e "^the linker's calls" -e '^ended' $folder/all | sort | uniq -c | awk '{ print $1 % 4 }' | sort | uniq -c >>$folder/out
+if diff -u $source/repeat.out $folder/out; then
+  echo "ok   freebsd/dynamic again and again"
+else
+  echo "FAIL freebsd/dynamic again and again"
+  failed=1
+fi
 
 # Roots that are broken: one error each. Whoever may look into everything is nobody for the last.
 broken=$folder/broken

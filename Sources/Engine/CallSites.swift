@@ -65,6 +65,13 @@ private func settle(
   if !jumps(at: site.pointee.jump) { site.pointee.jump = patch(patches, thread, address) }
 }
 
+/// Notes that a site has its jump, before the program runs; false without memory.
+func settle(_ patches: UnsafeMutablePointer<Patches>, _ address: UInt64, jumpsFrom start: UInt64) -> Bool {
+  guard let site = add(patches, address) else { return false }
+  site.pointee.jump = start
+  return true
+}
+
 private func jumps(at address: UInt64) -> Bool {
   var byte: UInt8 = 0
   return address != 0 && persona_copy_in(&byte, address, 1) == 0 && byte == 0xe9

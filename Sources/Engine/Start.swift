@@ -106,6 +106,7 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
       fatal("persona: no memory for what the program before handed on")
     }
   }
+  preparePatching(process)
   loadSegments(plan, process, reply.pointee.images)
   process.pointee.brk_start = process.pointee.plan.pointee.brk
   process.pointee.brk_end = process.pointee.plan.pointee.brk
@@ -114,7 +115,6 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   let initial = buildStack(linux, plan, process, &strings)
   process.pointee.program_strings = strings
   inheritActions(thread, reply.pointee.ignored)
-  preparePatching(process)
   findClock(linux.auxiliary(33 /* AT_SYSINFO_EHDR */), reply)
   // HWCAP2_FSGSBASE (asm/hwcap2.h)
   if (linux.auxiliary(26 /* AT_HWCAP2 */) ?? 0) & 2 != 0 { persona_use_fs_base() }
@@ -218,6 +218,7 @@ private func loadSegments(
     for index in 0..<Int(head.pointee.segment_count) where segments[index].image == image {
       load(segments[index], UInt64(file))
     }
+    if image == 1 { patchLinker(process, UInt64(file)) }
     if head.pointee.header_count > 0 { prepareImage(process, image, Int(file)) }
     _ = persona_syscall(Int64(__NR_close), UInt64(file), 0, 0, 0, 0, 0)
   }

@@ -29,6 +29,13 @@ struct GuestImage: ~Copyable {
     loadPlan.state = state
     loadPlan.root = root?.path ?? ""
     loadPlan.isConfined = root?.isConfining ?? false
+    // Looked for once in programs that guests will execute without asking.
+    if programs != nil, launch.program.identity != nil, configuration.patchesSites {
+      switch launch.interpreter {
+      case .some(let linker): loadPlan.findSites(inLinker: linker.descriptor)
+      case .none: break
+      }
+    }
     let plan = loadPlan.serialized()
     var files = [try GuestImage.keep(launch.program)]
     switch launch.interpreter {

@@ -71,6 +71,8 @@ public struct LoadPlan: Sendable, Equatable {
 
   /// Program headers where they were placed, with their image's index; for systems whose loader asks for them.
   public var headers: [PlacedHeader] = []
+  /// Calls that become jumps before the program runs.
+  public var sites: [Site] = []
   /// In the order in which the engine maps them; a later one may replace a page of an earlier one.
   public var segments: [Segment] = []
   public var auxiliary: [Auxiliary] = []
@@ -113,7 +115,8 @@ public struct LoadPlan: Sendable, Equatable {
     let path = Array(path.utf8) + [0]
     let pathOffset = nameOffset + name.count
     let headersOffset = (pathOffset + path.count + 15) & ~15
-    let stateOffset = (headersOffset + headers.count * MemoryLayout<persona_program_header>.stride + 15) & ~15
+    let sitesOffset = (headersOffset + headers.count * MemoryLayout<persona_program_header>.stride + 15) & ~15
+    let stateOffset = (sitesOffset + sites.count * MemoryLayout<persona_plan_site>.stride + 15) & ~15
     let rootOffset = stateOffset + state.count
     let root = root.isEmpty ? [] : Array(root.utf8) + [0]
     let size = rootOffset + root.count
@@ -134,6 +137,8 @@ public struct LoadPlan: Sendable, Equatable {
     head.path = UInt32(pathOffset)
     head.headers = UInt32(headersOffset)
     head.header_count = UInt32(headers.count)
+    head.sites = UInt32(sitesOffset)
+    head.site_count = UInt32(sites.count)
     head.state = UInt32(stateOffset)
     head.state_bytes = UInt32(state.count)
     head.root = root.isEmpty ? 0 : UInt32(rootOffset)
@@ -167,6 +172,11 @@ public struct LoadPlan: Sendable, Equatable {
         type: header.type, flags: header.flags, address: header.address, length: header.memorySize,
         file_offset: header.offset, file_length: header.fileSize, bias: placed.bias,
         image: placed.image, reserved: 0)
+      withUnsafeBytes(of: wire) { bytes.append(contentsOf: $0) }
+    }
+    bytes.append(contentsOf: [UInt8](repeating: 0, count: sitesOffset - bytes.count))
+    for site in sites {
+      let wire = persona_plan_site(address: site.address, file_page: site.filePage, length: site.length, reserved: 0)
       withUnsafeBytes(of: wire) { bytes.append(contentsOf: $0) }
     }
     bytes.append(contentsOf: [UInt8](repeating: 0, count: stateOffset - bytes.count))

@@ -7,7 +7,7 @@
 #include "wire-hypercalls.h"
 
 #define PERSONA_PLAN_MAGIC 0x6e616c70 /* "plan" */
-#define PERSONA_PLAN_VERSION 5
+#define PERSONA_PLAN_VERSION 6
 
 enum persona_plan_flags {
     PERSONA_PLAN_LOG = 1 << 0,    ///< record every call
@@ -35,6 +35,14 @@ struct persona_program_header {
     uint64_t file_length;
     uint64_t bias;         ///< what was added to the image's addresses
     uint32_t image;        ///< index into `images` of persona_start
+    uint32_t reserved;
+};
+
+/// A `syscall` in the run-time linker's text that becomes a jump before the program runs.
+struct persona_plan_site {
+    uint64_t address;
+    uint64_t file_page;    ///< where the page that holds it lies in the file
+    uint32_t length;       ///< as in `persona_site`; all of it lies on one page with the call
     uint32_t reserved;
 };
 
@@ -80,6 +88,8 @@ struct persona_plan {
     uint32_t headers;          ///< byte offset of persona_program_header[]; only for systems that ask for them
     uint32_t root;             ///< byte offset of the absolute path of the tree that paths are looked up in first,
                                ///< NUL-terminated; 0 for none
+    uint32_t sites;            ///< byte offset of persona_plan_site[], those of a page side by side
+    uint32_t site_count;
     uint64_t entry;            ///< first instruction pointer: interpreter's or program's
     uint64_t brk;              ///< end of the data segment, where break(2) starts
     uint64_t table_size;       ///< bytes of the compiled table
