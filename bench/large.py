@@ -3,7 +3,8 @@ import os
 import random
 import shutil
 import subprocess
-import time
+
+from timing import whole
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build", "bench")
@@ -102,11 +103,7 @@ def library():
 
 def cost(command, **options):
     """Milliseconds by the clock, and of processor time, of a command with all its children."""
-    before, used = time.perf_counter(), os.times()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=900, **options)
-    now = os.times()
-    return (1000 * (time.perf_counter() - before),
-            1000 * (now.children_user + now.children_system - used.children_user - used.children_system))
+    return tuple(1000 * seconds for seconds in whole(command, **options))
 
 
 # How a program is run: natively; as a guest; natively, under a filter as a guest's.

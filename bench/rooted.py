@@ -2,8 +2,10 @@
 import json
 import os
 import subprocess
+import time
 
-from run import BUILD, PERSONA, TOP, path, toolchain_clang, whole
+from run import BUILD, PERSONA, TOP, path, toolchain_clang
+from timing import whole
 
 # Loops of bench/shells.sh, how many turns, and the most that they may take in terms of the Linux build of the shell.
 LOOPS = [("arithmetic", 100000), ("case", 100000), ("function", 100000), ("substitution", 1000), ("command", 200),
@@ -57,6 +59,8 @@ def cost(command):
 def executions(table, rounds, root):
     """fork + exec + exit of a dynamic program: a guest executes FreeBSD's in the tree, a Linux program Linux's."""
     build(root)
+    # Persona remembers programs that have not changed for two seconds.
+    time.sleep(3)
     work, calls = linker_work(root)
     print(f"a dynamic FreeBSD program's own work: {work / 1000:.0f} us, {calls} calls")
     linux = [path("micro", "linux"), "fork-exec", "{}"]

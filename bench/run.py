@@ -15,12 +15,13 @@ Never fails for a missed target: machines differ and are noisy; it says which we
 """
 import argparse
 import os
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import time
+
+from timing import whole
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build", "bench")
@@ -132,14 +133,6 @@ def micro(table, rounds, only):
 
 # What to record, how often, and the nanoseconds that the log may cost for each call.
 LOGGED = [("getppid", 500000, 500), ("read-1", 300000, 500), ("fstat", 300000, 500), ("open-close", 100000, 1000)]
-
-
-def whole(command, **options):
-    """Seconds of a command, and of processor time that it and all its children took."""
-    before, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, timeout=900, **options)
-    now = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.perf_counter() - before, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
 
 
 def logged(table, rounds, only):
