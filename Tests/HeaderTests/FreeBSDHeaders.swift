@@ -119,7 +119,7 @@ enum FreeBSDHeaders {
     "SIGFASTBLOCK_UNBLOCK": kernel, "SIGFASTBLOCK_UNSETPTR": kernel,
     "O_UNUSED1000": unnamed, "O_UNUSED2000": unnamed, "O_UNUSED4000": unnamed, "MAP_NEITHER": unnamed,
     "MAP_BOTH": unnamed, "IP_FRAGMENT": unnamed, "IP_DONT_FRAGMENT": unnamed,
-    "TIMER_MIN": unnamed, "MASTER_READS_END": unnamed,
+    "TIMER_MIN": unnamed, "MASTER_READS_END": unnamed, "AIO_SAFE_FILES": unnamed,
     "SOL_LOCAL": "0 there, as IPPROTO_IP; the table keeps the two apart",
   ]
 
