@@ -12,6 +12,7 @@ final class CallWriter {
   private(set) var ranges = Ranges()
   /// By the index of a foreign call: what a record means by the row's Linux call.
   let counterparts: UnsafeMutableBufferPointer<Counterpart>
+  private let memo = NativeMemo()
 
   struct Ranges {
     private var items: InlineArray<8, Range<Int>> = .init(repeating: 0..<0)
@@ -213,7 +214,10 @@ final class CallWriter {
   func write(native: persona_log_native, of call: LoggedCall) {
     let number = Int(Int32(bitPattern: native.number))
     guard let index = linux.call(number) else { return write(unknown: native) }
+    if !namesEngine(call), memo.append(call.number, native, to: text) { return }
     let form = linux.calls[index]
+    let start = text.count
+    var isFixed = form.special == .none && !namesEngine(call)
     linux.append(form.name, to: text)
     text.append(UInt8(ascii: "("))
     withUnsafeBytes(of: native.arguments) { words in
@@ -228,7 +232,7 @@ final class CallWriter {
         if argument.form == .value, argument.value.kind != .address {
           linuxValues.write(word: word, argument.value)
         } else {
-          write(pointer: word, position, form, call)
+          if !write(pointer: word, position, form, call) { isFixed = false }
         }
       }
     }
@@ -237,6 +241,16 @@ final class CallWriter {
       return
     }
     write(nativeResult: native.result, form.result)
+    if isFixed { memo.keep(call.number, native, UnsafeRawBufferPointer(rebasing: text.bytes[start...])) }
+  }
+
+  /// Whether the guest has passed an address that can only be the engine's: then Linux's side may look as the foreign one.
+  private func namesEngine(_ call: LoggedCall) -> Bool {
+    for index in 0..<ranges.count
+    where call.arguments[index] >= UInt64(PERSONA_RESERVED_START) && call.arguments[index] < UInt64(PERSONA_RESERVED_END) {
+      return true
+    }
+    return false
   }
 
   private func write(unknown native: persona_log_native) {
@@ -263,22 +277,30 @@ final class CallWriter {
     }
   }
 
+  /// Answers whether the same word of the same row's call always reads so.
   private func write(
     pointer word: UInt64, _ position: Int, _ form: Vocabulary.Call, _ call: LoggedCall
-  ) {
-    if word == 0 { return text.append("NULL") }
+  ) -> Bool {
+    if word == 0 {
+      text.append("NULL")
+      return true
+    }
     for index in 0..<ranges.count where call.arguments[index] == word && !ranges[index].isEmpty {
-      return text.append(copyOf: ranges[index])
+      text.append(copyOf: ranges[index])
+      return false
     }
     guard word >= UInt64(PERSONA_RESERVED_START), word < UInt64(PERSONA_RESERVED_END) else {
-      return text.append(hex: word)
+      text.append(hex: word)
+      return false
     }
     if let argument = convertedArgument(call, form, position) {
       text.append("<converted ")
       foreign.append(argument, to: text)
-      return text.append(UInt8(ascii: ">"))
+      text.append(UInt8(ascii: ">"))
+      return foreign.call(Int(call.number)).map { !foreign.calls[$0].native.isEmpty } ?? false
     }
     text.append("[engine]")
+    return foreign.call(Int(call.number)).map { !foreign.isEqual(foreign.calls[$0].name, linux, form.name) } ?? false
   }
 
   /// The argument whose copy the engine passes on: by the row's operands, or by its place where a handler

@@ -72,6 +72,38 @@ import Testing
     #expect(lines(.exit(3, 5, isSame: true)) == ["[100] read(...) = 5"])
   }
 
+  /// Linux's side of a call that is made again is not written anew; any other word of it is seen all the same.
+  @Test func linuxCallsThatAreMadeAgain() {
+    func line(_ guest: UInt64, _ fd: UInt64, _ pointer: UInt64, _ flags: UInt64, _ result: Int64) -> (Record, Record) {
+      (
+        .entry(22, [guest, 16]),
+        .exit(22, 0, natives: [.init(number: 257, arguments: [fd, pointer, flags, 0], result: result)])
+      )
+    }
+    let engine: UInt64 = 0x6000_0012_0000
+    let calls = [
+      line(7, 3, engine, 0x80000, 4), line(7, 3, engine, 0x80000, 4), line(7, 3, engine, 0x80000, 5),
+      line(7, 3, engine, 0, 4), line(7, 3, path, 0x80000, 4), line(7, 3, path + 8, 0x80000, 4),
+      line(engine, 3, engine, 0x80000, 4), line(7, 3, engine, 0x80000, 4),
+    ]
+    let ring = Ring()
+    for (entry, exit) in calls {
+      ring.append(entry)
+      ring.append(exit)
+    }
+    let file = LogFile(ring)
+    file.log.finish()
+    let sides = file.text.split(separator: "\n").map { $0.split(separator: "<", maxSplits: 1)[1].dropFirst(2) }
+    #expect(
+      sides == [
+        "openat(3, [engine], O_RDONLY|O_CLOEXEC) = 4", "openat(3, [engine], O_RDONLY|O_CLOEXEC) = 4",
+        "openat(3, [engine], O_RDONLY|O_CLOEXEC) = 5", "openat(3, [engine], O_RDONLY) = 4",
+        "openat(3, 0x201000, O_RDONLY|O_CLOEXEC) = 4", "openat(3, 0x201008, O_RDONLY|O_CLOEXEC) = 4",
+        // The guest gave this word itself, and it reads as there.
+        "openat(3, 1179648, O_RDONLY|O_CLOEXEC) = 4", "openat(3, [engine], O_RDONLY|O_CLOEXEC) = 4",
+      ])
+  }
+
   /// Calls whose ends do not follow at once, over several drains.
   @Test func callsThatTakeTurns() {
     let ring = Ring()
