@@ -105,5 +105,9 @@ public enum FieldName: UInt16, CaseIterable {
     if_data__ifi_collisions, if_data__ifi_ibytes, if_data__ifi_obytes, if_data__ifi_imcasts, if_data__ifi_iqdrops,
     if_data__ifi_oqdrops
   // processes, in flags
-  case kinfo_proc__ki_flag, kinfo_proc__ki_kiflag, kinfo_proc__ki_tdflags, kinfo_proc__ki_pri
+  case kinfo_proc__ki_flag, kinfo_proc__ki_kiflag, kinfo_proc__ki_tdflags, kinfo_proc__ki_pri,
+    kinfo_proc__ki_tsid, kinfo_proc__ki_siglist, kinfo_proc__ki_sigmask, kinfo_proc__ki_sigignore,
+    kinfo_proc__ki_sigcatch, kinfo_proc__ki_tsize, kinfo_proc__ki_dsize, kinfo_proc__ki_ssize,
+    kinfo_proc__ki_pctcpu, kinfo_proc__ki_swtime, kinfo_proc__ki_oncpu_old, kinfo_proc__ki_lastcpu_old,
+    kinfo_proc__ki_oncpu, kinfo_proc__ki_lastcpu, kinfo_proc__ki_wmesg, kinfo_proc__ki_login, kinfo_proc__ki_emul
 }

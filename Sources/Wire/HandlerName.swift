@@ -90,7 +90,7 @@ public enum HostValue: UInt16, CaseIterable {
     clockRate, pageSizes, machineArchitecture, userMemory, securityLevel, groupsMax, openFiles,
     processList, interfaceList, cpuFrequency, cpuTimes, swapTotal, freePages, randomBytes, processorTimes,
     availablePages, highestCPU, listenBacklog, processEntries, processVectors, workingDirectory,
-    programStrings, clockRates, processorStates, processorStatesOf,
+    programStrings, deviceName, clockRates, processorStates, processorStatesOf,
     processTable, threadTable, processStrings, memoryStatistics, physicalMemoryShort, userMemoryShort, randomNumber,
     upTicks, activePages, inactivePages, wiredPages, swapPagesIn, swapPagesOut, bufferBytes, lastProcess,
     filesystemKinds, internet6,

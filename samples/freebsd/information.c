@@ -103,6 +103,14 @@ static void named(long argc, char **argv) {
     expect("kern.ps_strings", SYS(__sysctl, name, 2, &strings, &size, 0, 0), 0);
     holds("struct ps_strings", strings->argv == argv && strings->argc == argc);
     char text[256] = {0};
+    stat null;
+    long device = SYS(open, "/dev/null", 0, 0);
+    SYS(fstat, device, &null);
+    SYS(close, device);
+    size = sizeof text;
+    expect("kern.devname", SYS(__sysctlbyname, "kern.devname", 12, text, &size, &null.rdev, 8), 0);
+    holds("null", size == 5 && same(text, "null", 5));
+    expect("no device", SYS(__sysctlbyname, "kern.devname", 12, text, &size, &(uint64_t){0xfffff}, 8), -ENOENT);
     expect("a title", SYS(__sysctl, arguments, 4, 0, 0, "server: idle", 13), 0);
     size = sizeof text;
     expect("asked for", SYS(__sysctl, arguments, 4, text, &size, 0, 0), 0);

@@ -30,6 +30,7 @@ func hostValue(
   if argument.count > 0 { return call.error(ENOTDIR) }
   switch value {
   case .hostName: return hostNameField(65, &request)
+  case .deviceName: return deviceName(&request)
   case .memoryTotals: return memoryTotals(&request)
   case .deviceStatistics: return deviceStatistics(&request)
   case .fileTable: return fileTable(&request)

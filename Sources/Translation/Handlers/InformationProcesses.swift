@@ -133,7 +133,7 @@ private func put(
   let size = call.table.size(.kinfo_proc)
   guard withThreads else {
     call.table.structToForeign(layout, from: native, to: foreign)
-    markProcess(call.table, native, foreign)
+    markProcess(call, native, foreign)
     return request.put(foreign, size)
   }
   let outer = call.thread.pointee.scratch_used
@@ -142,7 +142,7 @@ private func put(
     ProcessInformation.fillThread(call, pid, task, native)
     call.thread.pointee.scratch_used = mark
     call.table.structToForeign(layout, from: native, to: foreign)
-    markProcess(call.table, native, foreign)
+    markProcess(call, native, foreign)
     request.put(foreign, size)
     return true
   }
@@ -239,9 +239,18 @@ enum ProcessInformation {
   static let children = 336
   static let thread = 480
   static let threadName = 672
-  /// Linux's own letter of the state, behind the structure.
+  /// Behind the structure: Linux's own letter of the state, its priority, the processor, pages of text, data and
+  /// stack, masks of signals (pending, blocked, ignored, caught), ticks of 1/100 s that it ran and has been there, and
+  /// eight letters of what it waits for.
   static let letter = 688
-  static let size = 692
+  static let priority = 692
+  static let processor = 696
+  static let pages = 704
+  static let masks = 728
+  static let ran = 760
+  static let age = 768
+  static let waitsFor = 776
+  static let size = 792
 
   static func fill(_ call: Call, _ process: Int, _ entry: UnsafeMutableRawPointer, _ boot: Int) -> Bool {
     clear(entry, size)
@@ -261,18 +270,27 @@ enum ProcessInformation {
     // NODEV is all ones: sys/types.h.
     entry.put(device == 0 ? UInt64.max : UInt64(device), at: terminal)
     entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: foregroundGroup)
-    for _ in 0..<5 { _ = file.decimal() }
+    _ = file.decimal()
+    // ru_minflt and ru_majflt of struct rusage.
+    entry.put(Int64(file.decimal() ?? 0), at: own + 64)
+    entry.put(Int64(file.decimal() ?? 0), at: children + 64)
+    entry.put(Int64(file.decimal() ?? 0), at: own + 72)
+    entry.put(Int64(file.decimal() ?? 0), at: children + 72)
     let userTicks = file.decimal() ?? 0
     let systemTicks = file.decimal() ?? 0
     let childUserTicks = file.decimal() ?? 0
     let childSystemTicks = file.decimal() ?? 0
-    _ = file.decimal()
+    entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: priority)
     entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: nice)
     entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 1), at: threads)
     _ = file.decimal()
     let begin = file.decimal() ?? 0
     entry.put(UInt64(file.decimal() ?? 0), at: memory)
     entry.put(Int64(file.decimal() ?? 0), at: resident)
+    for _ in 0..<14 { _ = file.decimal() }
+    entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: processor)
+    putAge(call, userTicks + systemTicks, begin, entry)
+    if letter == UInt8(ascii: "S") || letter == UInt8(ascii: "D") { readChannel(call, process, entry + waitsFor) }
     entry.put(UInt64(userTicks + systemTicks) * 10_000, at: runTime)
     entry.put(Int64(boot + begin / 100), at: started)
     entry.put(Int64(begin % 100 * 10_000), at: started + 8)
@@ -288,9 +306,24 @@ enum ProcessInformation {
     entry.put(entry.get(at: state, as: UInt32.self), at: thread + 8)
     entry.put(UInt64(userTicks) * 10_000, at: thread + 16)
     entry.put(UInt64(systemTicks) * 10_000, at: thread + 24)
+    guard owners(call, process, entry) else { return false }
     (entry + thread + 32).copyMemory(from: entry + own, byteCount: 144)
     (entry + thread + 176).copyMemory(from: entry + name, byteCount: 16)
-    return owners(call, process, entry)
+    return true
+  }
+
+  private static func putAge(_ call: Call, _ ticks: Int, _ begin: Int, _ entry: UnsafeMutableRawPointer) {
+    entry.put(Int64(ticks), at: ran)
+    // CLOCK_BOOTTIME is 7.
+    entry.put(max(Int64(call.now(7).total / 10_000_000) - Int64(begin), 1), at: age)
+  }
+
+  /// The kernel's function that the process sleeps in, as far as there is room.
+  private static func readChannel(_ call: Call, _ process: Int, _ name: UnsafeMutableRawPointer) {
+    guard let path = processFile(call, process, "wchan") else { return }
+    var file = HostFile(call, path)
+    if file.peek() == UInt8(ascii: "0") { return }
+    _ = file.read(name, 8)
   }
 
   /// What /proc tells of one of the process's threads, in place of another one's.
@@ -311,6 +344,11 @@ enum ProcessInformation {
     for _ in 0..<10 { _ = file.decimal() }
     let userTicks = file.decimal() ?? 0
     let systemTicks = file.decimal() ?? 0
+    _ = file.decimal()
+    _ = file.decimal()
+    entry.put(Int32(truncatingIfNeeded: file.decimal() ?? 0), at: priority)
+    for _ in 0..<3 { _ = file.decimal() }
+    putAge(call, userTicks + systemTicks, file.decimal() ?? 0, entry)
     entry.put(UInt64(userTicks) * 10_000, at: thread + 16)
     entry.put(UInt64(systemTicks) * 10_000, at: thread + 24)
     putTime(userTicks, entry, thread + 32)
@@ -371,6 +409,26 @@ enum ProcessInformation {
       }
     }
     entry.put(Int32(count), at: groupCount)
+    // A kernel's thread and a process that has ended have no memory of their own.
+    guard entry.get(at: memory, as: UInt64.self) > 0 else { return true }
+    // ru_maxrss of struct rusage, in KiB; pages of 4 KiB.
+    entry.put(Int64(file.number(after: "VmHWM:")), at: own + 32)
+    entry.put(Int64(file.number(after: "VmData:") / 4), at: pages + 8)
+    entry.put(Int64(file.number(after: "VmStk:") / 4), at: pages + 16)
+    entry.put(Int64(file.number(after: "VmExe:") / 4), at: pages)
+    func mask(_ title: StaticString) -> UInt64 {
+      guard file.find(title) else { return 0 }
+      while file.peek() == 0x20 || file.peek() == 0x09 { file.byte() }
+      return file.hexadecimal() ?? 0
+    }
+    let ofThread = mask("SigPnd:")
+    entry.put(ofThread | mask("ShdPnd:"), at: masks)
+    entry.put(mask("SigBlk:"), at: masks + 8)
+    entry.put(mask("SigIgn:"), at: masks + 16)
+    entry.put(mask("SigCgt:"), at: masks + 24)
+    // ru_nvcsw and ru_nivcsw.
+    entry.put(Int64(file.number(after: "voluntary_ctxt_switches:")), at: own + 128)
+    entry.put(Int64(file.number(after: "nonvoluntary_ctxt_switches:")), at: own + 136)
     return true
   }
 }

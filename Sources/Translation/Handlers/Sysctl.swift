@@ -160,16 +160,16 @@ private func answer(_ mib: MIB, _ request: inout SysctlRequest) -> Int {
   case .node: return call.error(EISDIR)
   case .tooDeep: return call.error(ENOTDIR)
   case .entry(let entry):
-    // Nobody may write but a process its own title: what the table calls writable belongs to the host's administrator.
-    if request.writes, entry.pointee.is_host == 0 || entry.pointee.value != Int64(HostValue.processArguments.rawValue) {
-      return call.error(EPERM)
-    }
     if entry.pointee.is_host != 0 {
       guard let value = HostValue(rawValue: UInt16(truncatingIfNeeded: entry.pointee.value)) else {
         return call.error(ENOENT)
       }
+      // Nobody may write but a process its own title: what the table calls writable belongs to the host's
+      // administrator. A device's number is a question.
+      if request.writes, value != .processArguments, value != .deviceName { return call.error(EPERM) }
       return hostValue(value, entry, mib.suffix(from: Int(entry.pointee.depth)), &request)
     }
+    if request.writes { return call.error(EPERM) }
     request.put(entry.pointee.value, as: entry)
     return 0
   }
