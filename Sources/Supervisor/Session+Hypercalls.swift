@@ -293,5 +293,7 @@ extension Session {
 /// One line on standard error.
 func printError(_ line: String) {
   let bytes = Array((line + "\n").utf8)
-  _ = bytes.withUnsafeBytes { write(2, $0.baseAddress!, $0.count) }
+  bytes.withUnsafeBytes {
+    while write(2, $0.baseAddress!, $0.count) < 0, errno == EINTR {}
+  }
 }

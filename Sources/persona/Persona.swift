@@ -76,6 +76,7 @@ struct Persona: ParsableCommand {
       var rest = UnsafeRawBufferPointer(bytes)
       while !rest.isEmpty {
         let written = write(STDERR_FILENO, rest.baseAddress, rest.count)
+        if written < 0, errno == EINTR { continue }
         guard written > 0 else { return }
         rest = UnsafeRawBufferPointer(rebasing: rest[written...])
       }
