@@ -178,8 +178,8 @@ private enum HostKind: String { case number = "a number", text = "a text", recor
 private func hostKind(_ name: String) -> HostKind? {
   switch name {
   case "hostName", "domainName", "cpuModel", "executablePath", "machineArchitecture": .text
-  case "bootTime", "loadAverage", "processArguments", "clockRate", "pageSizes", "processList", "interfaceList",
-    "cpuTimes", "randomBytes", "processorTimes", "memoryTotals", "swapDevice", "deviceStatistics", "fileTable", "tcpSockets",
+  case "bootTime", "loadAverage", "processArguments", "processEnvironment", "clockRate", "pageSizes", "processList",
+    "interfaceList", "cpuTimes", "randomBytes", "processorTimes", "memoryTotals", "swapDevice", "deviceStatistics", "fileTable", "tcpSockets",
     "udpSockets", "rawSockets", "localStreams", "localDatagrams", "localPackets":
     .record
   case "onlineCPUs", "pageSize", "physicalMemory", "availableMemory", "maxFiles", "maxFilesPerProcess",

@@ -37,6 +37,11 @@ static void tell(char **argv, char **environment) {
     SYS(sigprocmask, SIG_SETMASK, 0, &mask);
     SYS(sigaction, SIGUSR2, 0, &action);
     say("; mask %x, SIGUSR2 %s", mask.bits[0], action.handler == (void *)1 ? "ignored" : "not ignored");
+    int name[] = {1, 14, 35, -1}; // kern.proc.env of oneself
+    size_t size = sizeof room, strings = 0;
+    long error = SYS(__sysctl, name, 4, room, &size, 0, 0);
+    for (size_t at = 0; at < size; at++) strings += room[at] == 0;
+    say("; %d strings, %d", (int)strings, (int)error);
     say("; %s\n", is_handed_on() ? "handed on" : "asked for");
 }
 

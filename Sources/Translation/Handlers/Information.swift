@@ -14,6 +14,7 @@ func hostValue(
   switch value {
   case .executablePath: return executablePath(argument, &request)
   case .processArguments: return processArguments(argument, &request)
+  case .processEnvironment: return processEnvironment(argument, &request)
   case .processList: return processList(entry, argument, &request)
   case .interfaceList: return interfaceList(argument, &request)
   case .processEntries: return processEntries(argument, &request)

@@ -107,6 +107,24 @@ func processArguments(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   return request.writes ? setProcessTitle(call, processNamed(argument, call), request.new, request.newLength) : 0
 }
 
+/// The strings of a process's environment, each with its NUL. Whoever may not look has EPERM, as p_candebug() of kern/kern_prot.c.
+func processEnvironment(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
+  let call = request.call
+  guard argument.count == 1 else { return call.error(EINVAL) }
+  let pid = processNamed(argument, call)
+  guard let path = processFile(call, pid, ProcessWords.environment.file) else { return call.error(ENOMEM) }
+  var source = HostFile(call, path)
+  // A process that may not be looked into has a file all the same, which tells nothing when it is opened.
+  guard source.isOpen else { return call.error(quietly(__NR_kill, pid, 0) == -Int(ESRCH) ? ESRCH : EPERM) }
+  while let first = source.peek(), first != 0 {
+    while let byte = source.byte() {
+      request.put(byte)
+      if byte == 0 { break }
+    }
+  }
+  return 0
+}
+
 /// KERN_PROC_* of sys/sysctl.h: which processes. Not every system has all of them.
 private enum Selection: UInt32 {
   case all = 0

@@ -259,7 +259,7 @@ func processStrings(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   switch argument[1] {
   case 1: return processArguments(process, &request)
   case 2: return count(call, pid, .arguments, &request)
-  case 3: return copyEnvironment(call, pid, &request)
+  case 3: return processEnvironment(process, &request)
   case 4: return count(call, pid, .environment, &request)
   case 5: return executablePath(process, &request)
   case 6: return putLink("cwd", of: pid, &request)
@@ -278,18 +278,5 @@ private func count(_ call: Call, _ pid: Int, _ words: ProcessWords, _ request: i
     number += 1
   }
   request.put(UInt32(bitPattern: number))
-  return 0
-}
-
-private func copyEnvironment(_ call: Call, _ pid: Int, _ request: inout SysctlRequest) -> Int {
-  guard let path = processFile(call, pid, ProcessWords.environment.file) else { return call.error(ENOMEM) }
-  var source = HostFile(call, path)
-  guard source.isOpen else { return call.error(ESRCH) }
-  while let first = source.peek(), first != 0 {
-    while let byte = source.byte() {
-      request.put(byte)
-      if byte == 0 { break }
-    }
-  }
   return 0
 }
