@@ -67,9 +67,10 @@ int main(void) {
     printf("SIGEV_THREAD: %s\n", error(mq_notify(queue, &event)));
     mqd_t other = mq_open(name, O_RDWR);
     printf("by another: %s\n", error(mq_notify(other, &event)));
+    mq_close(other);
+    usleep(10000);
     mq_send(queue, "one", 4, 0);
     await();
-    mq_close(other);
     mq_receive(queue, text, sizeof text, NULL);
     event.sigev_value.sival_int = 18;
     printf("anew: %s\n", error(mq_notify(queue, &event)));

@@ -123,6 +123,13 @@ static void queues(void) {
     expect("the thread too", SYS(sigtimedwait, &set, &told, span(1, 0)), SIGLIBRT);
     expect("receive", SYS(kmq_timedreceive, queue, text, 64, &priority, 0), 4);
     expect("kmq_notify", SYS(kmq_notify, queue, &thread), 0);
+    long second = SYS(kmq_open, name, O_RDWR, 0, 0);
+    expect("close of another descriptor", SYS(close, second), 0);
+    nap(10);
+    expect("send", SYS(kmq_timedsend, queue, "new", 4, 1, 0), 0);
+    expect("the thread is told all the same", SYS(sigtimedwait, &set, &told, span(1, 0)), SIGLIBRT);
+    expect("receive", SYS(kmq_timedreceive, queue, text, 64, &priority, 0), 4);
+    expect("kmq_notify", SYS(kmq_notify, queue, &thread), 0);
     expect("taken back", SYS(kmq_notify, queue, 0), 0);
     expect("send", SYS(kmq_timedsend, queue, "two", 4, 1, 0), 0);
     expect("not told", SYS(sigtimedwait, &set, &told, span(0, 10000000)), -EAGAIN);

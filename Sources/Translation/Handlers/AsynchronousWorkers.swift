@@ -26,6 +26,19 @@ struct OperationWorker {
 struct FileIdentity: Equatable {
   let device: UInt64
   let inode: UInt64
+
+  init(device: UInt64, inode: UInt64) {
+    self.device = device
+    self.inode = inode
+  }
+
+  /// What a descriptor stands for; all zeros for none.
+  init(ofDescriptor descriptor: Int32) {
+    // struct stat: st_dev, st_ino
+    var status = InlineArray<18, UInt64>(repeating: 0)
+    let result = withUnsafeMutablePointer(to: &status) { quietly(__NR_fstat, Int(descriptor), Int(bitPattern: $0)) }
+    self.init(device: result == 0 ? status[0] : 0, inode: result == 0 ? status[1] : 0)
+  }
 }
 
 /// What an operation reads or writes: Linux's struct iovec, one of them or many.
