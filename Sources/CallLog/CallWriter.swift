@@ -169,10 +169,7 @@ final class CallWriter {
     case .error(let errno):
       text.append("-1 ")
       write(errno: errno, foreign)
-      guard let index, let reason = foreign.calls[index].reason else { return }
-      text.append(" (")
-      foreign.append(reason, to: text)
-      text.append(UInt8(ascii: ")"))
+      if writeReason(call, behind: " (") { text.append(UInt8(ascii: ")")) }
     case .result(let value, let second):
       guard let index else { return text.append(decimal: value) }
       if foreign.calls[index].special == .fcntl,
@@ -182,6 +179,22 @@ final class CallWriter {
       }
       write(result: value, second, foreign.calls[index].result, values)
     }
+  }
+
+  /// Why a call failed, where the tables tell: of its row, or of the variable that it asks for.
+  func writeReason(_ call: LoggedCall, behind opening: StaticString = "") -> Bool {
+    guard let index = foreign.call(Int(call.number)) else { return false }
+    if let reason = foreign.calls[index].reason {
+      text.append(opening)
+      foreign.append(reason, to: text)
+      return true
+    }
+    guard foreign.calls[index].special == .sysctl, let refused = refusedVariable(call, foreign.calls[index]) else {
+      return false
+    }
+    text.append(opening)
+    text.append(string: refused.reason)
+    return true
   }
 
   func write(errno: Int64, _ vocabulary: Vocabulary) {

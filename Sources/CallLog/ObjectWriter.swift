@@ -55,11 +55,10 @@ final class ObjectWriter {
       let start = text.count
       calls.write(errno: errno, calls.foreign)
       quote(from: start)
-      if let index = calls.foreign.call(Int(call.number)), let reason = calls.foreign.calls[index].reason {
-        let start = text.count
-        calls.foreign.append(reason, to: text)
+      let reason = text.count
+      if calls.writeReason(call) {
         output.append(",\"why\":")
-        quote(from: start)
+        quote(from: reason)
       }
     case .restart: output.append(",\"end\":\"restart\"")
     case .jump: output.append(",\"end\":\"jump\"")

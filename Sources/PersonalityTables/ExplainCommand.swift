@@ -75,7 +75,7 @@ struct Explanation {
       + personality.maps.map(\.name)
       + personality.maps.flatMap { $0.entries.map(\.name) } + personality.errnos.entries.map(\.name)
       + personality.signals.entries.map(\.name) + personality.ioctls.map(\.name)
-      + personality.sysctls.map(\.name) + personality.socketLevels.flatMap { $0.options.map(\.name) }
+      + personality.sysctls.map(\.name) + personality.refusedSysctls.map(\.name) + personality.socketLevels.flatMap { $0.options.map(\.name) }
   }
 
   /// One text for each thing of that name or number.
@@ -112,6 +112,10 @@ struct Explanation {
       for option in level.options where option.name == word { found.append(self.option(option, level)) }
     }
     for variable in personality.sysctls where variable.name == word { found.append(sysctl(variable)) }
+    for variable in personality.refusedSysctls where variable.name == word {
+      found.append(
+        "\(personality.name) variable \(word)\n" + origin(variable.position) + "  refused    \(variable.reason)\n")
+    }
     return found
   }
 

@@ -48,6 +48,7 @@ extension FactCheck {
         "sysctl \(entry.name)", "[\(mib)] \(entry.kind.rawValue)\(value)\(entry.isWritable ? " writable" : "")",
         entry.position)
     }
+    for entry in personality.refusedSysctls { decide("sysctl \(entry.name)", "unsupported", entry.position) }
   }
 
   // MARK: Rows

@@ -150,14 +150,24 @@ extension Parser {
     }
   }
 
-  /// `sysctl { NAME [MIB] KIND VALUE [writable] … }`
+  /// `sysctl { NAME [MIB] KIND VALUE [writable] … NAME unsupported "why" … }`
   mutating func sysctls() throws(BadEntry) {
     guard try isDeclared() else { return }
     var entries: [SystemControl] = []
-    defer { personality.sysctls += entries }
+    var refused: [RefusedControl] = []
+    defer {
+      personality.sysctls += entries
+      personality.refusedSysctls += refused
+    }
     try block { (parser) throws(BadEntry) in
       let start = parser.at
       let token = try parser.word("a sysctl's name")
+      if parser.accept(.unsupported) {
+        let reason = try parser.quoted("why")
+        guard try parser.condition(), try parser.isFirst(sysctl: token, from: start) else { return }
+        refused.append(RefusedControl(name: parser.text(token), reason: reason, position: token.position))
+        return
+      }
       let mib = try parser.mib()
       let kinds = SysctlKind.allCases.map(\.rawValue)
       guard parser.kind == .word, let kind = SysctlKind(rawValue: parser.text(parser.current)) else {
@@ -174,21 +184,27 @@ extension Parser {
         value = .host(try parser.name("the host's value"))
       }
       let isWritable = parser.accept(.writable)
-      guard try parser.condition() else { return }
-      let other = parser.sysctlBySymbol[token.symbol]
-      if !parser.isOwn, !parser.takes(token) { return }
-      if !parser.joins("sysctl \(parser.text(token))", token, start, other) { return }
-      if let other, parser.standing(other) == .second {
-        return parser.report("sysctl '\(parser.text(token))' is given twice", token.position)
-      }
-      parser.sysctlBySymbol[token.symbol] = token.position
+      guard try parser.condition(), try parser.isFirst(sysctl: token, from: start) else { return }
       entries.append(
         SystemControl(
           name: parser.text(token), mib: mib, kind: kind, value: value, isWritable: isWritable,
           position: token.position,
           valuePosition: value == .none ? token.position : parser.hostPosition(value, position)))
     }
-    try statedCount(entries.count)
+    try statedCount(entries.count + refused.count)
+  }
+
+  /// Whether an entry counts: no other folder's stands in its place, and it is the only one of its name.
+  private mutating func isFirst(sysctl token: Token, from start: Int) throws(BadEntry) -> Bool {
+    let other = sysctlBySymbol[token.symbol]
+    if !isOwn, !takes(token) { return false }
+    if !joins("sysctl \(text(token))", token, start, other) { return false }
+    if let other, standing(other) == .second {
+      report("sysctl '\(text(token))' is given twice", token.position)
+      return false
+    }
+    sysctlBySymbol[token.symbol] = token.position
+    return true
   }
 
   /// The position of what stands behind `host`.

@@ -37,6 +37,7 @@ public struct Personality: Sendable {
   public var ioctls: [IOControl] = []
   public var socketLevels: [SocketLevel] = []
   public var sysctls: [SystemControl] = []
+  public var refusedSysctls: [RefusedControl] = []
   /// `calls FIRST...LAST`: the numbers that the OS gives to calls.
   var callRange: (first: Int, last: Int, position: Position)?
   /// `ioctl encoded`: a request's number tells what it carries, and how many bytes.
@@ -102,6 +103,7 @@ extension Personality {
   /// The sysctl with this management-information-base address.
   public func sysctl(_ mib: [UInt32]) -> SystemControl? { sysctls.first { $0.mib == mib } }
   public func sysctl(named name: String) -> SystemControl? { sysctls.first { $0.name == name } }
+  public func refusedSysctl(named name: String) -> RefusedControl? { refusedSysctls.first { $0.name == name } }
 }
 
 /// A flag word taken apart: `names` joined by "|", then `rest` in hexadecimal when it is not 0.

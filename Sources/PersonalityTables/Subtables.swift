@@ -63,6 +63,13 @@ public struct SystemControl: Sendable {
   var valuePosition: Position
 }
 
+/// A variable that the system has and the host has no true value for: the name is unknown, and the log tells why.
+public struct RefusedControl: Sendable {
+  public var name: String
+  public var reason: String
+  public var position: Position
+}
+
 /// Where an auxiliary vector entry's value comes from (docs/personalities.md, "Auxiliary vector").
 public enum AuxiliarySource: Sendable, Equatable {
   case number(UInt64)

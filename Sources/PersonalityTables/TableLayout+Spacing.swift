@@ -120,7 +120,7 @@ struct LayoutSpacing {
       case .number, .dotted, .string, .parenClose, .bracketClose: return true
       default: return false
       }
-    case .sysctls: return piece.kind == .word && next?.kind == .bracketOpen
+    case .sysctls: return piece.kind == .word && (next?.kind == .bracketOpen || next?.isWord("unsupported") == true)
     case .words(let words):
       if piece.kind == .word, words.contains(piece.text) {
         return !(previous?.isWord("args") == true && piece.text == "stack")

@@ -259,6 +259,12 @@ import Testing
         17, [path, 2, path + 8, path + 16, 0, 0], in: [0: .init(ints: [1, 1]), 3: .init(words: [9])], 0,
         out: [2: Array("Sample\0".utf8), 3: .init(words: [7])])
         == #"[100] __sysctl(kern.ostype, 2, "Sample", [9] => [7], NULL, 0) = 0"#)
+    #expect(
+      line(
+        17, [path, 2, path + 8, path + 16, path + 32, 8],
+        in: [0: .init(ints: [0, 3]), 3: .init(words: [9]), 4: Array("vm.zones".utf8)], 2,
+        outcome: PERSONA_OUTCOME_ERROR)
+        .hasSuffix(#", "vm.zones", 8) = -1 ENOENT (Linux has none)"#))
   }
 
   @Test func results() {

@@ -94,7 +94,8 @@ enum SamplePersonality {
 
     ioctl { 0x4004667f FIONREAD(out int) = FIONREAD }
     sockopt SOL_SOCKET 0xffff { 0x0004 SO_REUSEADDR(int) }
-    sysctl { kern.osreldate [1.24] int 1400097  kern.ostype [1.1] string "Sample" }
+    sysctl { kern.osreldate [1.24] int 1400097  kern.ostype [1.1] string "Sample"
+      vm.zones unsupported "Linux has none" }
     """
 
   static let linuxTable = """
