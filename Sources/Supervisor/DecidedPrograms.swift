@@ -22,7 +22,8 @@ final class DecidedPrograms {
 
   private var tables: [(of: CompiledPersonality, offset: Int)] = []
   private var tablesEnd = placesEnd
-  private var keys = [Key?](repeating: nil, count: Int(PERSONA_PROGRAM_PLACES))
+  /// A list, since most sessions execute few programs again, and all pay for what is made at their start.
+  private var taken: [(place: Int, key: Key)] = []
 
   /// nil where there is no memory: everything is asked about then.
   init?() {
@@ -81,8 +82,10 @@ final class DecidedPrograms {
 
   private func write(_ decided: inout persona_program, bytes: Int, _ key: Key) {
     let places = (0..<UInt32(PERSONA_PROGRAM_PROBES)).map { Int(persona_program_place(&decided.file, $0)) }
-    guard !places.contains(where: { keys[$0] == key }), let place = places.first(where: { keys[$0] == nil }) else { return }
-    keys[place] = key
+    guard !taken.contains(where: { $0.key == key }),
+      let place = places.first(where: { place in !taken.contains { $0.place == place } })
+    else { return }
+    taken.append((place, key))
     decided.bytes = UInt32(bytes)
     decided.token = token
     var verdict = decided.verdict
