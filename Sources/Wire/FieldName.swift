@@ -109,5 +109,6 @@ public enum FieldName: UInt16, CaseIterable {
     kinfo_proc__ki_tsid, kinfo_proc__ki_siglist, kinfo_proc__ki_sigmask, kinfo_proc__ki_sigignore,
     kinfo_proc__ki_sigcatch, kinfo_proc__ki_tsize, kinfo_proc__ki_dsize, kinfo_proc__ki_ssize,
     kinfo_proc__ki_pctcpu, kinfo_proc__ki_swtime, kinfo_proc__ki_oncpu_old, kinfo_proc__ki_lastcpu_old,
-    kinfo_proc__ki_oncpu, kinfo_proc__ki_lastcpu, kinfo_proc__ki_wmesg, kinfo_proc__ki_login, kinfo_proc__ki_emul
+    kinfo_proc__ki_oncpu, kinfo_proc__ki_lastcpu, kinfo_proc__ki_wmesg, kinfo_proc__ki_login, kinfo_proc__ki_emul,
+    kinfo_proc__ki_fd
 }

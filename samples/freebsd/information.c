@@ -95,6 +95,8 @@ static void statistics(void) {
     expect("no thousandth place to swap to", SYS(__sysctl, swap, size / 4 + 1, 0, &size, 0, 0), -ENOENT);
 }
 
+static void sample(long argc, char **argv, char **environment);
+
 /// What setproctitle(3) does, and the name of a login session.
 static void named(long argc, char **argv) {
     int name[4] = {1, 32}, arguments[4] = {1, 14, 7, -1}, parent[4] = {1, 14, 7, SYS0(getppid)};
@@ -111,6 +113,32 @@ static void named(long argc, char **argv) {
     expect("kern.devname", SYS(__sysctlbyname, "kern.devname", 12, text, &size, &null.rdev, 8), 0);
     holds("null", size == 5 && same(text, "null", 5));
     expect("no device", SYS(__sysctlbyname, "kern.devname", 12, text, &size, &(uint64_t){0xfffff}, 8), -ENOENT);
+    int question[4] = {1, 14, 33, -1}; // kern.proc.filedesc
+    static char files[65536];
+    size = sizeof files;
+    device = SYS(open, "/dev/null", 2, 0);
+    expect("kern.proc.filedesc", SYS(__sysctl, question, 4, files, &size, 0, 0), 0);
+    int found = 0, program = 0;
+    for (size_t at = 0; at < size && *(int32_t *)(files + at); at += *(int32_t *)(files + at)) {
+        char *file = files + at;
+        // kf_type, kf_fd, kf_flags, kf_vnode_type; kf_path
+        if (*(int32_t *)(file + 8) == device)
+            found = *(int32_t *)(file + 4) == 1 && *(int32_t *)(file + 16) == 3 && *(int32_t *)(file + 32) == 4 && same(file + 368, "/dev/null", 10);
+        if (*(int32_t *)(file + 8) == -5) program = same(file + 368 + length(file + 368) - 11, "information", 12);
+    }
+    holds("a device to read and write, and the program", found && program);
+    SYS(close, device);
+    question[2] = 32; // kern.proc.vmmap
+    size = sizeof files;
+    expect("kern.proc.vmmap", SYS(__sysctl, question, 4, files, &size, 0, 0), 0);
+    found = 0;
+    for (size_t at = 0; at < size && *(int32_t *)(files + at); at += *(int32_t *)(files + at)) {
+        char *map = files + at;
+        // kve_type, kve_start, kve_end, kve_protection
+        if (*(uint64_t *)(map + 8) <= (uint64_t)&sample && *(uint64_t *)(map + 16) > (uint64_t)&sample)
+            found = *(int32_t *)(map + 4) == 2 && *(int32_t *)(map + 56) == 5;
+    }
+    holds("this text", found);
     expect("a title", SYS(__sysctl, arguments, 4, 0, 0, "server: idle", 13), 0);
     size = sizeof text;
     expect("asked for", SYS(__sysctl, arguments, 4, text, &size, 0, 0), 0);

@@ -42,6 +42,10 @@ func executablePath(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
     if !putResolved(path, &request) { request.put(string: path.assumingMemoryBound(to: CChar.self)) }
     return 0
   }
+  if let target = call.scratch(4097), let length = guestProgram(call, pid, target, room: 4096) {
+    put(target, length, &request)
+    return 0
+  }
   return putLink("exe", of: pid, &request)
 }
 

@@ -189,3 +189,42 @@ private func decimalName(_ name: UnsafeMutableRawPointer) -> Int? {
     index += 1
   }
 }
+
+/// Whether a process runs in the engine; nil where that may not be seen.
+func isGuest(_ call: Call, _ process: Int) -> Bool? {
+  let mark = call.thread.pointee.scratch_used
+  defer { call.thread.pointee.scratch_used = mark }
+  guard let link = processFile(call, process, "exe"), let other = call.scratch(512), let own = call.scratch(512) else {
+    return nil
+  }
+  let name: StaticString = "/proc/self/exe"
+  let length = quietly(__NR_readlinkat, -100, Int(bitPattern: link), other.word, 512)
+  let ownLength = quietly(__NR_readlinkat, -100, Int(bitPattern: name.utf8Start), own.word, 512)
+  guard length > 0, ownLength > 0 else { return nil }
+  guard length == ownLength else { return false }
+  for index in 0..<length where other.get(at: index, as: UInt8.self) != own.get(at: index, as: UInt8.self) { return false }
+  return true
+}
+
+/// The path of the program that a process runs in the engine, by the first file that it maps; its length, or nil where
+/// there is none to be seen.
+func guestProgram(_ call: Call, _ process: Int, _ target: UnsafeMutableRawPointer, room: Int) -> Int? {
+  guard isGuest(call, process) == true, let path = processFile(call, process, "maps") else { return nil }
+  var file = HostFile(call, path)
+  while file.peek() != nil {
+    // Addresses, rights, offset, device, number, path.
+    for _ in 0..<5 { file.skipWord() }
+    while file.peek() == 0x20 { file.byte() }
+    guard file.peek() == UInt8(ascii: "/") else {
+      file.skipLine()
+      continue
+    }
+    var length = 0
+    while length < room, let next = file.byte(), next != 0x0a {
+      target.put(next, at: length)
+      length += 1
+    }
+    return length
+  }
+  return nil
+}

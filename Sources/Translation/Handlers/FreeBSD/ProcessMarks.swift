@@ -52,6 +52,8 @@ func markProcess(_ call: Call, _ native: UnsafeMutableRawPointer, _ foreign: Uns
   record[.kinfo_proc__ki_oncpu] = isRunning ? processor : Mark.noProcessor
   let age = native.get(at: ProcessInformation.age, as: Int64.self)
   let ran = native.get(at: ProcessInformation.ran, as: Int64.self)
+  // libprocstat(3) asks for files only where there is a table of them; addresses of the kernel's nobody may use.
+  record[.kinfo_proc__ki_fd] = native.get(at: ProcessInformation.memory, as: UInt64.self) > 0 ? UInt64(UInt32(bitPattern: process)) : 0
   record[.kinfo_proc__ki_swtime] = UInt64(max(age / 100, 0))
   record[.kinfo_proc__ki_pctcpu] = UInt64(max(share(ran, of: age), 0))
   record[.kinfo_proc__ki_tsize] = native.get(at: ProcessInformation.pages, as: UInt64.self)
@@ -112,19 +114,3 @@ private func markNames(
 
 /// SIGBUS, SIGSEGV, SIGSYS and 62 to 64 of Linux.
 private let engineSignals: UInt64 = 1 << 6 | 1 << 10 | 1 << 30 | 7 << 61
-
-/// Whether a process runs in the engine; nil where that may not be seen.
-private func isGuest(_ call: Call, _ process: Int) -> Bool? {
-  let mark = call.thread.pointee.scratch_used
-  defer { call.thread.pointee.scratch_used = mark }
-  guard let link = processFile(call, process, "exe"), let other = call.scratch(512), let own = call.scratch(512) else {
-    return nil
-  }
-  let name: StaticString = "/proc/self/exe"
-  let length = quietly(__NR_readlinkat, -100, Int(bitPattern: link), other.word, 512)
-  let ownLength = quietly(__NR_readlinkat, -100, Int(bitPattern: name.utf8Start), own.word, 512)
-  guard length > 0, ownLength > 0 else { return nil }
-  guard length == ownLength else { return false }
-  for index in 0..<length where other.get(at: index, as: UInt8.self) != own.get(at: index, as: UInt8.self) { return false }
-  return true
-}
