@@ -441,6 +441,21 @@ static void bystanders(void) {
     holds("wait4", SYS(wait4, child, &status, 0, 0) == child);
     SYS(close, ends[1]);
     SYS(close, messages);
+
+    // Who waits for it does not keep a program alive.
+    child = SYS0(fork);
+    if (child == 0) {
+        SYS(socketpair, 1, 1, 0, ends);
+        read.fildes = ends[0];
+        expect("aio_read", SYS(aio_read, &read), 0);
+        SYS(thr_exit, 0);
+    }
+    long ended = 0;
+    for (int turn = 0; turn < 400 && !ended; turn++) {
+        nap(5);
+        ended = SYS(wait4, child, &status, 1, 0);
+    }
+    holds("ends with its last thread", ended == child && status == 0);
 }
 
 static void sample(long argc, char **argv, char **environment) {

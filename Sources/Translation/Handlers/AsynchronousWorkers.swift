@@ -193,6 +193,28 @@ extension Call {
   }
 }
 
+extension Call {
+  /// Whether all other threads of the process are workers, which do not keep it alive.
+  var isLastBesideWorkers: Bool {
+    lockEvents()
+    var (workers, tasks) = (0, 0)
+    var candidate = knownOperations?.pointee.workers
+    while let worker = candidate {
+      workers += 1
+      candidate = worker.pointee.next
+    }
+    unlockEvents()
+    guard workers > 0 else { return false }
+    let mark = thread.pointee.scratch_used
+    defer { thread.pointee.scratch_used = mark }
+    let isKnown = eachTask(self, Int(process.pointee.pid)) { _ in
+      tasks += 1
+      return true
+    }
+    return isKnown && tasks == workers + 1
+  }
+}
+
 func closeHidden(_ descriptor: Int32, _ wake: Int32) {
   _ = quietly(__NR_close, Int(descriptor))
   if wake >= 0 { _ = quietly(__NR_close, Int(wake)) }

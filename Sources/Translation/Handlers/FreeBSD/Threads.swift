@@ -27,6 +27,7 @@ func threadNew(_ call: inout Call) -> Int {
 func threadExit(_ call: inout Call) -> Int {
   if let first = call.awaitsHandler() { return first }
   call.releaseRobustMutexes()
+  if call.isLastBesideWorkers { _ = call.hostNow(__NR_exit_group, 0) }
   persona_end_thread(call.thread, call.words[0], 1, 8)
   return Int(PERSONA_JUMP)
 }
