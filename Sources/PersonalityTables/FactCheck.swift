@@ -222,7 +222,8 @@ struct FactCheck {
     decided[key, default: []].insert(text)
     let stated = facts.decisions[key] ?? facts.shared[key]
     if stated?.contains(text) == true { return }
-    let known = stated.map { $0.sorted().joined(separator: "' or '") }
+    // What many say alike under one key (entries with a condition) is no alternative.
+    let known = stated.flatMap { $0.count > 3 ? nil : $0.sorted().joined(separator: "' or '") }
     report(
       message ?? (known.map { "\(key) is '\(text)' here, but '\($0)' by the facts" } ?? "no fact says that \(key) is '\(text)'"),
       position, state: "becomes \(key) \(text)")

@@ -24,7 +24,7 @@ struct Register: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Make Linux run foreign programs through Persona by itself: ./prog.",
     discussion: """
-      Adds rules to binfmt_misc, for root alone may: which programs they are for is told by the first bytes of the file. \
+      Adds rules to binfmt_misc, as only root may: which programs they are for is told by the first bytes of the file. \
       Systems whose programs only a note tells from Linux's cannot be registered. A registered program keeps \
       its argv[0]; its set-user-ID bit is not obeyed.
       """)
