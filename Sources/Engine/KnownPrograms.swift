@@ -19,7 +19,7 @@ func executeKnown(
   var programs = open(descriptor: plan.pointee.programs, of: plan.pointee.supervisor)
   defer { close(programs) }
   guard programs >= 0, let program = find(thread, file, identity, nativePath, in: programs) else { return nil }
-  if program.pointee.verdict == PERSONA_EXEC_NATIVE.rawValue {
+  if verdict(program) == PERSONA_EXEC_NATIVE.rawValue {
     close(programs)
     programs = -1
     return replaceImage(thread, file: file, path: nativePath, isNative: true, arguments, environment)
@@ -66,17 +66,20 @@ private func find(
       program.pointee.token == process.pointee.plan.pointee.token
     else { return nil }
     guard isSame(program.pointee.file, identity) else { continue }
-    if program.pointee.verdict == PERSONA_EXEC_NATIVE.rawValue { return root?.confines == true ? nil : program }
-    // All of it was there before its verdict.
+    if verdict(program) == PERSONA_EXEC_NATIVE.rawValue { return root?.confines == true ? nil : program }
     let count = Int(program.pointee.bytes)
     thread.pointee.scratch_used = start
-    guard count <= MemoryLayout<persona_program>.size, takeScratch(thread, count) != nil, read(programs, head, count, at: place)
+    var now: UInt32 = 0
+    guard count <= MemoryLayout<persona_program>.size, takeScratch(thread, count) != nil, read(programs, head, count, at: place),
+      read(programs, &now, 4, at: place), program.pointee.verdict == now, now != 0
     else { return nil }
     let name = UnsafeRawPointer(head) + Int(program.pointee.path)
     if hasRoot(program, root), isPath(thread, name, nativePath) || isLinks(thread, name, file) { return program }
   }
   return nil
 }
+
+private func verdict(_ program: UnsafeMutablePointer<persona_program>) -> UInt32 { program.pointee.verdict & 0xff }
 
 private func address(_ program: UnsafeMutablePointer<persona_program>, _ offset: UInt32) -> UInt64 {
   UInt64(UInt(bitPattern: program)) + UInt64(offset)

@@ -83,6 +83,7 @@ func patch(
   var request = persona_site()
   request.address = address
   request.is_known = isKnown(patches, thread.pointee.process, address) ? 1 : 0
+  request.place = thread.pointee.process.pointee.plan.pointee.place
   let answer = withUnsafeMutablePointer(to: &request) {
     hypercall(PERSONA_HC_SITE, UInt64(UInt(bitPattern: $0)))
   }
@@ -284,18 +285,21 @@ private func replace(_ address: UInt64, _ bytes: UnsafeRawPointer, _ count: Int)
 
 // MARK: - Before the program runs
 
-/// Makes jumps of the calls that the plan names in the run-time linker's text, which makes dozens of calls in each program that
-/// begins: nobody runs there yet, so that pages are read anew and changed where they are.
-func patchLinker(_ process: UnsafeMutablePointer<persona_process>, _ file: UInt64) {
+/// Makes jumps of the calls that the plan names in an image's text: a run-time linker's, which makes dozens of calls in each program
+/// that begins, and those that became jumps in the program's processes before. Nobody runs there yet, so that pages are read
+/// anew and changed where they are.
+func patchImage(_ process: UnsafeMutablePointer<persona_process>, _ image: UInt32, _ file: UInt64) {
   let plan = UnsafeRawPointer(process.pointee.plan!)
   let head = process.pointee.plan.pointee
-  guard head.site_count > 0, head.site_count < slotCount, let patches = patches(process) else { return }
   let sites = (plan + Int(head.sites)).assumingMemoryBound(to: persona_plan_site.self)
-  let place = addressBelow(process, image: 1)
+  var count = 0
+  for index in 0..<Int(head.site_count) where sites[index].image == image { count += 1 }
+  guard count > 0, count < slotCount, let patches = patches(process) else { return }
+  let place = addressBelow(process, image: image)
   guard place != 0, mapStubPage(place, UInt64(PROT_READ | PROT_WRITE)), let page = addStubPage(patches, place, used: 0)
   else { return }
   var changed: UInt64 = 0
-  for index in 0..<Int(head.site_count) {
+  for index in 0..<Int(head.site_count) where sites[index].image == image {
     let site = sites[index]
     let start = site.address - UInt64(site.length)
     if start & ~4095 != changed {
@@ -322,14 +326,14 @@ func patchLinker(_ process: UnsafeMutablePointer<persona_process>, _ file: UInt6
 private func readAnew(_ page: UInt64, _ file: UInt64, _ offset: UInt64) {
   let flags = UInt64(MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS)
   let mapped = persona_syscall(Int64(__NR_mmap), page, 4096, UInt64(PROT_READ | PROT_WRITE), flags, UInt64.max, 0)
-  guard mapped == Int64(bitPattern: page) else { fatal("persona: no memory for the run-time linker's text", mapped) }
+  guard mapped == Int64(bitPattern: page) else { fatal("persona: no memory for the program's text", mapped) }
   let count = persona_syscall(Int64(__NR_pread64), file, page, 4096, offset, 0, 0)
-  if count <= 0 { fatal("persona: cannot read the run-time linker", count) }
+  if count <= 0 { fatal("persona: cannot read the program's text", count) }
 }
 
 private func makeExecutable(_ page: UInt64) {
   let result = persona_syscall(Int64(__NR_mprotect), page, 4096, UInt64(PROT_READ | PROT_EXEC), 0, 0, 0)
-  if result < 0 { fatal("persona: the run-time linker's text cannot be made executable", result) }
+  if result < 0 { fatal("persona: the program's text cannot be made executable", result) }
 }
 
 // MARK: - The segment register that leads from a patched site to the thread

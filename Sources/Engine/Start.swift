@@ -218,7 +218,7 @@ private func loadSegments(
     for index in 0..<Int(head.pointee.segment_count) where segments[index].image == image {
       load(segments[index], UInt64(file))
     }
-    if image == 1 { patchLinker(process, UInt64(file)) }
+    patchImage(process, image, UInt64(file))
     if head.pointee.header_count > 0 { prepareImage(process, image, Int(file)) }
     _ = persona_syscall(Int64(__NR_close), UInt64(file), 0, 0, 0, 0, 0)
   }

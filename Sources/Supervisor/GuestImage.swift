@@ -6,6 +6,7 @@ import Glibc
 /// A program that is about to become a guest: what the engine asks for when it starts.
 struct GuestImage: ~Copyable {
   let personality: CompiledPersonality
+  let loadPlan: LoadPlan
   /// The load plan as the engine reads it.
   let plan: [UInt8]
   /// The program and its run-time linker, open for reading; owned.
@@ -48,6 +49,7 @@ struct GuestImage: ~Copyable {
       }
     case .none: break
     }
+    self.loadPlan = loadPlan
     self.plan = plan
     self.files = files
     self.personality = personality

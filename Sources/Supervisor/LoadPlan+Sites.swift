@@ -2,13 +2,35 @@ import CWire
 import Glibc
 
 extension LoadPlan {
-  /// A call in the run-time linker's text that becomes a jump before the program runs: `struct persona_plan_site`.
+  /// A call in an image's text that becomes a jump before the program runs: `struct persona_plan_site`.
   public struct Site: Sendable, Equatable {
     public var address: UInt64
     /// Where the page that holds it lies in the file.
     public var filePage: UInt64
     /// Bytes of the instructions before it that go elsewhere.
     public var length: UInt32
+    /// 0 is the program, 1 its run-time linker.
+    public var image: UInt32
+  }
+
+  /// A page of stubs has so many places, of which the system's signal trampoline takes some.
+  private static let mostSites = 56
+  private static let mostPagesOfProgram = 8
+
+  /// Adds a call of the program's own text: where its first moved instruction stands in the file; nil where it is known, or is
+  /// not to be.
+  mutating func addSite(_ address: UInt64, length: UInt32) -> UInt64? {
+    let page: UInt64 = 4096
+    let start = address - UInt64(length)
+    guard let segment = segments.first(where: { $0.image == 0 && $0.protection & 4 != 0 && address &- $0.address < $0.fileLength }),
+      start >= segment.address, start / page == (address + 1) / page, !sites.contains(where: { $0.address == address })
+    else { return nil }
+    let site = Site(
+      address: address, filePage: segment.fileOffset + (start - segment.address) / page * page, length: length, image: 0)
+    let own = sites.filter { $0.image == 0 } + [site]
+    guard own.count <= LoadPlan.mostSites, Set(own.map(\.filePage)).count <= LoadPlan.mostPagesOfProgram else { return nil }
+    sites = own.sorted { $0.address < $1.address } + sites.filter { $0.image != 0 }
+    return segment.fileOffset + (start - segment.address)
   }
 
   /// Pages with fewer calls are not worth their exchange, nor are more pages.
@@ -44,7 +66,8 @@ extension LoadPlan {
         start / page == (at + 1) / page
       else { continue }
       let site = Site(
-        address: segment.address + UInt64(at), filePage: segment.fileOffset + UInt64(start / page * page), length: UInt32(length))
+        address: segment.address + UInt64(at), filePage: segment.fileOffset + UInt64(start / page * page), length: UInt32(length),
+        image: 1)
       if let last = pages.last?.last, last.filePage == site.filePage {
         pages[pages.count - 1].append(site)
       } else {

@@ -176,7 +176,7 @@ public struct LoadPlan: Sendable, Equatable {
     }
     bytes.append(contentsOf: [UInt8](repeating: 0, count: sitesOffset - bytes.count))
     for site in sites {
-      let wire = persona_plan_site(address: site.address, file_page: site.filePage, length: site.length, reserved: 0)
+      let wire = persona_plan_site(address: site.address, file_page: site.filePage, length: site.length, image: site.image)
       withUnsafeBytes(of: wire) { bytes.append(contentsOf: $0) }
     }
     bytes.append(contentsOf: [UInt8](repeating: 0, count: stateOffset - bytes.count))

@@ -238,7 +238,7 @@ extension Session {
     case .none: break
     }
     decided.add(
-      identity, path: launch.program.hostPath, linker: linker, root: launch.root, plan: image.plan, table: image.personality,
+      identity, path: launch.program.hostPath, linker: linker, root: launch.root, plan: image.loadPlan, table: image.personality,
       engine: engine)
   }
 

@@ -176,7 +176,7 @@ import Testing
         header: ProgramHeader(type: 0x65a3_dbe6, offset: 0x40, address: 0x5000, fileSize: 8, memorySize: 16),
         bias: 0x1000, image: 1)
     ]
-    plan.sites = [LoadPlan.Site(address: 0x9008, filePage: 0x3000, length: 8)]
+    plan.sites = [LoadPlan.Site(address: 0x9008, filePage: 0x3000, length: 8, image: 1)]
     plan.programs = LoadPlan.DecidedFile(supervisor: 17, descriptor: 5, token: 9)
     plan.isLenient = true
     plan.state = [1, 2, 3]
@@ -188,7 +188,7 @@ import Testing
       #expect(head.header_count == 1 && header.type == 0x65a3_dbe6 && header.address == 0x5000)
       #expect(header.length == 16 && header.file_offset == 0x40 && header.bias == 0x1000 && header.image == 1)
       let site = raw.loadUnaligned(fromByteOffset: Int(head.sites), as: persona_plan_site.self)
-      #expect(head.site_count == 1 && site.address == 0x9008 && site.file_page == 0x3000 && site.length == 8)
+      #expect(head.site_count == 1 && site.address == 0x9008 && site.file_page == 0x3000 && site.length == 8 && site.image == 1)
       #expect(head.supervisor == 17 && head.programs == 5 && head.token == 9)
       #expect(head.state % 8 == 0 && Array(raw[Int(head.state)...]) == [1, 2, 3] && head.state_bytes == 3)
       #expect(Int(head.size) == bytes.count)

@@ -52,4 +52,31 @@ import Testing
     #expect(sites(text, image: 0).isEmpty)
     #expect(sites([0x0f, 0x05]).isEmpty)
   }
+
+  @Test func addsCallsOfTheProgramItself() {
+    var plan = LoadPlan()
+    plan.segments = [
+      LoadPlan.Segment(address: 0x20_0000, length: 0x1000, fileOffset: 0, fileLength: 0x1000, protection: 1, image: 0),
+      LoadPlan.Segment(address: 0x20_1000, length: 0x20_0000, fileOffset: 0x3000, fileLength: 0x20_0000, protection: 5, image: 0),
+    ]
+    plan.sites = [LoadPlan.Site(address: 0x8_0000_1008, filePage: 0, length: 8, image: 1)]
+    #expect(plan.addSite(0x20_2408, length: 8) == 0x4400)
+    #expect(plan.addSite(0x20_1100, length: 5) == 0x30fb)
+    // Side by side by their pages, before the linker's.
+    #expect(plan.sites.map(\.address) == [0x20_1100, 0x20_2408, 0x8_0000_1008])
+    #expect(plan.sites.map(\.filePage) == [0x3000, 0x4000, 0])
+    // Known; over a page's end or beginning; not in text; not in it at all.
+    #expect(plan.addSite(0x20_1100, length: 5) == nil)
+    #expect(plan.addSite(0x20_3fff, length: 5) == nil)
+    #expect(plan.addSite(0x20_3003, length: 5) == nil)
+    #expect(plan.addSite(0x20_0100, length: 5) == nil)
+    #expect(plan.addSite(0x50_0100, length: 5) == nil)
+    #expect(plan.sites.count == 3)
+    // No more than eight pages.
+    for page in 2..<20 { _ = plan.addSite(0x20_1100 + UInt64(page) * 4096, length: 5) }
+    #expect(Set(plan.sites.filter { $0.image == 0 }.map(\.filePage)).count == 8)
+    // Nor more than fit into a page of stubs.
+    for site in 1..<100 { _ = plan.addSite(0x20_1200 + UInt64(site) * 16, length: 5) }
+    #expect(plan.sites.filter { $0.image == 0 }.count == 56)
+  }
 }

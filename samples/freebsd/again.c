@@ -14,6 +14,10 @@ static int is_handed_on(void) {
     return count > 1 && room[count - 1] == 0 && room[count - 2] == 0;
 }
 
+/// A call as the C library has it. One that is made often becomes a jump, and next time is one from the beginning.
+long known_call(void);
+__asm__(".text\n.balign 16\nknown_call: mov $39, %eax\nmov %rcx, %r10\nsyscall\nret"); // getppid
+
 /// What a program begins with.
 static void tell(char **argv, char **environment) {
     say("%s:", argv[1]);
@@ -42,6 +46,8 @@ static void tell(char **argv, char **environment) {
     long error = SYS(__sysctl, name, 4, room, &size, 0, 0);
     for (size_t at = 0; at < size; at++) strings += room[at] == 0;
     say("; %d strings, %d", (int)strings, (int)error);
+    say("; %s", *(const unsigned char *)known_call == 0xe9 ? "jumps" : "traps");
+    for (int turn = 0; turn < 40; turn++) known_call();
     say("; %s\n", is_handed_on() ? "handed on" : "asked for");
 }
 

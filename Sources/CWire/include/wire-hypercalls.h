@@ -47,6 +47,8 @@ struct persona_site {
     uint32_t length;       ///< out: bytes of the whole instructions before it that may run elsewhere, the first of
                            ///< them at least PERSONA_JUMP_BYTES long; 0 when the site must stay as it is
     uint64_t stub_page;    ///< out: a free page within reach of a jump, or 0
+    uint32_t place;        ///< `place` of the load plan: the program's next process may begin with this jump
+    uint32_t reserved;
 };
 
 /// `jmp rel32`: e9 and a signed 32-bit distance.

@@ -7,7 +7,7 @@
 #include "wire-hypercalls.h"
 
 #define PERSONA_PLAN_MAGIC 0x6e616c70 /* "plan" */
-#define PERSONA_PLAN_VERSION 6
+#define PERSONA_PLAN_VERSION 7
 
 enum persona_plan_flags {
     PERSONA_PLAN_LOG = 1 << 0,    ///< record every call
@@ -38,12 +38,12 @@ struct persona_program_header {
     uint32_t reserved;
 };
 
-/// A `syscall` in the run-time linker's text that becomes a jump before the program runs.
+/// A `syscall` in the text of the program or its run-time linker that becomes a jump before the program runs.
 struct persona_plan_site {
     uint64_t address;
     uint64_t file_page;    ///< where the page that holds it lies in the file
     uint32_t length;       ///< as in `persona_site`; all of it lies on one page with the call
-    uint32_t reserved;
+    uint32_t image;        ///< index into `images` of persona_start
 };
 
 /// Where an auxiliary vector entry's value comes from. The foreign numbers are in the table.
@@ -90,6 +90,8 @@ struct persona_plan {
                                ///< NUL-terminated; 0 for none
     uint32_t sites;            ///< byte offset of persona_plan_site[], those of a page side by side
     uint32_t site_count;
+    uint32_t place;            ///< one more than its place among the decided programs; 0: it has none
+    uint32_t reserved;
     uint64_t entry;            ///< first instruction pointer: interpreter's or program's
     uint64_t brk;              ///< end of the data segment, where break(2) starts
     uint64_t table_size;       ///< bytes of the compiled table
@@ -133,9 +135,11 @@ struct persona_file_identity {
 #define PERSONA_PROGRAM_PROBES 4
 
 /// What the supervisor decided about a program, in a file of PERSONA_PROGRAM_PLACES places of PERSONA_PROGRAM_BYTES, behind which
-/// there are tables. A place is written once, and `verdict` last. Which places a program may have, `persona_program_place` tells.
+/// there are tables. `verdict` is written last; a place that is written anew has none meanwhile, and another one afterwards, so that who has read
+/// the same before and after all else has read it whole. Which places a program may have, `persona_program_place` tells.
 struct persona_program {
-    uint32_t verdict;        ///< enum persona_exec_verdict; 0: nothing is here, nor in the places behind
+    uint32_t verdict;        ///< enum persona_exec_verdict in the lowest byte, above it how often the place was written;
+                             ///< 0: nothing is here, nor in the places behind
     uint32_t bytes;          ///< of all that is here
     uint64_t token;
     struct persona_file_identity file;
@@ -173,6 +177,12 @@ static inline void persona_show_zeros(char *text, uint32_t count, void *bytes) {
         text[index + 1] = 0;
     }
     *text = 0;
+}
+
+/// Writes its place into the plan of a program.
+static inline void persona_set_place(struct persona_program *program, uint32_t place) {
+    struct persona_plan *plan = (struct persona_plan *)program->start.plan;
+    plan->place = place + 1;
 }
 
 static inline struct persona_start *persona_program_start(struct persona_program *program) { return &program->start; }
