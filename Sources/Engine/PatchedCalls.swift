@@ -46,8 +46,9 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?, _ registe
     carryOut(thread, table, row, context)
   case PERSONA_PASSAGE_MASK.rawValue:
     prepare(thread, context)
-    let isPlain = row.pointee.in_registers != 0 && process.pointee.path_view == 0
-    answerWithMask(thread, context, isPlain ? row : nil)
+    // What is executed has a path. C libraries ask for the mask in each setjmp(3).
+    let mayHavePath = process.pointee.path_view != 0 && row.pointee.target != HandlerName.sigprocmask.rawValue
+    answerWithMask(thread, context, row.pointee.in_registers != 0 && !mayHavePath ? row : nil)
   default:
     prepare(thread, context)
     answer(thread, context)
