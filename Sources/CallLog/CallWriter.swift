@@ -227,10 +227,11 @@ final class CallWriter {
   func write(native: persona_log_native, of call: LoggedCall) {
     let number = Int(Int32(bitPattern: native.number))
     guard let index = linux.call(number) else { return write(unknown: native) }
-    if !namesEngine(call), memo.append(call.number, native, to: text) { return }
+    var isFixed = !namesEngine(call)
+    if isFixed, memo.append(call.number, native, to: text) { return }
     let form = linux.calls[index]
     let start = text.count
-    var isFixed = form.special == .none && !namesEngine(call)
+    if form.special != .none { isFixed = false }
     linux.append(form.name, to: text)
     text.append(UInt8(ascii: "("))
     withUnsafeBytes(of: native.arguments) { words in
