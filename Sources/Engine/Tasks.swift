@@ -192,7 +192,7 @@ private func copySingle(
   let result = persona_interruptible(
     thread, Int64(__NR_clone), flags | copyFlags, 0, UInt64(UInt(bitPattern: pidfd)),
     UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0)
-  shareDescriptors(thread.pointee.process, flags)
+  noteDescriptors(thread.pointee.process, flags, isChild: result == 0)
   if result == 0 { becomeProcess(thread, parent: thread.pointee.process.pointee.pid) }
   noteClone(thread, flags, 0, result)
   return restartingAlways(result)
@@ -215,9 +215,8 @@ private func copyProcess(
     Int64(__NR_clone), flags | copyFlags, 0, UInt64(UInt(bitPattern: pidfd)),
     UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0)
   if !isSingle { unlockAll(process) }
-  shareDescriptors(process, flags)
+  noteDescriptors(process, flags, isChild: result == 0)
   if result == 0 {
-    process.pointee.owns_descriptors = flags & UInt64(CLONE_FILES) != 0 ? 0 : 1
     becomeProcess(thread, parent: process.pointee.pid)
     eventQueuesAfterFork(
       process, sharesMemory: false, sharesDescriptors: flags & UInt64(CLONE_FILES) != 0)
@@ -242,9 +241,13 @@ private func unlockAll(_ process: UnsafeMutablePointer<persona_process>) {
   persona_unlock(&process.pointee.action_lock)
 }
 
-/// Notes in parent and child that they have one descriptor table.
-private func shareDescriptors(_ process: UnsafeMutablePointer<persona_process>, _ flags: UInt64) {
-  if flags & UInt64(CLONE_FILES) != 0 { process.pointee.owns_descriptors = 0 }
+/// Notes in parent or child whether they have one descriptor table, or the child one of its own.
+private func noteDescriptors(_ process: UnsafeMutablePointer<persona_process>, _ flags: UInt64, isChild: Bool) {
+  if flags & UInt64(CLONE_FILES) != 0 {
+    process.pointee.owns_descriptors = 0
+  } else if isChild {
+    process.pointee.owns_descriptors = 1
+  }
 }
 
 /// The child of a fork: its own ids, and the traps armed again.
@@ -265,9 +268,9 @@ private func shareProcess(_ thread: UnsafeMutablePointer<persona_thread>, _ flag
     let process = persona_allocate(size)
   else { return -Int64(EAGAIN) }
   process.copyMemory(from: thread.pointee.process, byteCount: size)
-  shareDescriptors(thread.pointee.process, flags)
+  noteDescriptors(thread.pointee.process, flags, isChild: false)
   child.pointee.process = process.assumingMemoryBound(to: persona_process.self)
-  child.pointee.process.pointee.owns_descriptors = flags & UInt64(CLONE_FILES) != 0 ? 0 : 1
+  noteDescriptors(child.pointee.process, flags, isChild: true)
   child.pointee.process.pointee.action_lock = 0
   child.pointee.process.pointee.event_lock = 0
   child.pointee.process.pointee.event_queues = nil
@@ -375,14 +378,6 @@ private func takeRequest(_ thread: UnsafeMutablePointer<persona_thread>) -> Unsa
   guard let memory = takeScratch(thread, size) else { return nil }
   memory.initializeMemory(as: UInt8.self, repeating: 0, count: size - Int(PERSONA_PREFIX_ROOM))
   return memory.assumingMemoryBound(to: persona_exec.self)
-}
-
-/// Room in the call's scratch; nil when that is used up.
-func takeScratch(_ thread: UnsafeMutablePointer<persona_thread>, _ size: Int) -> UnsafeMutableRawPointer? {
-  let offset = (Int(thread.pointee.scratch_used) + 15) & ~15
-  guard size >= 0, offset + size <= Int(PERSONA_SCRATCH_BYTES) - 4096 else { return nil }
-  thread.pointee.scratch_used = UInt64(offset + size)
-  return UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride + offset
 }
 
 /// argv of a script: the interpreter's words, then the script's arguments without its own argv[0].

@@ -139,15 +139,17 @@ public struct Call {
 
   /// Engine memory that lives until this call ends, 16-byte aligned, not zeroed; nil when `bytes` is more
   /// than is left of PERSONA_SCRATCH_BYTES (answer ENOMEM or work in pieces).
-  public func scratch(_ bytes: Int) -> UnsafeMutableRawPointer? {
-    let rounded = UInt64((bytes + 15) & ~15)
-    guard bytes >= 0, thread.pointee.scratch_used + rounded <= UInt64(PERSONA_SCRATCH_BYTES) - 4096 else {
-      return nil
-    }
-    let offset = Int(thread.pointee.scratch_used)
-    thread.pointee.scratch_used += rounded
-    return UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride + offset
-  }
+  public func scratch(_ bytes: Int) -> UnsafeMutableRawPointer? { takeScratch(thread, bytes) }
+}
+
+/// The same for who has no call.
+@inline(__always)
+public func takeScratch(_ thread: UnsafeMutablePointer<persona_thread>, _ bytes: Int) -> UnsafeMutableRawPointer? {
+  let rounded = UInt64((bytes + 15) & ~15)
+  guard bytes >= 0, thread.pointee.scratch_used + rounded <= UInt64(PERSONA_SCRATCH_BYTES) - 4096 else { return nil }
+  let offset = Int(thread.pointee.scratch_used)
+  thread.pointee.scratch_used += rounded
+  return UnsafeMutableRawPointer(thread) + MemoryLayout<persona_thread>.stride + offset
 }
 
 extension Call {
