@@ -13,7 +13,7 @@ private let mostOperations = 256
 enum BrokenPipe { case never, afterPart, always }
 
 /// One operation; `event_lock` guards what changes.
-struct AsynchronousOperation {
+struct AsynchronousOperation: ListEntry {
   typealias Pointer = UnsafeMutablePointer<AsynchronousOperation>
   /// The control block's guest address.
   let block: UInt64
@@ -76,14 +76,6 @@ extension Optional where Wrapped == AsynchronousOperation.Pointer {
     while let next = last.pointee.next { last = next }
     last.pointee.next = operation
   }
-
-  mutating func remove(_ operation: AsynchronousOperation.Pointer) {
-    if self == operation {
-      self = operation.pointee.next
-      return
-    }
-    first { $0.pointee.next == operation }?.pointee.next = operation.pointee.next
-  }
 }
 
 /// What is to be told of an operation's end, once the lock is free.
@@ -99,7 +91,7 @@ func endOperation(
   _ operation: AsynchronousOperation.Pointer, _ result: Int
 ) -> EndNotices {
   var notices = EndNotices(own: operation.pointee.notice)
-  list.pointee.waiting.remove(operation)
+  operation.leave(&list.pointee.waiting)
   list.pointee.ended.append(operation)
   operation.pointee.result = result
   operation.pointee.isRunning = false
@@ -195,7 +187,7 @@ extension Call {
 
   /// Forgets an operation that has ended: its events go with it. The lock is held.
   func forgetOperation(_ list: ProcessOperations.Pointer, _ operation: AsynchronousOperation.Pointer) {
-    list.pointee.ended.remove(operation)
+    operation.leave(&list.pointee.ended)
     list.pointee.count -= 1
     if operation.pointee.notice.kind == .event { dropEvents(operation.pointee.block, .EVFILT_AIO) }
     if let group = operation.pointee.group { leaveMembers(group) }

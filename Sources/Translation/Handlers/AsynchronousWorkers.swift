@@ -8,7 +8,7 @@ import Wire
 
 /// A thread and its descriptors, which are out of the guest's sight: a close of any other descriptor in a table of its own would
 /// take a message queue's notice from the process, and one in the guest's own table would be the guest's. `event_lock` guards it.
-struct OperationWorker {
+struct OperationWorker: ListEntry {
   typealias Pointer = UnsafeMutablePointer<OperationWorker>
   let process: UnsafeMutablePointer<persona_process>
   let descriptor: Int32
@@ -222,13 +222,7 @@ func closeHidden(_ descriptor: Int32, _ wake: Int32) {
 
 /// Takes a worker that has nothing to do any more out of its list, and closes its descriptors; the lock is held.
 func dismiss(_ worker: OperationWorker.Pointer, _ list: ProcessOperations.Pointer) {
-  if list.pointee.workers == worker {
-    list.pointee.workers = worker.pointee.next
-  } else {
-    var before = list.pointee.workers
-    while let candidate = before, candidate.pointee.next != worker { before = candidate.pointee.next }
-    before?.pointee.next = worker.pointee.next
-  }
+  worker.leave(&list.pointee.workers)
   closeHidden(worker.pointee.descriptor, worker.pointee.wake)
   persona_release(UnsafeMutableRawPointer(worker))
 }
@@ -291,8 +285,8 @@ func operationsAfterFork(_ process: UnsafeMutablePointer<persona_process>, share
     persona_release(UnsafeMutableRawPointer(worker))
   }
   while let operation = list.pointee.waiting ?? list.pointee.ended {
-    list.pointee.waiting.remove(operation)
-    list.pointee.ended.remove(operation)
+    operation.leave(&list.pointee.waiting)
+    operation.leave(&list.pointee.ended)
     operation.pointee.buffers.release()
     persona_release(UnsafeMutableRawPointer(operation))
   }

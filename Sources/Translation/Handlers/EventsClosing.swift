@@ -99,13 +99,7 @@ extension Call {
     closeOne(queue.pointee.wake)
     closeOne(queue.pointee.writers)
     guard let events else { return }
-    if events.pointee.queues == queue {
-      events.pointee.queues = queue.pointee.next
-    } else {
-      var before = events.pointee.queues
-      while let candidate = before, candidate.pointee.next != queue { before = candidate.pointee.next }
-      before?.pointee.next = queue.pointee.next
-    }
+    queue.leave(&events.pointee.queues)
     releaseTables(queue)
     persona_release(UnsafeMutableRawPointer(queue))
   }

@@ -13,7 +13,7 @@ typealias WatchPointer = UnsafeMutablePointer<Watch>
 typealias EventsPointer = UnsafeMutablePointer<ProcessEvents>
 
 /// One event that a queue looks for.
-struct Knote {
+struct Knote: ListEntry {
   var next: KnotePointer?
   var filter: ConstantName
   var event: ForeignEvent
@@ -37,7 +37,7 @@ struct Knote {
 
 /// A descriptor in one of a queue's epoll sets, for one knote: the guest's own, or one of the engine's (a
 /// timer, an inotify, a pid, a second name of the guest's).
-struct Watch {
+struct Watch: ListEntry {
   var next: WatchPointer?
   var descriptor: Int32
   /// Tells this watch from earlier ones of the same descriptor number.
@@ -55,7 +55,7 @@ struct Watch {
   var isParked: Bool
 }
 
-struct EventQueue {
+struct EventQueue: ListEntry {
   var next: QueuePointer?
   var descriptor: Int32
   /// Another descriptor of the same queue that was used; -1 if none is known.

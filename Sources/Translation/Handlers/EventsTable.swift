@@ -106,13 +106,7 @@ extension Call {
   func drop(_ queue: QueuePointer, _ knote: KnotePointer) {
     deactivate(queue, knote)
     let slot = slot(knote.pointee.event.ident, knote.pointee.filter, queue.pointee.buckets)
-    if queue.pointee.knotes[slot] == knote {
-      queue.pointee.knotes[slot] = knote.pointee.next
-    } else {
-      var before = queue.pointee.knotes[slot]
-      while let candidate = before, candidate.pointee.next != knote { before = candidate.pointee.next }
-      before?.pointee.next = knote.pointee.next
-    }
+    knote.leave(&queue.pointee.knotes[slot])
     queue.pointee.knoteCount -= 1
     if let watch = knote.pointee.watch { discard(queue, watch) }
     persona_release(UnsafeMutableRawPointer(knote))
@@ -129,12 +123,6 @@ extension Call {
       _ = control(set(queue, watch), 2, watch.pointee.descriptor, 0, 0)
     }
     let slot = Int(watch.pointee.descriptor) & (queue.pointee.buckets - 1)
-    if queue.pointee.watches[slot] == watch {
-      queue.pointee.watches[slot] = watch.pointee.next
-      return
-    }
-    var before = queue.pointee.watches[slot]
-    while let candidate = before, candidate.pointee.next != watch { before = candidate.pointee.next }
-    before?.pointee.next = watch.pointee.next
+    watch.leave(&queue.pointee.watches[slot])
   }
 }

@@ -5,7 +5,7 @@ import CWire
 // process keeps a list of its threads that nobody detached; one that ends stays in it until somebody has fetched it.
 
 /// A thread that may be waited for, in the engine's memory.
-private struct Joinable {
+private struct Joinable: ListEntry {
   var next: UnsafeMutablePointer<Joinable>?
   var identifier: Int32
   /// Whom it waits for itself.
@@ -59,13 +59,7 @@ extension Call {
   }
 
   fileprivate func remove(_ entry: UnsafeMutablePointer<Joinable>, from list: UnsafeMutablePointer<ThreadList>) {
-    if list.pointee.first == entry {
-      list.pointee.first = entry.pointee.next
-    } else {
-      var before = list.pointee.first
-      while let one = before, one.pointee.next != entry { before = one.pointee.next }
-      before?.pointee.next = entry.pointee.next
-    }
+    entry.leave(&list.pointee.first)
     persona_release(entry)
   }
 

@@ -40,7 +40,7 @@ private func interrupted(_ call: Call) -> Int {
 }
 
 /// A thread in __thrsleep, in the engine's memory.
-private struct Sleeper {
+private struct Sleeper: ListEntry {
   var next: UnsafeMutablePointer<Sleeper>?
   var identifier: UInt64
   var pid: Int32
@@ -52,22 +52,6 @@ extension Call {
   fileprivate var sleepers: UnsafeMutablePointer<Sleeper>? {
     get { process.pointee.sleepers?.assumingMemoryBound(to: Sleeper.self) }
     nonmutating set { process.pointee.sleepers = newValue.map { UnsafeMutableRawPointer($0) } }
-  }
-
-  /// Takes a sleeper off the list; the lock is held.
-  fileprivate func remove(_ sleeper: UnsafeMutablePointer<Sleeper>) {
-    if sleepers == sleeper {
-      sleepers = sleeper.pointee.next
-      return
-    }
-    var candidate = sleepers
-    while let one = candidate {
-      if one.pointee.next == sleeper {
-        one.pointee.next = sleeper.pointee.next
-        return
-      }
-      candidate = one.pointee.next
-    }
   }
 }
 
@@ -86,7 +70,7 @@ func threadSleep(_ call: inout Call) -> Int {
   persona_unlock(&call.process.pointee.event_lock)
   let answer = sleep(call, sleeper)
   persona_lock(&call.process.pointee.event_lock)
-  call.remove(sleeper)
+  sleeper.leave(&call.sleepers)
   let woken = sleeper.pointee.woken != 0
   persona_unlock(&call.process.pointee.event_lock)
   persona_release(memory)
