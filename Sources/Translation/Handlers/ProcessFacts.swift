@@ -1,9 +1,12 @@
 import CEngine
 import CWire
 
-/// What Linux's /proc tells of a process or thread: /proc/PID/stat and /proc/PID/status (proc_pid_stat(5)).
+/// What Linux's /proc tells of a process, in /proc/PID/stat and /proc/PID/status, or of a thread, in its stat alone
+/// (proc_pid_stat(5)).
 struct ProcessFacts {
   var identifier = 0
+  /// Up to 15 bytes and a NUL.
+  var name = InlineArray<16, UInt8>(repeating: 0)
   /// R, S, D, T, t, Z and so on.
   var state: UInt8 = 0
   var parent = 0
@@ -14,10 +17,13 @@ struct ProcessFacts {
   var foreground = 0
   var minorFaults = 0
   var majorFaults = 0
+  var childMinorFaults = 0
+  var childMajorFaults = 0
   /// Ticks of 1/100 s.
   var userTicks = 0
   var systemTicks = 0
-  var childTicks = 0
+  var childUserTicks = 0
+  var childSystemTicks = 0
   var priority = 0
   var nice = 0
   var threads = 0
@@ -28,6 +34,10 @@ struct ProcessFacts {
   var processor = 0
   var users = (real: 0, effective: 0, saved: 0)
   var groups = (real: 0, effective: 0, saved: 0)
+  /// The first of its supplementary groups.
+  var supplementaryGroups = InlineArray<16, UInt32>(repeating: 0)
+  var supplementaryCount = 0
+  var peakKibibytes = 0
   var codeKibibytes = 0
   var dataKibibytes = 0
   var stackKibibytes = 0
@@ -39,18 +49,28 @@ struct ProcessFacts {
   var voluntarySwitches = 0
   var involuntarySwitches = 0
 
-  /// Facts of a process, or of one of its threads; nil when there is none such.
-  ///
-  /// - Parameters:
-  ///   - name: receives up to 15 bytes and a NUL.
-  ///   - list: receives the supplementary groups, as many as there is room for.
-  init?(
-    _ call: Call, _ process: Int, thread: Int? = nil, name: UnsafeMutableRawPointer, list: UnsafeMutablePointer<UInt32>,
-    room: Int, count: inout Int
-  ) {
-    guard let path = ProcessFacts.path(call, process, thread, "/stat") else { return nil }
+  /// Facts of a process; nil when there is none such.
+  init?(_ call: Call, _ process: Int) {
+    guard let stat = processFile(call, process, "stat"), readState(call, stat),
+      let status = processFile(call, process, "status"), readStatus(call, status)
+    else { return nil }
+  }
+
+  /// Facts of a process's thread; nil when there is none such.
+  init?(_ call: Call, _ process: Int, thread: Int) {
+    guard var path = ByteWriter(call, limit: 96) else { return nil }
+    path.append("/proc/")
+    path.append(decimal: process)
+    path.append("/task/")
+    path.append(decimal: thread)
+    path.append("/stat")
+    path.append(0)
+    guard readState(call, UnsafeRawPointer(path.start)) else { return nil }
+  }
+
+  private mutating func readState(_ call: Call, _ path: UnsafeRawPointer) -> Bool {
     var file = HostFile(call, path)
-    guard file.isOpen, let number = file.decimal() else { return nil }
+    guard file.isOpen, let number = file.decimal() else { return false }
     identifier = number
     // " (name) S ": the name may hold anything, so it ends at the last parenthesis of the line.
     file.byte()
@@ -58,10 +78,9 @@ struct ProcessFacts {
     var length = 0
     while let next = file.byte() {
       if next == UInt8(ascii: ")"), file.peek() == 0x20 { break }
-      if length < 15 { name.put(next, at: length) }
+      if length < 15 { name[length] = next }
       length += 1
     }
-    name.put(UInt8(0), at: min(length, 15))
     file.byte()
     state = file.byte() ?? 0
     func next() -> Int { file.decimal() ?? 0 }
@@ -72,13 +91,13 @@ struct ProcessFacts {
     foreground = next()
     _ = next()
     minorFaults = next()
-    _ = next()
+    childMinorFaults = next()
     majorFaults = next()
-    _ = next()
+    childMajorFaults = next()
     userTicks = next()
     systemTicks = next()
-    childTicks = next()
-    childTicks += next()
+    childUserTicks = next()
+    childSystemTicks = next()
     priority = next()
     nice = next()
     threads = next()
@@ -88,13 +107,10 @@ struct ProcessFacts {
     residentPages = next()
     for _ in 0..<14 { _ = next() }
     processor = next()
-    guard readStatus(call, process, thread, list, room, &count) else { return nil }
+    return true
   }
 
-  private mutating func readStatus(
-    _ call: Call, _ process: Int, _ thread: Int?, _ list: UnsafeMutablePointer<UInt32>, _ room: Int, _ count: inout Int
-  ) -> Bool {
-    guard let path = ProcessFacts.path(call, process, thread, "/status") else { return false }
+  private mutating func readStatus(_ call: Call, _ path: UnsafeRawPointer) -> Bool {
     var file = HostFile(call, path)
     guard file.find("Uid:") else { return false }
     users = (file.decimal() ?? 0, file.decimal() ?? 0, file.decimal() ?? 0)
@@ -102,18 +118,18 @@ struct ProcessFacts {
     guard file.find("Gid:") else { return false }
     groups = (file.decimal() ?? 0, file.decimal() ?? 0, file.decimal() ?? 0)
     file.skipLine()
-    count = 0
     guard file.find("Groups:") else { return true }
-    while count < room, let group = file.decimal() {
-      list[count] = UInt32(truncatingIfNeeded: group)
-      count += 1
+    while supplementaryCount < supplementaryGroups.count, let group = file.decimal() {
+      supplementaryGroups[supplementaryCount] = UInt32(truncatingIfNeeded: group)
+      supplementaryCount += 1
     }
     file.skipLine()
-    // A kernel thread has no memory of its own.
-    guard state != UInt8(ascii: "Z"), virtualBytes > 0 else { return true }
-    if file.find("VmData:") { dataKibibytes = file.decimal() ?? 0 }
-    if file.find("VmStk:") { stackKibibytes = file.decimal() ?? 0 }
-    if file.find("VmExe:") { codeKibibytes = file.decimal() ?? 0 }
+    // A kernel's thread and a process that has ended have no memory of their own.
+    guard virtualBytes > 0 else { return true }
+    peakKibibytes = file.number(after: "VmHWM:")
+    dataKibibytes = file.number(after: "VmData:")
+    stackKibibytes = file.number(after: "VmStk:")
+    codeKibibytes = file.number(after: "VmExe:")
     func mask(_ title: StaticString) -> UInt64 {
       guard file.find(title) else { return 0 }
       while file.peek() == 0x20 || file.peek() == 0x09 { file.byte() }
@@ -124,23 +140,9 @@ struct ProcessFacts {
     blocked = mask("SigBlk:")
     ignored = mask("SigIgn:")
     caught = mask("SigCgt:")
-    if file.find("voluntary_ctxt_switches:") { voluntarySwitches = file.decimal() ?? 0 }
-    if file.find("nonvoluntary_ctxt_switches:") { involuntarySwitches = file.decimal() ?? 0 }
+    voluntarySwitches = file.number(after: "voluntary_ctxt_switches:")
+    involuntarySwitches = file.number(after: "nonvoluntary_ctxt_switches:")
     return true
-  }
-
-  /// "/proc/PROCESS" or "/proc/PROCESS/task/THREAD", then `name`; NUL-terminated.
-  private static func path(_ call: Call, _ process: Int, _ thread: Int?, _ name: StaticString) -> UnsafeRawPointer? {
-    guard var path = ByteWriter(call, limit: 96) else { return nil }
-    path.append("/proc/")
-    path.append(decimal: process)
-    if let thread {
-      path.append("/task/")
-      path.append(decimal: thread)
-    }
-    path.append(name)
-    path.append(0)
-    return UnsafeRawPointer(path.start)
   }
 }
 

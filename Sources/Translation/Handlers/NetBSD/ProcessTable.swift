@@ -58,24 +58,18 @@ private func describe(
 ) -> Bool {
   let mark = call.thread.pointee.scratch_used
   defer { call.thread.pointee.scratch_used = mark }
-  guard let name = call.scratch(16), let groups = call.scratch(4 * 16) else { return false }
-  var count = 0
-  guard
-    let facts = ProcessFacts(
-      call, pid, name: name, list: groups.assumingMemoryBound(to: UInt32.self), room: 16, count: &count),
-    matches(facts, selection, wanted)
-  else { return false }
+  guard let facts = ProcessFacts(call, pid), matches(facts, selection, wanted) else { return false }
   clear(entry, call.table.size(.kinfo_proc2))
   fill(Record(entry, call.table), facts, boot)
   let place = Place(entry, call.table)
-  place.copy(name, 16, .kinfo_proc2__p_comm)
-  place.copy(groups, 4 * count, .kinfo_proc2__p_groups)
+  place.copy(facts.name, .kinfo_proc2__p_comm)
+  place.copy(facts.supplementaryGroups, .kinfo_proc2__p_groups)
   place.copy("netbsd", .kinfo_proc2__p_ename)
   place.mask(facts.pending, .kinfo_proc2__p_siglist)
   place.mask(facts.blocked, .kinfo_proc2__p_sigmask)
   place.mask(facts.ignored, .kinfo_proc2__p_sigignore)
   place.mask(facts.caught, .kinfo_proc2__p_sigcatch)
-  Record(entry, call.table)[.kinfo_proc2__p_ngroups] = UInt64(count)
+  Record(entry, call.table)[.kinfo_proc2__p_ngroups] = UInt64(facts.supplementaryCount)
   return true
 }
 
@@ -148,8 +142,9 @@ private func fill(_ entry: Record, _ facts: ProcessFacts, _ boot: Int) {
   set(.kinfo_proc2__p_uutime_usec, facts.userTicks % 100 * 10_000)
   set(.kinfo_proc2__p_ustime_sec, facts.systemTicks / 100)
   set(.kinfo_proc2__p_ustime_usec, facts.systemTicks % 100 * 10_000)
-  set(.kinfo_proc2__p_uctime_sec, facts.childTicks / 100)
-  set(.kinfo_proc2__p_uctime_usec, facts.childTicks % 100 * 10_000)
+  let childTicks = facts.childUserTicks + facts.childSystemTicks
+  set(.kinfo_proc2__p_uctime_sec, childTicks / 100)
+  set(.kinfo_proc2__p_uctime_usec, childTicks % 100 * 10_000)
   set(.kinfo_proc2__p_uru_minflt, facts.minorFaults)
   set(.kinfo_proc2__p_uru_majflt, facts.majorFaults)
   set(.kinfo_proc2__p_uru_nvcsw, facts.voluntarySwitches)
@@ -175,6 +170,10 @@ private struct Place {
   }
 
   func copy(_ text: StaticString, _ name: FieldName) { copy(text.utf8Start, text.utf8CodeUnitCount, name) }
+
+  func copy<let count: Int, Element: BitwiseCopyable>(_ array: InlineArray<count, Element>, _ name: FieldName) {
+    withUnsafeBytes(of: array) { copy($0.baseAddress!, $0.count, name) }
+  }
 
   func mask(_ native: UInt64, _ name: FieldName) {
     guard let layout = table.layout(name) else { return }
@@ -228,13 +227,8 @@ func threadTable(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   let mark = call.thread.pointee.scratch_used
   for index in 0..<count {
     call.thread.pointee.scratch_used = mark
-    guard let name = call.scratch(16), let groups = call.scratch(4) else { break }
-    var none = 0
     let task = Int(list.get(at: 4 * index, as: Int32.self))
-    guard
-      let facts = ProcessFacts(
-        call, pid, thread: task, name: name, list: groups.assumingMemoryBound(to: UInt32.self), room: 0, count: &none)
-    else { continue }
+    guard let facts = ProcessFacts(call, pid, thread: task) else { continue }
     clear(entry, size)
     let record = Record(entry, call.table)
     record[.kinfo_lwp__l_lid] = UInt64(task)
@@ -243,7 +237,7 @@ func threadTable(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
     record[.kinfo_lwp__l_cpuid] = UInt64(facts.processor)
     record[.kinfo_lwp__l_rtime_sec] = UInt64((facts.userTicks + facts.systemTicks) / 100)
     record[.kinfo_lwp__l_rtime_usec] = UInt64((facts.userTicks + facts.systemTicks) % 100 * 10_000)
-    Place(entry, call.table).copy(name, 16, .kinfo_lwp__l_name)
+    Place(entry, call.table).copy(facts.name, .kinfo_lwp__l_name)
     elements.put(entry, &request)
   }
   return elements.finish(entry, &request)

@@ -68,65 +68,57 @@ private func selects(_ entry: Record, _ operation: UInt32, _ wanted: UInt64) -> 
   }
 }
 
-private func unsigned(_ value: Int?) -> UInt64 { UInt64(bitPattern: Int64(value ?? 0)) }
-
-/// Reads a process's /proc/PID/stat and status; false when it is gone.
+/// Describes a process; false when it is gone.
 private func fill(_ call: Call, _ entry: Record, _ pid: Int, _ boot: Int) -> Bool {
-    clear(entry.memory, entry.table.size(.kinfo_proc))
-  guard let path = processFile(call, pid, "stat") else { return false }
-  var file = HostFile(call, path)
-  guard file.isOpen, file.decimal() != nil else { return false }
-  entry[.kinfo_proc__p_pid] = UInt64(pid)
-  // " (name) S ": the name ends at the last parenthesis of the line.
-  _ = file.byte()
-  _ = file.byte()
-  var length = 0
-  let name = entry.table.layout(.kinfo_proc__p_comm)
-  while let next = file.byte() {
-    if next == UInt8(ascii: ")"), file.peek() == 0x20 { break }
-    if let name, length < name.width - 1 { entry.memory.put(next, at: name.offset + length) }
-    length += 1
-  }
-  _ = file.byte()
-  entry[.kinfo_proc__p_stat] = status(file.byte() ?? 0)
-  entry[.kinfo_proc__p_ppid] = unsigned(file.decimal())
-  entry[.kinfo_proc__p__pgid] = unsigned(file.decimal())
-  let session = file.decimal()
-  entry[.kinfo_proc__p_sid] = unsigned(session)
-  let terminal = file.decimal() ?? 0
-  // NODEV is all ones.
-  entry[.kinfo_proc__p_tdev] = terminal == 0 ? UInt64(UInt32.max) : UInt64(terminal)
-  entry[.kinfo_proc__p_tpgid] = unsigned(file.decimal())
-  // EPROC_CTTY and EPROC_SLEADER
-  entry[.kinfo_proc__p_eflag] = (terminal != 0 ? 1 : 0) | (session == pid ? 2 : 0)
-  for _ in 0..<5 { _ = file.decimal() }
-  let (userTicks, systemTicks) = (file.decimal() ?? 0, file.decimal() ?? 0)
-  let childTicks = (file.decimal() ?? 0) + (file.decimal() ?? 0)
-  _ = file.decimal()
-  let nice = file.decimal() ?? 0
-  _ = file.decimal()
-  _ = file.decimal()
-  let started = file.decimal() ?? 0
-  let virtual = file.decimal() ?? 0
-  let resident = file.decimal() ?? 0
-  entry[.kinfo_proc__p_uticks] = UInt64(userTicks)
-  entry[.kinfo_proc__p_sticks] = UInt64(systemTicks)
-  entry[.kinfo_proc__p_nice] = unsigned(nice + 20)  // NZERO
-  entry[.kinfo_proc__p_vm_rssize] = UInt64(resident)
-  entry[.kinfo_proc__p_vm_map_size] = UInt64(virtual)
+  guard let facts = ProcessFacts(call, pid) else { return false }
+  clear(entry.memory, entry.table.size(.kinfo_proc))
+  func set(_ name: FieldName, _ value: Int) { entry[name] = UInt64(bitPattern: Int64(value)) }
+  set(.kinfo_proc__p_pid, pid)
+  set(.kinfo_proc__p_ppid, facts.parent)
+  set(.kinfo_proc__p__pgid, facts.group)
+  set(.kinfo_proc__p_sid, facts.session)
+  set(.kinfo_proc__p_tpgid, facts.foreground)
+  // NODEV is all ones; EPROC_CTTY 1 and EPROC_SLEADER 2.
+  set(.kinfo_proc__p_tdev, facts.terminal == 0 ? -1 : facts.terminal)
+  set(.kinfo_proc__p_eflag, (facts.terminal != 0 ? 1 : 0) | (facts.session == pid ? 2 : 0))
+  set(.kinfo_proc__p_uid, facts.users.effective)
+  set(.kinfo_proc__p_ruid, facts.users.real)
+  set(.kinfo_proc__p_svuid, facts.users.saved)
+  set(.kinfo_proc__p_gid, facts.groups.effective)
+  set(.kinfo_proc__p_rgid, facts.groups.real)
+  set(.kinfo_proc__p_svgid, facts.groups.saved)
+  copy(facts.name, entry, .kinfo_proc__p_comm)
+  copy(facts.supplementaryGroups, entry, .kinfo_proc__p_groups)
+  set(.kinfo_proc__p_ngroups, facts.supplementaryCount)
+  entry[.kinfo_proc__p_stat] = status(facts.state)
+  set(.kinfo_proc__p_nice, facts.nice + 20)  // NZERO
+  set(.kinfo_proc__p_uticks, facts.userTicks)
+  set(.kinfo_proc__p_sticks, facts.systemTicks)
+  put(entry, facts.userTicks, .kinfo_proc__p_uutime_sec, .kinfo_proc__p_uutime_usec)
+  put(entry, facts.systemTicks, .kinfo_proc__p_ustime_sec, .kinfo_proc__p_ustime_usec)
+  put(
+    entry, facts.childUserTicks + facts.childSystemTicks, .kinfo_proc__p_uctime_sec, .kinfo_proc__p_uctime_usec)
+  set(.kinfo_proc__p_vm_rssize, facts.residentPages)
+  set(.kinfo_proc__p_vm_map_size, facts.virtualBytes)
   entry[.kinfo_proc__p_rlim_rss_cur] = UInt64(Int64.max)
-  entry[.kinfo_proc__p_uvalid] = 1
-  entry[.kinfo_proc__p_ustart_sec] = UInt64(boot + started / 100)
-  entry[.kinfo_proc__p_ustart_usec] = UInt64(started % 100 * 10_000)
-  put(entry, userTicks, .kinfo_proc__p_uutime_sec, .kinfo_proc__p_uutime_usec)
-  put(entry, systemTicks, .kinfo_proc__p_ustime_sec, .kinfo_proc__p_ustime_usec)
-  put(entry, childTicks, .kinfo_proc__p_uctime_sec, .kinfo_proc__p_uctime_usec)
+  set(.kinfo_proc__p_uvalid, 1)
+  set(.kinfo_proc__p_ustart_sec, boot + facts.started / 100)
+  set(.kinfo_proc__p_ustart_usec, facts.started % 100 * 10_000)
   // KERN_PROC_ALL tells processes, which have no thread's id.
-  entry[.kinfo_proc__p_tid] = UInt64(UInt32.max)
+  set(.kinfo_proc__p_tid, -1)
   if pid == Int(call.process.pointee.pid), call.process.pointee.promised & PromiseState.holds != 0 {
     entry[.kinfo_proc__p_pledge] = call.promises
   }
-  return owners(call, entry, pid)
+  return true
+}
+
+private func copy<let count: Int, Element: BitwiseCopyable>(
+  _ array: InlineArray<count, Element>, _ entry: Record, _ name: FieldName
+) {
+  guard let layout = entry.table.layout(name) else { return }
+  withUnsafeBytes(of: array) {
+    (entry.memory + layout.offset).copyMemory(from: $0.baseAddress!, byteCount: min($0.count, layout.width))
+  }
 }
 
 /// Seconds and microseconds from ticks of 1/100 s.
@@ -143,29 +135,6 @@ private func status(_ state: UInt8) -> UInt64 {
   case UInt8(ascii: "Z"), UInt8(ascii: "X"): 6
   default: 3
   }
-}
-
-private func owners(_ call: Call, _ entry: Record, _ pid: Int) -> Bool {
-    guard let path = processFile(call, pid, "status") else { return false }
-  var file = HostFile(call, path)
-  guard file.find("Uid:") else { return false }
-  entry[.kinfo_proc__p_ruid] = unsigned(file.decimal())
-  entry[.kinfo_proc__p_uid] = unsigned(file.decimal())
-  entry[.kinfo_proc__p_svuid] = unsigned(file.decimal())
-  file.skipLine()
-  guard file.find("Gid:") else { return false }
-  entry[.kinfo_proc__p_rgid] = unsigned(file.decimal())
-  entry[.kinfo_proc__p_gid] = unsigned(file.decimal())
-  entry[.kinfo_proc__p_svgid] = unsigned(file.decimal())
-  file.skipLine()
-  guard file.find("Groups:"), let groups = entry.table.layout(.kinfo_proc__p_groups) else { return true }
-  var count = 0
-  while count < groups.width / 4, let group = file.decimal() {
-    entry.memory.put(UInt32(truncatingIfNeeded: group), at: groups.offset + 4 * count)
-    count += 1
-  }
-  entry[.kinfo_proc__p_ngroups] = UInt64(count)
-  return true
 }
 
 /// KERN_PROC_ARGV and its kin: kern.procargs.PID.OP (sysctl_proc_args).
