@@ -51,6 +51,20 @@ private func process(_ argument: MIB, _ call: Call) -> Int? {
   return number == -1 ? Int(call.process.pointee.pid) : Int(number)
 }
 
+/// Calls `tell` with what /proc tells of that process behind `title`, at the beginning of a line.
+private func tellStatus(
+  _ argument: MIB, _ request: inout SysctlRequest, _ title: StaticString,
+  _ tell: (inout HostFile, inout SysctlRequest) -> Void
+) -> Int {
+  let call = request.call
+  guard let pid = process(argument, call) else { return call.error(EINVAL) }
+  guard let path = processFile(call, pid, "status") else { return call.error(ENOMEM) }
+  var file = HostFile(call, path)
+  guard file.find(title) else { return call.error(ESRCH) }
+  tell(&file, &request)
+  return 0
+}
+
 /// Adds a record of the length that its path leaves it, in whole words.
 private func put(_ record: UnsafeMutableRawPointer, path: Int, _ request: inout SysctlRequest) {
   let length = (path + textLength(record + path) + 1 + 7) & ~7
@@ -256,28 +270,18 @@ func processMappings(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
 
 /// kern.proc.groups: the effective group, then the others.
 func processGroups(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
-  let call = request.call
-  guard let pid = process(argument, call) else { return call.error(EINVAL) }
-  guard let path = processFile(call, pid, "status") else { return call.error(ENOMEM) }
-  var file = HostFile(call, path)
-  guard file.find("Gid:") else { return call.error(ESRCH) }
-  _ = file.decimal()
-  request.put(UInt32(truncatingIfNeeded: file.decimal() ?? 0))
-  file.skipLine()
-  guard file.find("Groups:") else { return 0 }
-  while let group = file.decimal() { request.put(UInt32(truncatingIfNeeded: group)) }
-  return 0
+  tellStatus(argument, &request, "Gid:") { file, request in
+    _ = file.decimal()
+    request.put(UInt32(truncatingIfNeeded: file.decimal() ?? 0))
+    file.skipLine()
+    guard file.find("Groups:") else { return }
+    while let group = file.decimal() { request.put(UInt32(truncatingIfNeeded: group)) }
+  }
 }
 
 /// kern.proc.umask
 func processMask(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
-  let call = request.call
-  guard let pid = process(argument, call) else { return call.error(EINVAL) }
-  guard let path = processFile(call, pid, "status") else { return call.error(ENOMEM) }
-  var file = HostFile(call, path)
-  guard file.find("Umask:") else { return call.error(ESRCH) }
-  request.put(UInt16(truncatingIfNeeded: octal(&file)))
-  return 0
+  tellStatus(argument, &request, "Umask:") { file, request in request.put(UInt16(truncatingIfNeeded: octal(&file))) }
 }
 
 /// kern.proc.rlimit: of one process and one resource.
