@@ -87,35 +87,25 @@ extension Call {
     _ request: ForkRequest, to entry: UnsafeMutablePointer<persona_member>,
     in session: UnsafeMutablePointer<persona_session>
   ) {
-    let old = entry.pointee
-    if request.has(ForkRequest.copyNames | ForkRequest.clearNames) {
-      let group = newGroup(session)
-      if request.has(ForkRequest.copyNames) {
-        copyNamespace(self, from: old.name_group, to: group)
-      } else {
-        clearNamespace(self, group)
-      }
-      entry.pointee.name_group = group
+    func renew(
+      _ group: inout UInt32, copies: UInt32, clears: UInt32, _ copy: (Call, UInt32, UInt32) -> Void,
+      _ clear: (Call, UInt32) -> Void
+    ) {
+      guard request.has(copies | clears) else { return }
+      let new = newGroup(session)
+      if request.has(copies) { copy(self, group, new) } else { clear(self, new) }
+      group = new
     }
+    renew(
+      &entry.pointee.name_group, copies: ForkRequest.copyNames, clears: ForkRequest.clearNames, copyNamespace,
+      clearNamespace)
     if request.has(ForkRequest.noMount) { entry.pointee.flags |= PERSONA_MEMBER_NO_MOUNT.rawValue }
-    if request.has(ForkRequest.copyEnvironment | ForkRequest.clearEnvironment) {
-      let group = newGroup(session)
-      if request.has(ForkRequest.copyEnvironment) {
-        copyEnvironment(self, from: old.environment_group, to: group)
-      } else {
-        clearEnvironment(self, group)
-      }
-      entry.pointee.environment_group = group
-    }
-    if request.has(ForkRequest.copyDescriptors | ForkRequest.clearDescriptors) {
-      let group = newGroup(session)
-      if request.has(ForkRequest.copyDescriptors) {
-        copyDescriptors(self, from: old.descriptor_group, to: group)
-      } else {
-        clearDescriptors(self, group)
-      }
-      entry.pointee.descriptor_group = group
-    }
+    renew(
+      &entry.pointee.environment_group, copies: ForkRequest.copyEnvironment, clears: ForkRequest.clearEnvironment,
+      copyEnvironment, clearEnvironment)
+    renew(
+      &entry.pointee.descriptor_group, copies: ForkRequest.copyDescriptors, clears: ForkRequest.clearDescriptors,
+      copyDescriptors, clearDescriptors)
     if request.has(ForkRequest.newRendezvous) { entry.pointee.rendezvous_group = newGroup(session) }
     if request.has(ForkRequest.newNotes) { entry.pointee.note_group = newGroup(session) }
   }
