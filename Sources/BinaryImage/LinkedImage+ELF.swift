@@ -32,8 +32,7 @@ extension LinkedImage {
     }
     for section in sections {
       switch section.header.sh_type {
-      case UInt32(SHT_RELA) where entries.isWide: readRelocations(file, section)
-      case UInt32(SHT_REL) where !entries.isWide: readSmallRelocations(file, section)
+      case entries.relocations: readRelocations(file, section, entries)
       default: break
       }
     }
@@ -44,6 +43,9 @@ extension LinkedImage {
     let isWide: Bool
     var dynamic: UInt64 { isWide ? 16 : 8 }
     var symbol: UInt64 { isWide ? 24 : 16 }
+    var relocation: UInt64 { isWide ? 24 : 8 }
+    /// The type of sections that hold them.
+    var relocations: UInt32 { UInt32(isWide ? SHT_RELA : SHT_REL) }
   }
 
   /// Tags: System V gABI, chapter 5.
@@ -111,25 +113,48 @@ extension LinkedImage {
     return StringTable(bytes: (try? file.bytes.bytes(header.sh_offset, limit: header.sh_size)) ?? [])
   }
 
-  /// Types of relocations: System V ABI, AMD64 supplement, table 4.9.
-  private mutating func readRelocations(_ file: ELFFile, _ section: ELFFile.Section) {
-    guard let data = unsafe file.chunk(section.header.sh_offset, section.header.sh_size / 24 * 24, ELF_T_RELA)
+  /// Types of relocations: System V ABI, AMD64 supplement, table 4.9; Intel386 supplement, table 4.10.
+  private mutating func readRelocations(_ file: ELFFile, _ section: ELFFile.Section, _ entries: EntrySizes) {
+    let count = section.header.sh_size / entries.relocation
+    guard
+      let data = unsafe file.chunk(
+        section.header.sh_offset, count * entries.relocation, entries.isWide ? ELF_T_RELA : ELF_T_REL)
     else { return }
-    for index in 0..<Int32(clamping: section.header.sh_size / 24) {
-      var entry = GElf_Rela()
-      guard unsafe gelf_getrela(data, index, &entry) != nil else { break }
-      let symbol = Int(entry.r_info >> 32)
+    for index in 0..<Int32(clamping: count) {
+      guard let entry = unsafe relocation(data, index, entries) else { break }
       switch entry.r_info & 0xffff_ffff {
-      case 8, 37:  // R_X86_64_RELATIVE, R_X86_64_IRELATIVE
-        relocations.append(
-          Relocation(place: entry.r_offset, target: .address(UInt64(bitPattern: entry.r_addend))))
-      case 1, 6, 7:  // R_X86_64_64, _GLOB_DAT, _JUMP_SLOT
+      case 8, entries.isWide ? 37 : 42:  // RELATIVE, IRELATIVE
+        guard let address = entries.isWide ? UInt64(bitPattern: entry.r_addend) : smallWord(at: entry.r_offset)
+        else { continue }
+        relocations.append(Relocation(place: entry.r_offset, target: .address(address)))
+      case 1, 6, 7:  // R_X86_64_64 and R_386_32, GLOB_DAT, JUMP_SLOT
+        let symbol = Int(entry.r_info >> 32)
         guard symbol < dynamicSymbols.count else { continue }
         let isSlot = entry.r_info & 0xffff_ffff != 1
         relocations.append(Relocation(place: entry.r_offset, target: .symbol(symbol), isSlot: isSlot))
       default: break
       }
     }
+  }
+
+  /// One entry; those of 32 bits have no addend.
+  private func relocation(
+    _ data: UnsafeMutablePointer<Elf_Data>, _ index: Int32, _ entries: EntrySizes
+  ) -> GElf_Rela? {
+    if entries.isWide {
+      var entry = GElf_Rela()
+      return unsafe gelf_getrela(data, index, &entry) != nil ? entry : nil
+    }
+    var entry = GElf_Rel()
+    guard unsafe gelf_getrel(data, index, &entry) != nil else { return nil }
+    return GElf_Rela(r_offset: entry.r_offset, r_info: entry.r_info, r_addend: 0)
+  }
+
+  /// The addend of a file of 32 bits, which lies where the relocated word will.
+  private func smallWord(at address: UInt64) -> UInt64? {
+    guard let segment = segment(at: address), segment.end - address >= 4 else { return nil }
+    let at = Int(address - segment.address)
+    return (0..<4).reduce(0) { $0 | UInt64(segment.bytes[at + $1]) << (8 * UInt64($1)) }
   }
 }
 
@@ -203,36 +228,6 @@ private struct SymbolVersions {
       symbols[index].version = indices[index] & 0x7fff > 1 ? names[indices[index] & 0x7fff] : nil
       symbols[index].isDefault = indices[index] & 0x8000 == 0
     }
-  }
-}
-
-extension LinkedImage {
-  /// Relocations of i386, whose addends lie where the relocated word will: System V ABI, Intel386 supplement, table 4.10.
-  private mutating func readSmallRelocations(_ file: ELFFile, _ section: ELFFile.Section) {
-    guard let data = unsafe file.chunk(section.header.sh_offset, section.header.sh_size / 8 * 8, ELF_T_REL)
-    else { return }
-    for index in 0..<Int32(clamping: section.header.sh_size / 8) {
-      var entry = GElf_Rel()
-      guard unsafe gelf_getrel(data, index, &entry) != nil else { break }
-      let symbol = Int(entry.r_info >> 32)
-      switch entry.r_info & 0xffff_ffff {
-      case 8, 42:  // R_386_RELATIVE, R_386_IRELATIVE
-        if let address = smallWord(at: entry.r_offset) {
-          relocations.append(Relocation(place: entry.r_offset, target: .address(address)))
-        }
-      case 1, 6, 7:  // R_386_32, _GLOB_DAT, _JMP_SLOT
-        guard symbol < dynamicSymbols.count else { continue }
-        let isSlot = entry.r_info & 0xffff_ffff != 1
-        relocations.append(Relocation(place: entry.r_offset, target: .symbol(symbol), isSlot: isSlot))
-      default: break
-      }
-    }
-  }
-
-  private func smallWord(at address: UInt64) -> UInt64? {
-    guard let segment = segment(at: address), segment.end - address >= 4 else { return nil }
-    let at = Int(address - segment.address)
-    return (0..<4).reduce(0) { $0 | UInt64(segment.bytes[at + $1]) << (8 * UInt64($1)) }
   }
 }
 
