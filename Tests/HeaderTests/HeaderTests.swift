@@ -4,6 +4,32 @@ import Testing
 
 /// The tables against the headers of the systems they describe.
 struct HeaderTests {
+  /// That a compiler finds nothing in a system's headers that the tables say otherwise, and each exception is needed.
+  private static func expectAgreement(
+    _ check: HeaderCheck, _ compiler: [String], sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let errors = try check.errors(compiler: compiler)
+    #expect(
+      errors.isEmpty, "\(errors.count) errors:\n\(errors.joined(separator: "\n"))", sourceLocation: sourceLocation)
+    #expect(check.staleReasons == [], "the tables do not have these", sourceLocation: sourceLocation)
+  }
+
+  /// The calls of sys/syscall.h, of which there must be so many, and the tables' names of all numbers up to `end`.
+  private static func expectCallNumbers(
+    _ personality: Personality, _ compiler: [String], moreThan least: Int, end: Int,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let defined = try HeaderText("sys/syscall.h", compiler: compiler).numbers(prefix: "SYS_")
+      .filter { !["MAXSYSCALL", "NSYSENT", "MAXSYSARGS"].contains($0.name) }
+    try #require(defined.count > least, sourceLocation: sourceLocation)
+    for (name, number) in defined {
+      #expect(personality.call(number)?.name == name, "call \(number)", sourceLocation: sourceLocation)
+    }
+    for number in 0..<end {
+      #expect(personality.call(number) != nil, "call \(number) has no row", sourceLocation: sourceLocation)
+    }
+  }
+
   // MARK: FreeBSD
 
   /// `zig cc` for FreeBSD, whose headers come with Zig.
@@ -26,10 +52,7 @@ struct HeaderTests {
   }
 
   @Test func freeBSDTablesAgreeWithItsHeaders() throws {
-    let check = try HeaderTests.freeBSD()
-    let errors = try check.errors(compiler: try HeaderTests.freeBSDCompiler())
-    #expect(errors.isEmpty, "\(errors.count) errors:\n\(errors.joined(separator: "\n"))")
-    #expect(check.staleReasons == [], "the tables do not have these any more")
+    try HeaderTests.expectAgreement(try HeaderTests.freeBSD(), try HeaderTests.freeBSDCompiler())
   }
 
   @Test func freeBSDTablesAgreeWithItsHeadersForI386() throws {
@@ -75,18 +98,12 @@ struct HeaderTests {
     var check = HeaderCheck(prelude: OpenBSDHeaders.prelude, names: OpenBSDHeaders.names)
     check.declarations(of: personality)
     for control in personality.sysctls { check.openBSDSysctl(control) }
-    let errors = try check.errors(compiler: try HeaderTests.openBSDCompiler())
-    #expect(errors.isEmpty, "\(errors.count) errors:\n\(errors.joined(separator: "\n"))")
-    #expect(check.staleReasons == [], "the tables do not have these any more")
+    try HeaderTests.expectAgreement(check, try HeaderTests.openBSDCompiler())
   }
 
   @Test func openBSDCallNumbersAreThoseOfSyscallH() throws {
-    let personality = try Tables.load("openbsd")
-    let header = try HeaderText("sys/syscall.h", compiler: try HeaderTests.openBSDCompiler())
-    let defined = header.numbers(prefix: "SYS_").filter { $0.name != "MAXSYSCALL" }
-    try #require(defined.count > 220)
-    for (name, number) in defined { #expect(personality.call(number)?.name == name, "call \(number)") }
-    for number in 0..<331 { #expect(personality.call(number) != nil, "call \(number) has no row") }
+    try HeaderTests.expectCallNumbers(
+      try Tables.load("openbsd"), try HeaderTests.openBSDCompiler(), moreThan: 220, end: 331)
   }
 
   // MARK: NetBSD
@@ -99,18 +116,13 @@ struct HeaderTests {
     check.declarations(of: personality)
     for entry in personality.auxv { check.constant(entry.name, UInt64(entry.type)) }
     for control in personality.sysctls { check.netBSDSysctl(control) }
-    let errors = try check.errors(compiler: try HeaderTests.netBSDCompiler())
-    #expect(errors.isEmpty, "\(errors.count) errors:\n\(errors.joined(separator: "\n"))")
-    #expect(check.staleReasons == [], "the tables do not have these any more")
+    try HeaderTests.expectAgreement(check, try HeaderTests.netBSDCompiler())
   }
 
   @Test func netBSDCallNumbersAreThoseOfSyscallH() throws {
-    let personality = try Tables.load("netbsd", Edition(release: NetBSDHeaders.release))
-    let header = try HeaderText("sys/syscall.h", compiler: try HeaderTests.netBSDCompiler())
-    let defined = header.numbers(prefix: "SYS_").filter { !["MAXSYSCALL", "NSYSENT", "MAXSYSARGS"].contains($0.name) }
-    try #require(defined.count > 400)
-    for (name, number) in defined { #expect(personality.call(number)?.name == name, "call \(number)") }
-    for number in 0..<507 { #expect(personality.call(number) != nil, "call \(number) has no row") }
+    try HeaderTests.expectCallNumbers(
+      try Tables.load("netbsd", Edition(release: NetBSDHeaders.release)), try HeaderTests.netBSDCompiler(),
+      moreThan: 400, end: 507)
   }
 
   // MARK: Linux
