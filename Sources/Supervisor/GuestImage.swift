@@ -6,9 +6,7 @@ import Glibc
 /// A program that is about to become a guest: what the engine asks for when it starts.
 struct GuestImage: ~Copyable {
   let personality: CompiledPersonality
-  let loadPlan: LoadPlan
-  /// The load plan as the engine reads it.
-  let plan: [UInt8]
+  let plan: LoadPlan
   /// The program and its run-time linker, open for reading; owned.
   let files: [Int32]
 
@@ -23,21 +21,20 @@ struct GuestImage: ~Copyable {
       path: launch.program.path, release: personality.rules.release,
       minimumAddress: HostLimits.minimumAddress, isLogged: log, tableSize: personality.tableSize,
       logSize: log ? CallLogMemory.size : 0, rules: personality.rules.load)
-    var loadPlan = try launch.plan(personality.rules.auxiliary, options)
-    loadPlan.patchesSites = configuration.patchesSites
-    loadPlan.isLenient = configuration.promises == .log
-    loadPlan.programs = programs.map { LoadPlan.DecidedFile(supervisor: getpid(), descriptor: $0.file, token: $0.token) }
-    loadPlan.state = state
-    loadPlan.root = root?.path ?? ""
-    loadPlan.isConfined = root?.isConfining ?? false
+    var plan = try launch.plan(personality.rules.auxiliary, options)
+    plan.patchesSites = configuration.patchesSites
+    plan.isLenient = configuration.promises == .log
+    plan.programs = programs.map { LoadPlan.DecidedFile(supervisor: getpid(), descriptor: $0.file, token: $0.token) }
+    plan.state = state
+    plan.root = root?.path ?? ""
+    plan.isConfined = root?.isConfining ?? false
     // Looked for once in programs that guests will execute without asking.
     if programs != nil, launch.program.identity != nil, configuration.patchesSites {
       switch launch.interpreter {
-      case .some(let linker): loadPlan.findSites(inLinker: linker.descriptor)
+      case .some(let linker): plan.findSites(inLinker: linker.descriptor)
       case .none: break
       }
     }
-    let plan = loadPlan.serialized()
     var files = [try GuestImage.keep(launch.program)]
     switch launch.interpreter {
     case .some(let linker):
@@ -49,7 +46,6 @@ struct GuestImage: ~Copyable {
       }
     case .none: break
     }
-    self.loadPlan = loadPlan
     self.plan = plan
     self.files = files
     self.personality = personality

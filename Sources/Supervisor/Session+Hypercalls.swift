@@ -77,7 +77,7 @@ extension Session {
     reply.log = give(logMemory?.file)
     reply.images = (give(files.first), give(files.count > 1 ? files[1] : nil))
     reply.ignored = guest.ignored
-    let plan = guest.image.plan
+    let plan = guest.image.plan.serialized()
     let room = Int(PERSONA_PLAN_ROOM)
     if plan.count <= room {
       reply.plan_bytes = UInt32(plan.count)
@@ -98,7 +98,7 @@ extension Session {
       return
     }
     defer { forgetStart(guest.pid) }
-    let file = guest.image.plan.withUnsafeBytes {
+    let file = guest.image.plan.serialized().withUnsafeBytes {
       persona_memory_file("persona-plan", $0.baseAddress!, $0.count)
     }
     guard file >= 0 else {
@@ -238,7 +238,7 @@ extension Session {
     case .none: break
     }
     decided.add(
-      identity, path: launch.program.hostPath, linker: linker, root: launch.root, plan: image.loadPlan, table: image.personality,
+      identity, path: launch.program.hostPath, linker: linker, root: launch.root, plan: image.plan, table: image.personality,
       engine: engine)
   }
 
