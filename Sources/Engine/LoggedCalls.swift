@@ -51,7 +51,7 @@ private func begin(
 
 @inline(__always)
 private func end(_ call: Call, _ context: TrapContext, _ result: Int, isSame: Bool = false) {
-  if result >= 0, call.second == 0, call.row.pointee.result != UInt8(PERSONA_RESULT_PAIR.rawValue) {
+  if result >= 0, call.second == nil {
     succeed(call.table, context, Int64(result))
     call.recordExit(result: result, outcome: PERSONA_OUTCOME_RESULT, isSame: isSame)
   } else {

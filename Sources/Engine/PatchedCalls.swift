@@ -74,7 +74,7 @@ func carryOut(
   thread.pointee.has_message = 0
   var call = Call(thread: thread, table: table, row: row, number: Int(number & 0xffff_ffff), registers: context)
   let result = call.perform(context)
-  if result < 0 || call.second != 0 || row.pointee.result == UInt8(PERSONA_RESULT_PAIR.rawValue) {
+  if result < 0 || call.second != nil {
     _ = encode(result, call, context)
   } else {
     succeed(table, context, Int64(result))

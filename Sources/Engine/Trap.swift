@@ -113,10 +113,8 @@ func encode(
     return (PERSONA_OUTCOME_ERROR, errno)
   }
   context[number: abi.result] = UInt64(bitPattern: Int64(result))
-  // A fork's child has 1 there, though fork answers no pair.
-  let hasSecond = abi.second != UInt8(PERSONA_NO_REGISTER.rawValue)
-  if hasSecond, call.row.pointee.result == UInt8(PERSONA_RESULT_PAIR.rawValue) || call.second != 0 {
-    context[number: abi.second] = UInt64(bitPattern: Int64(call.second))
+  if let second = call.second, abi.second != UInt8(PERSONA_NO_REGISTER.rawValue) {
+    context[number: abi.second] = UInt64(bitPattern: Int64(second))
   }
   if abi.error == UInt8(PERSONA_ERROR_CARRY.rawValue) {
     context[PERSONA_FLAGS] &= ~TrapContext.carry

@@ -16,8 +16,8 @@ public struct Call {
   /// What goes to Linux, or to a handler: each operand of the row, converted. For a handler that names no
   /// operands these are all arguments in order; pointers stay guest addresses, structures unconverted.
   public var operands: InlineArray<8, Int>
-  /// The second result register, for calls that answer a pair.
-  public var second: Int = 0
+  /// The second result register: of calls that answer a pair, and of forks, whose stubs tell by it who they are.
+  public var second: Int?
 
   public init(
     thread: UnsafeMutablePointer<persona_thread>, table: Table, row: UnsafePointer<persona_call>,

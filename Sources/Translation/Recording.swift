@@ -44,7 +44,7 @@ extension Call {
     exit.pointee.is_same = isSame ? 1 : 0
     exit.pointee.native_count = UInt16(truncatingIfNeeded: natives)
     exit.pointee.result = Int64(result)
-    exit.pointee.second = Int64(second)
+    exit.pointee.second = Int64(second ?? 0)
     if natives > 0 { record.append(thread, natives: natives) }
     if room != 0 { capture(into: &record, UInt8(PERSONA_OUT.rawValue), result: result) }
     record.publish()

@@ -75,7 +75,7 @@ struct Guest: @unchecked Sendable {
       thread: thread, table: table, row: table.call(UInt64(row.number))!, number: row.number,
       words: arguments)
     let result = call.perform()
-    return (Guest.answer(result, table), call.second)
+    return (Guest.answer(result, table), call.second ?? 0)
   }
 
   static func answer(_ result: Int, _ table: Table) -> Answer {

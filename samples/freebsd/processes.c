@@ -33,8 +33,9 @@ static void sample(long argc, char **argv, char **environment) {
     expect("vfork", status_of(child), 3 << 8);
     expect("vfork in the same memory", touched, 1);
 
-    child = SYS(rfork, 0x14); // RFPROC | RFFDG: as fork
-    if (child == 0) leave(4);
+    child = SYS(rfork, 0x14, 0, 77); // RFPROC | RFFDG: as fork
+    if (child == 0) leave(second_result == 1 ? 4 : 6);
+    expect("what rfork_thread(3) knows the parent by", second_result, 0);
     expect("rfork", status_of(child), 4 << 8);
     expect("rfork of nothing it knows", SYS(rfork, 0x80), -EINVAL);
 
