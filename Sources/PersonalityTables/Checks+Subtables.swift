@@ -184,7 +184,7 @@ private func hostKind(_ name: String) -> HostKind? {
     .record
   case "onlineCPUs", "pageSize", "physicalMemory", "availableMemory", "maxFiles", "maxFilesPerProcess",
     "maxProcesses", "argMax", "stackTop", "userMemory", "securityLevel", "groupsMax", "openFiles", "cpuFrequency",
-    "swapTotal", "freePages", "availablePages", "highestCPU", "listenBacklog", "activePages", "inactivePages", "wiredPages",
+    "swapTotal", "freePages", "availablePages", "highestCPU", "maskBytes", "listenBacklog", "activePages", "inactivePages", "wiredPages",
     "swapPagesIn", "swapPagesOut", "bufferBytes", "lastProcess", "internet6", "deviceCount", "contextSwitches", "interrupts",
     "softInterrupts", "pageFaults", "pageReadFaults", "processesMade", "pagesFreed", "pagesStolen", "pagesScanned", "pageReserve":
     .number

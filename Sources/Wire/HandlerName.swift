@@ -89,7 +89,7 @@ public enum HostValue: UInt16, CaseIterable {
     maxFilesPerProcess, maxProcesses, argMax, loadAverage, stackTop, cpuModel, executablePath, processArguments,
     clockRate, pageSizes, machineArchitecture, userMemory, securityLevel, groupsMax, openFiles,
     processList, interfaceList, cpuFrequency, cpuTimes, swapTotal, freePages, randomBytes, processorTimes,
-    availablePages, highestCPU, listenBacklog, processEntries, processVectors, workingDirectory,
+    availablePages, highestCPU, maskBytes, listenBacklog, processEntries, processVectors, workingDirectory,
     processFiles, processDirectory, processMappings, processGroups, processMask, processLimit,
     processRelease, processSystem, kernelMessages, programStrings, deviceName, clockRates, processorStates, processorStatesOf,
     processTable, threadTable, processStrings, memoryStatistics, physicalMemoryShort, userMemoryShort, randomNumber,

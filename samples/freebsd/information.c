@@ -95,6 +95,20 @@ static void statistics(void) {
     expect("no thousandth place to swap to", SYS(__sysctl, swap, size / 4 + 1, 0, &size, 0, 0), -ENOENT);
 }
 
+/// What libthr asks before it takes or tells a thread attribute's processors.
+static void masks(void) {
+    int maximum = 0, bytes = 0, least = 0, highest = 0;
+    uint64_t mask[16];
+    expect("kern.smp.maxcpus", told("kern.smp.maxcpus", &maximum, 4), 4);
+    expect("kern.sched.cpusetsize", told("kern.sched.cpusetsize", &bytes, 4), 4);
+    expect("is, CPU_MAXSIZE of sys/_cpuset.h in bytes", bytes, 128);
+    holds("a bit for each", maximum == 8 * bytes);
+    expect("kern.sched.cpusetsizemin", told("kern.sched.cpusetsizemin", &least, 4), 4);
+    told("kern.smp.maxid", &highest, 4);
+    holds("as long as the highest needs", least == highest / 8 + 1);
+    expect("cpuset_getaffinity, so many", SYS(cpuset_getaffinity, 3, 1, -1L, least, mask), 0);
+}
+
 static void sample(long argc, char **argv, char **environment);
 
 /// What setproctitle(3) does, and the name of a login session.
@@ -214,5 +228,6 @@ static void sample(long argc, char **argv, char **environment) {
     routes();
     sockets();
     statistics();
+    masks();
     named(argc, argv);
 }

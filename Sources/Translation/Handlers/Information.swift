@@ -156,6 +156,7 @@ private func hostNumber(_ value: HostValue, _ call: Call) -> Int64? {
   case .cpuFrequency: return processorFrequency(call)
   case .availablePages: return systemInformation().map { $0.total / Int64(pageSize) }
   case .highestCPU: return Int64(highestProcessor(call))
+  case .maskBytes: return Int64(highestProcessor(call)) / 8 + 1
   case .listenBacklog: return fileNumber(call, "/proc/sys/net/core/somaxconn")
   case .internet6: return HostFile(call, "/proc/net/if_inet6").isOpen ? 1 : nil
   default: return systemVLimit(value, call)
