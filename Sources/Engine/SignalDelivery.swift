@@ -39,6 +39,7 @@ public func onSignal(
     return
   }
   let process = thread.pointee.process!
+  if inEngine, isSpared(process, report.signal, context) { return }
   signalSeen(process, Table(UnsafeRawPointer(process.pointee.table)).foreignSignal(report.signal))
   guard inEngine else {
     thread.pointee.restart = 0
@@ -303,6 +304,8 @@ func kernelAction(_ process: UnsafeMutablePointer<persona_process>, _ foreign: I
   let ignored = table.signalDefault(foreign) == Int(PERSONA_DEFAULT_IGNORE.rawValue)
   if isSignalWatched(process, foreign), action.handler == 1 || (action.handler == 0 && ignored) {
     // Nobody but EVFILT_SIGNAL wants it.
+  } else if isSparingWriters(process, native), action.handler == 0 {
+    // Not every one that comes is the guest's.
   } else if action.handler == 0 {
     kernel = KernelAction()
     if ignored && !isIgnoredByLinux(native) { kernel.handler = 1 }

@@ -12,7 +12,7 @@ enum {
     SYS_sendmsg = 28, SYS_accept = 30, SYS_access = 33, SYS_kill = 37, SYS_getppid = 39, SYS_dup = 41,
     SYS_ioctl = 54, SYS_symlink = 57, SYS_readlink = 58, SYS_execve = 59, SYS_munmap = 73, SYS_mprotect = 74,
     SYS_getpgrp = 81, SYS_setpgid = 82, SYS_dup2 = 90, SYS_fcntl = 92, SYS_connect = 98, SYS_bind = 104,
-    SYS_listen = 106, SYS_rename = 128, SYS_sendto = 133, SYS_shutdown = 134, SYS_socketpair = 135,
+    SYS_setsockopt = 105, SYS_listen = 106, SYS_rename = 128, SYS_sendto = 133, SYS_shutdown = 134, SYS_socketpair = 135,
     SYS_mkdir = 136, SYS_rmdir = 137, SYS_setsid = 147, SYS_pread = 173, SYS_pwrite = 174, SYS_pathconf = 191,
     SYS_getrlimit = 194, SYS_mmap = 197, SYS_lseek = 199, SYS_ftruncate = 201, SYS___sysctl = 202,
     SYS_poll = 209, SYS_semget = 221, SYS_semop = 222, SYS_msgget = 225, SYS_msgsnd = 226, SYS_msgrcv = 227,
@@ -50,7 +50,7 @@ enum {
 /// sys/errno.h
 enum {
     EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EBADF = 9, ECHILD = 10, EDEADLK = 11, ENOMEM = 12, EACCES = 13,
-    EFAULT = 14, EEXIST = 17, ENODEV = 19, ENOTDIR = 20, EISDIR = 21, EINVAL = 22, ENOTTY = 25, ERANGE = 34,
+    EFAULT = 14, EEXIST = 17, ENODEV = 19, ENOTDIR = 20, EISDIR = 21, EINVAL = 22, ENOTTY = 25, EPIPE = 32, ERANGE = 34,
     EAGAIN = 35, EALREADY = 37, EMSGSIZE = 40, ENOTEMPTY = 66, ETIMEDOUT = 60, ENOSYS = 78, EIDRM = 82, ENOMSG = 83,
     ENOTSUP = 86,
 };

@@ -43,6 +43,14 @@ static void sample(long argc, char **argv, char **environment) {
     expect("recvmmsg of none", SYS(recvmmsg, pair[1], in, 4, 0x80, 0), -EAGAIN);
     expect("recvmmsg on no socket", SYS(recvmmsg, 99, in, 4, 0, 0), -EBADF);
 
+    say("a writer that is spared SIGPIPE\n");
+    int spared[2], one = 1;
+    SYS(socketpair, AF_LOCAL, SOCK_STREAM, 0, spared);
+    expect("SO_NOSIGPIPE", SYS(setsockopt, spared[0], SOL_SOCKET, 0x800, &one, 4), 0);
+    SYS(close, spared[1]);
+    expect("nobody reads", SYS(write, spared[0], "x", 1), -EPIPE);
+    SYS(close, spared[0]);
+
     say("descriptors\n");
     int ends[2];
     SYS(pipe2, ends, 0);

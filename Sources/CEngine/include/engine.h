@@ -82,6 +82,7 @@ struct persona_process {
     void *membership;             ///< Handlers/Plan9/ProcessGroups: what the process is in its session
     void *operations;             ///< Handlers/AsynchronousQueue: what aio_read and its kin have begun; `event_lock` guards it
     void *patches;                ///< Engine/Patching: call sites that jump; NULL when none does
+    uint32_t spares_writers;      ///< 1: some of its sockets may be ones whose writers get no SIGPIPE
     uint64_t ignored_unknown;     ///< Linux signals that are ignored and that the personality lacks; bit n-1 is signal n
     struct persona_action actions[PERSONA_SIGNALS];
     uint64_t signal_counts[PERSONA_SIGNALS]; ///< deliveries seen, for EVFILT_SIGNAL

@@ -80,8 +80,10 @@ func setsockopt(_ call: inout Call) -> Int {
     }
   default: break
   }
-  return call.hostNow(
+  let result = call.hostNow(
     __NR_setsockopt, call[0], level(entry), Int(name(entry)), Int(truncatingIfNeeded: address), length)
+  if result == 0, level(entry) == LinuxSocket.level, name(entry) == SO_SELECT_ERR_QUEUE { heedSparedWriters(call) }
+  return result
 }
 
 /// getsockopt(s, level, name, val, avalsize)
@@ -159,7 +161,7 @@ private func adjustSocketInteger(
   case SO_SNDBUF, SO_RCVBUF: told = native / 2
   // A flag is told as its own bit of so_options.
   case SO_REUSEADDR, SO_REUSEPORT, SO_KEEPALIVE, SO_BROADCAST, SO_DONTROUTE, SO_OOBINLINE, SO_DEBUG,
-    SO_ACCEPTCONN, SO_TIMESTAMP_OLD:
+    SO_ACCEPTCONN, SO_TIMESTAMP_OLD, SO_SELECT_ERR_QUEUE:
     told = native == 0 ? 0 : Int32(truncatingIfNeeded: entry.pointee.key)
   default: return
   }

@@ -125,13 +125,18 @@ func accept4(_ call: inout Call) -> Int {
 
 func acceptSocket(_ call: inout Call, _ flags: Int) -> Int {
   let name = call.address(1)
-  if name == 0 { return accepted(call, call.host(__NR_accept4, call[0], 0, 0, flags)) }
+  if name == 0 {
+    let descriptor = call.host(__NR_accept4, call[0], 0, 0, flags)
+    if descriptor >= 0 { inheritSparing(call, descriptor) }
+    return accepted(call, descriptor)
+  }
   var room: UInt32 = 0
   guard call.read(&room, at: call.address(2)) else { return call.error(EFAULT) }
   guard var peer = call.addressBuffer(), let length = call.scratch(4) else { return call.error(ENOMEM) }
   length.storeBytes(of: UInt32(peer.length), as: UInt32.self)
   let descriptor = call.host(__NR_accept4, call[0], peer.pointer.word, length.word, flags)
   if descriptor < 0 { return accepted(call, descriptor) }
+  inheritSparing(call, descriptor)
   peer.length = Int(length.load(as: UInt32.self))
   let failure = tellAddress(call, peer, name, call.address(2), room)
   if failure < 0 {
