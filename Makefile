@@ -34,11 +34,6 @@ ENGINE_CFLAGS := --target=x86_64-unknown-none-elf -O2 -ffreestanding -fno-stack-
   -mno-red-zone -mgeneral-regs-only -Wall -Wextra -Werror -ffunction-sections -fdata-sections \
   -ISources/CEngine -ISources/CEngine/include -ISources/CWire/include $(UAPI)
 OBJECTS := $(BUILD)/engine
-# What Swift calls data are constants: tables of pointers, classes, the empty array. In a program that is not relocated they are
-# read-only, and without initialised data the engine is two mappings: each costs every fork, and pages of it every exec.
-CONSTANTS := --rename-section .data=.rodata.objects,alloc,load,readonly,data,contents \
-  --rename-section .data.rel.ro=.rodata.pointers,alloc,load,readonly,data,contents
-
 engine: $(ENGINE)
 
 $(OBJECTS)/engine.o: $(ENGINE_SWIFT) $(ENGINE_HEADERS) Sources/Engine/modules/module.modulemap
@@ -49,7 +44,6 @@ $(OBJECTS)/engine.o: $(ENGINE_SWIFT) $(ENGINE_HEADERS) Sources/Engine/modules/mo
 	  -Xcc -ffreestanding -Xcc -mno-red-zone -Xcc -mno-sse -Xcc -mno-mmx $(foreach d,$(UAPI),-Xcc $(d)) \
 	  -I Sources/CWire/include -I Sources/CEngine/include -I Sources/Engine/modules \
 	  -c $(ENGINE_SWIFT) -o $@
-	objcopy $(CONSTANTS) $@
 
 $(OBJECTS)/entry.o: Sources/CEngine/entry.S $(ENGINE_HEADERS)
 	@mkdir -p $(@D)
@@ -59,11 +53,10 @@ $(OBJECTS)/runtime.o: Sources/CEngine/runtime.c $(ENGINE_HEADERS)
 	@mkdir -p $(@D)
 	$(CLANG) $(ENGINE_CFLAGS) -c $< -o $@
 
-$(ENGINE): $(OBJECTS)/engine.o $(OBJECTS)/entry.o $(OBJECTS)/runtime.o Sources/CEngine/hot.order
+$(ENGINE): $(OBJECTS)/engine.o $(OBJECTS)/entry.o $(OBJECTS)/runtime.o Sources/CEngine/engine.ld Sources/CEngine/hot.order
 	@mkdir -p $(@D)
-	$(LLD) -static -no-pie --gc-sections --image-base=0x600000000000 --no-rosegment -z norelro -z separate-code -z noexecstack \
-	  --symbol-ordering-file=Sources/CEngine/hot.order --no-warn-symbol-ordering \
-	  --defsym=persona_text_start=__executable_start --defsym=persona_text_end=etext -e _start -o $@ $(filter %.o,$^)
+	$(LLD) -static -no-pie --gc-sections -T Sources/CEngine/engine.ld \
+	  --symbol-ordering-file=Sources/CEngine/hot.order --no-warn-symbol-ordering -e _start -o $@ $(filter %.o,$^)
 
 # MARK: Tables
 

@@ -24,12 +24,15 @@ _Static_assert(PERSONA_THREAD_PLACE % 4096 == 2048 && offsetof(struct persona_th
 
 // MARK: - Labels
 
+#pragma GCC visibility push(hidden)
 extern char persona_text_start[], persona_text_end[];
 extern char persona_interruptible_begin[], persona_interruptible_end[], persona_interruptible_give_up[];
 extern char persona_copy_begin[], persona_copy_end[], persona_copy_fault[];
 extern char persona_return[], persona_return_end[];
 extern char persona_patched_entry[], persona_patched_saved[], persona_patched_exit[], persona_patched_exit_end[];
 extern char persona_whole_exit[], persona_whole_exit_end[];
+extern char _end[];
+#pragma GCC visibility pop
 
 uint64_t persona_label(enum persona_label label) {
     switch (label) {
@@ -155,7 +158,6 @@ void persona_unlock(uint32_t *lock) {
 
 // Behind the engine itself and without gaps, so that neighbours of a kind are one mapping to Linux and few pages
 // hold the page tables: a fork copies both.
-extern char _end[];
 static uint64_t next_address;
 
 void *persona_map(size_t bytes, size_t alignment, int protection, int flags, int file) {
@@ -312,7 +314,8 @@ void persona_session_unlock(struct persona_session *session) {
 // MARK: - Threads' blocks
 
 static uint32_t block_lock;
-static char first_block[PERSONA_THREAD_BYTES] __attribute__((aligned(PERSONA_THREAD_BYTES)));
+// Without its guard page, which is a hole before the engine's data (engine.ld).
+char persona_first_block[PERSONA_THREAD_BYTES - PERSONA_GUARD_BYTES] __attribute__((section(".bss.first"), aligned(4096)));
 static struct persona_thread *blocks;  // all that exist, linked by `next`
 static uint32_t block_count;
 
@@ -338,10 +341,12 @@ struct persona_thread *persona_thread_block(void) {
         memset(thread, 0, offsetof(struct persona_thread, own));
         thread->next = next;
     } else {
-        char *block = !blocks ? first_block
-                              : persona_map(PERSONA_THREAD_BYTES, PERSONA_THREAD_BYTES, PROT_READ | PROT_WRITE, OWN_MEMORY, -1);
+        char *block = persona_first_block - PERSONA_GUARD_BYTES;
+        if (blocks) {
+            block = persona_map(PERSONA_THREAD_BYTES, PERSONA_THREAD_BYTES, PROT_READ | PROT_WRITE, OWN_MEMORY, -1);
+            if (block) guard((uint64_t)block);
+        }
         if (block) {
-            guard((uint64_t)block);
             thread = (struct persona_thread *)(block + PERSONA_THREAD_PLACE);
             thread->next = blocks;
             blocks = thread;
