@@ -36,6 +36,7 @@ func executeKnown(
   start.pointee.log = -1
   start.pointee.images = (image, linker)
   start.pointee.ignored = ignored
+  start.pointee.leads_session = process.pointee.leads_session
   handOnClock(start)
   guard let text = persona_hide_zeros(program) else { return nil }
   variables.last.pointee = UInt64(UInt(bitPattern: text))
@@ -47,6 +48,9 @@ func executeKnown(
 }
 
 // MARK: - What was decided
+
+/// Bytes of most programs' plans with what stands before and behind them: one read gets all.
+private let mostlyEnough = 1024
 
 /// What was decided about a file by its path in the process's root, copied to the call's scratch; nil where nothing was.
 private func find(
@@ -60,19 +64,21 @@ private func find(
   for turn in 0..<UInt32(PERSONA_PROGRAM_PROBES) {
     thread.pointee.scratch_used = start
     let place = UInt64(persona_program_place(&identity, turn)) * UInt64(PERSONA_PROGRAM_BYTES)
-    guard let head = takeScratch(thread, Int(PERSONA_PROGRAM_HEAD)) else { return nil }
+    guard let head = takeScratch(thread, mostlyEnough) else { return nil }
     let program = head.assumingMemoryBound(to: persona_program.self)
-    guard read(programs, head, Int(PERSONA_PROGRAM_HEAD), at: place), program.pointee.verdict != 0,
+    guard read(programs, head, mostlyEnough, at: place), program.pointee.verdict != 0,
       program.pointee.token == process.pointee.plan.pointee.token
     else { return nil }
     guard isSame(program.pointee.file, identity) else { continue }
     if verdict(program) == PERSONA_EXEC_NATIVE.rawValue { return root?.confines == true ? nil : program }
     let count = Int(program.pointee.bytes)
-    thread.pointee.scratch_used = start
+    if count > mostlyEnough {
+      thread.pointee.scratch_used = start
+      guard count <= MemoryLayout<persona_program>.size, takeScratch(thread, count) != nil, read(programs, head, count, at: place)
+      else { return nil }
+    }
     var now: UInt32 = 0
-    guard count <= MemoryLayout<persona_program>.size, takeScratch(thread, count) != nil, read(programs, head, count, at: place),
-      read(programs, &now, 4, at: place), program.pointee.verdict == now, now != 0
-    else { return nil }
+    guard read(programs, &now, 4, at: place), program.pointee.verdict == now, now != 0 else { return nil }
     let name = UnsafeRawPointer(head) + Int(program.pointee.path)
     if hasRoot(program, root), isPath(thread, name, nativePath) || isLinks(thread, name, file) { return program }
   }

@@ -36,12 +36,12 @@ private struct LinuxStack {
     var count = 0
     while text[count] != 0 { count += 1 }
     let head = MemoryLayout<persona_start>.size - Int(PERSONA_PLAN_ROOM)
-    guard count > head, let memory = persona_allocate_forever(count) else { return nil }
+    guard count > head, count % 8 == 1, let memory = persona_allocate_forever(count) else { return nil }
     envc -= 1
     envv[envc] = 0
     persona_show_zeros(text, UInt32(count - 1), memory)
     let start = memory.assumingMemoryBound(to: persona_start.self)
-    return Int(start.pointee.plan_bytes) == count - 1 - head ? start : nil
+    return Int(persona_start_bytes(start)) == count - 1 ? start : nil
   }
 
   func auxiliary(_ type: UInt64) -> UInt64? {
@@ -66,7 +66,6 @@ public func start(_ stack: UnsafeMutablePointer<UInt64>?) {
         UInt64(UInt(bitPattern: inherited)), 8, 0, 0)
     }
   }
-  watchParent(expecting: nil)
   guard let thread = persona_thread_block() else { fatal("persona: no memory for the engine") }
   thread.pointee.context = UnsafeMutableRawPointer(stack)
   thread.pointee.saved_mask = inherited
@@ -79,6 +78,8 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
   let thread = argument!.assumingMemoryBound(to: persona_thread.self)
   var linux = LinuxStack(thread.pointee.context.assumingMemoryBound(to: UInt64.self))
   let handed = linux.takeHandedOn()
+  // An exec leaves a watch on the parent as it is (prctl(2)).
+  if handed == nil { watchParent(expecting: nil) }
   let reply = handed ?? askForStart(thread)
   let process = persona_own_process(thread)!
   thread.pointee.process = process
@@ -89,8 +90,11 @@ private func loadGuest(_ argument: UnsafeMutableRawPointer?) {
       Int64(__NR_set_tid_address), UInt64(UInt(bitPattern: persona_alive_address(thread))), 0, 0, 0, 0, 0))
   process.pointee.pid = thread.pointee.tid
   process.pointee.owns_descriptors = 1
-  let session = persona_syscall(Int64(__NR_getsid), 0, 0, 0, 0, 0, 0)
-  process.pointee.leads_session = session == Int64(process.pointee.pid) ? 1 : 0
+  process.pointee.leads_session = reply.pointee.leads_session
+  if reply.pointee.leads_session < 0 {
+    let session = persona_syscall(Int64(__NR_getsid), 0, 0, 0, 0, 0, 0)
+    process.pointee.leads_session = session == Int64(process.pointee.pid) ? 1 : 0
+  }
   process.pointee.plan = UnsafePointer(plan(reply, staysThere: handed != nil))
   mapTable(process, reply)
   mapLog(process, reply.pointee.log)

@@ -38,16 +38,18 @@ func inheritActions(_ thread: UnsafeMutablePointer<persona_thread>, _ known: per
     byLinux = askIgnored()
     ignored = byLinux
   }
+  var unknown = ignored
   for native in ordinary where native != 9 && native != 19 {
     let foreign = table.foreignSignal(Int(native))
     guard foreign != 0 else { continue }
+    unknown &= ~bit(native)
     if ignored & bit(native) != 0 { actions[foreign].handler = 1 }
     let isDefaultIgnored = table.signalDefault(foreign) == Int(PERSONA_DEFAULT_IGNORE.rawValue)
     let wantsIgnored = ignored & bit(native) != 0 || isDefaultIgnored && !isIgnoredByLinux(native)
     if wantsIgnored != (byLinux & bit(native) != 0) { _ = persona_install_action(thread, Int32(foreign), native) }
   }
-  process.pointee.ignored_unknown = ignored
-  for native in ordinary where table.foreignSignal(Int(native)) != 0 { process.pointee.ignored_unknown &= ~bit(native) }
+  // Mostly nothing is: what is not written needs no page.
+  if unknown != 0 { process.pointee.ignored_unknown = unknown }
   if table.frame == .note_frame { catchNotes(table) }
   let own: InlineArray<4, Int> = [7, 11, Int(ThreadRequest.signal), Int(parentDied)]
   for index in own.indices {

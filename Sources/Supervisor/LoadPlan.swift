@@ -119,7 +119,7 @@ public struct LoadPlan: Sendable, Equatable {
     let stateOffset = (sitesOffset + sites.count * MemoryLayout<persona_plan_site>.stride + 15) & ~15
     let rootOffset = stateOffset + state.count
     let root = root.isEmpty ? [] : Array(root.utf8) + [0]
-    let size = rootOffset + root.count
+    let size = (rootOffset + root.count + 7) & ~7
 
     var head = persona_plan()
     head.magic = UInt32(PERSONA_PLAN_MAGIC)
@@ -182,6 +182,7 @@ public struct LoadPlan: Sendable, Equatable {
     bytes.append(contentsOf: [UInt8](repeating: 0, count: stateOffset - bytes.count))
     bytes.append(contentsOf: state)
     bytes.append(contentsOf: root)
+    bytes.append(contentsOf: [UInt8](repeating: 0, count: size - bytes.count))
     return bytes
   }
 }

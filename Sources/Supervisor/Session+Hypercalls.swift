@@ -77,6 +77,7 @@ extension Session {
     reply.log = give(logMemory?.file)
     reply.images = (give(files.first), give(files.count > 1 ? files[1] : nil))
     reply.ignored = guest.ignored
+    reply.leads_session = -1
     let plan = guest.image.plan.serialized()
     let room = Int(PERSONA_PLAN_ROOM)
     if plan.count <= room {

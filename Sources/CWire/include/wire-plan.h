@@ -73,7 +73,7 @@ struct persona_auxv {
 struct persona_plan {
     uint32_t magic;
     uint32_t version;
-    uint32_t size;             ///< bytes of the whole plan
+    uint32_t size;             ///< bytes of the whole plan, a multiple of eight
     uint32_t flags;            ///< enum persona_plan_flags
     uint32_t image_count;
     uint32_t segment_count;
@@ -101,7 +101,7 @@ struct persona_plan {
     uint64_t token;            ///< what each of them holds: /proc may be another one's, or the process id
 };
 
-#define PERSONA_PLAN_ROOM (4096 - 64)
+#define PERSONA_PLAN_ROOM (4096 - 72)
 
 /// All that an engine needs of the supervisor to begin: descriptors, and the load plan itself if it fits.
 struct persona_start {
@@ -113,6 +113,8 @@ struct persona_start {
     uint64_t vdso_clock;     ///< distance of its __vdso_clock_gettime from its beginning; 0: not known
     uint64_t table_offset;   ///< where the table begins in its file
     struct persona_ignored ignored;
+    int32_t leads_session;   ///< 1: the process leads a session; 0: it does not; -1: Linux tells
+    uint32_t reserved;
     char plan[PERSONA_PLAN_ROOM];
 };
 
@@ -155,28 +157,41 @@ struct persona_program {
 
 #define PERSONA_PROGRAM_HEAD 56  /* up to `linker` */
 
+/// XORs each byte with `key`, eight at a time: `count` is a multiple of eight.
+static inline void persona_mix(char *bytes, uint32_t count, unsigned char key) {
+    uint64_t keys = key * 0x0101010101010101u, word;
+    for (uint32_t index = 0; index < count; index += 8) {
+        __builtin_memcpy(&word, bytes + index, 8);
+        word ^= keys;
+        __builtin_memcpy(bytes + index, &word, 8);
+    }
+}
+
+/// Bytes of the plan in `start` and of what stands before it.
+static inline uint32_t persona_start_bytes(const struct persona_start *start) {
+    return (uint32_t)sizeof *start - PERSONA_PLAN_ROOM + start->plan_bytes;
+}
+
 /// Makes `start` a text without NULs, so that it can be handed on among the environment's strings; NULL, and nothing is
 /// changed, when there is no byte to take the place of zero.
 static inline char *persona_hide_zeros(struct persona_program *program) {
-    unsigned char *bytes = (unsigned char *)&program->start, used[256] = {0};
-    uint32_t count = (uint32_t)sizeof program->start - PERSONA_PLAN_ROOM + program->start.plan_bytes, key = 1;
-    for (uint32_t index = 0; index < count; index++) used[bytes[index]] = 1;
+    char *bytes = (char *)&program->start;
+    unsigned char used[256] = {0};
+    uint32_t count = persona_start_bytes(&program->start), key = 1;
+    for (uint32_t index = 0; index < count; index++) used[(unsigned char)bytes[index]] = 1;
     while (key < 256 && used[key]) key++;
     if (key == 256) return 0;
-    for (uint32_t index = 0; index < count; index++) bytes[index] ^= (unsigned char)key;
-    bytes[-1] = (unsigned char)key;
+    persona_mix(bytes, count, (unsigned char)key);
+    bytes[-1] = (char)key;
     bytes[count] = 0;
-    return (char *)bytes - 1;
+    return bytes - 1;
 }
 
 /// The reverse, into `bytes`, of a text of `count` bytes and the one before them, which becomes zeros.
 static inline void persona_show_zeros(char *text, uint32_t count, void *bytes) {
-    char key = *text;
-    for (uint32_t index = 0; index < count; index++) {
-        ((char *)bytes)[index] = text[index + 1] ^ key;
-        text[index + 1] = 0;
-    }
-    *text = 0;
+    __builtin_memcpy(bytes, text + 1, count);
+    persona_mix((char *)bytes, count, (unsigned char)*text);
+    __builtin_memset(text, 0, count + 1);
 }
 
 /// Writes its place into the plan of a program.
