@@ -26,6 +26,8 @@ lay_out() {
   ln -s /nothing "$tree/etc/dangling"
   ln -s loop "$tree/etc/loop"
   ln -s "$host/name" "$tree/etc/outward"
+  ln -s "../../../../../../..$host/name" "$tree/etc/upoutward"
+  ln -s "$host" "$tree/etc/hostfolder"
   ln -s /inner "$tree/folder"
 }
 

@@ -102,10 +102,12 @@ func rootedPath(_ call: Call, _ path: PathOperand, _ intent: PathIntent? = nil) 
   }
   switch outcome {
   // The root itself is the host's: a way up to it would else never find it (kern_alternate_path).
-  case .found: return walk.isAtRoot ? .same : .other(walk.text)
+  case .found: return .other(walk.isAtRoot ? walk.hostTop() : walk.text)
   case .refused:
-    return ownProcess(call, path) ?? (intent.purpose == .use ? hostPath(call, root, path) : .same)
+    return ownProcess(call, path) ?? hostTarget(call, root, &walk, outcome, intent)
+      ?? (intent.purpose == .use ? hostPath(call, root, path) : .same)
   case .missing:
+    if let target = hostTarget(call, root, &walk, outcome, intent) { return target }
     switch intent.purpose {
     case .use: return hostPath(call, root, path)
     case .make: return exists(path.address) ? .same : .other(walk.text)
@@ -115,11 +117,31 @@ func rootedPath(_ call: Call, _ path: PathOperand, _ intent: PathIntent? = nil) 
   }
 }
 
-/// A relative path of a process that sees the host too. It is Linux's own affair, unless it starts in the root and a
-/// symbolic link or ".." would lead it out.
+/// Where symbolic links that lead to nothing in the root lead on the host, if that is there or may be made there.
+private func hostTarget(
+  _ call: Call, _ root: PathRoot, _ walk: inout RootWalk, _ outcome: RootWalk.Outcome, _ intent: PathIntent
+) -> NativePath? {
+  var isFolderMissing = false
+  if case .refused(let answer) = outcome {
+    guard answer == call.error(ENOENT) else { return nil }
+    isFolderMissing = true
+  }
+  guard let name = walk.hostName() else { return nil }
+  let address = UInt64(UInt(bitPattern: name))
+  guard exists(address) || isFolderMissing && intent.purpose != .use && parentExists(call, address) else { return nil }
+  return isShadowedProgram(call, root, address) ? .refused(call.error(ENOENT)) : .other(name)
+}
+
+/// A relative path of a process that sees the host too. From the host's top it is looked up as an absolute one. Else it is
+/// Linux's own affair, unless it starts in the root and a symbolic link or ".." would lead it out.
 private func relativePath(_ call: Call, _ root: PathRoot, _ path: PathOperand, _ intent: PathIntent) -> NativePath {
   let used = call.thread.pointee.scratch_used
   guard let text = call.scratch(4096) else { return .refused(call.error(ENOMEM)) }
+  let length = directoryName(call, path.directory, to: text)
+  guard length > 0 else { return .same }
+  if length == 1, text.load(as: UInt8.self) == slash { return fromTop(call, text, path, intent) }
+  guard root.holds(text, length) || root.isRoot(text, length) else { return .same }
+  let isInside = length > root.length
   let count = Int(persona_copy_string(text.assumingMemoryBound(to: CChar.self), path.address, 4096))
   guard count > 0, count < 4096 else { return .same }
   if isOneName(text, count) {
@@ -130,19 +152,31 @@ private func relativePath(_ call: Call, _ root: PathRoot, _ path: PathOperand, _
       }) >= 0
     else { return .same }
   }
-  let length = directoryName(call, path.directory, to: text)
-  guard length > 0, root.holds(text, length) || root.isRoot(text, length) else { return .same }
   call.thread.pointee.scratch_used = used
   guard var walk = RootWalk(call, root, from: path.directory, follows: intent.follows) else {
     return .refused(call.error(ENOMEM))
   }
   let outcome = walk.walk(path.address)
+  if isInside, walk.isAtRoot, case .found = outcome { return .other(walk.hostTop()) }
   guard walk.differs, !walk.isAtRoot else { return .same }
   switch outcome {
   case .found: return .other(walk.text)
-  case .missing where intent.purpose != .use: return .other(walk.text)
-  case .missing, .refused: return .same
+  case .missing:
+    if let target = hostTarget(call, root, &walk, outcome, intent) { return target }
+    return intent.purpose == .use ? .same : .other(walk.text)
+  case .refused: return hostTarget(call, root, &walk, outcome, intent) ?? .same
   }
+}
+
+/// A relative path that starts from "/", which `text` holds: what an absolute one finds.
+private func fromTop(
+  _ call: Call, _ text: UnsafeMutableRawPointer, _ path: PathOperand, _ intent: PathIntent
+) -> NativePath {
+  let count = Int(persona_copy_string((text + 1).assumingMemoryBound(to: CChar.self), path.address, 4095))
+  guard count > 0, count < 4095 else { return .same }
+  var absolute = path
+  absolute.address = UInt64(UInt(bitPattern: text))
+  return rootedPath(call, absolute, intent)
 }
 
 /// Whether a relative path has no directories in it, and does not lead up.

@@ -46,6 +46,23 @@ struct RootWalk {
   /// Whether the walk ended at the root itself.
   var isAtRoot: Bool { isAbsolute && root.isRoot(text, length) }
 
+  /// The host's "/", in place of what is resolved.
+  func hostTop() -> UnsafeMutableRawPointer {
+    text.storeBytes(of: slash, as: UInt8.self)
+    text.storeBytes(of: 0, toByteOffset: 1, as: UInt8.self)
+    return text
+  }
+
+  /// After links that lead to nothing in the root: where they lead on the host, NUL-terminated, with the names that are left.
+  mutating func hostName() -> UnsafeMutableRawPointer? {
+    guard differs, isAbsolute, root.holds(text, length) else { return nil }
+    var count = 0
+    while byte(rest, at + count) != 0 { count += 1 }
+    guard length + count < Self.longestPath else { return nil }
+    if count > 0 { append(rest + at, count) }
+    return text + root.length
+  }
+
   mutating func walk(_ address: UInt64) -> Outcome {
     let count = persona_copy_string(
       rest.assumingMemoryBound(to: CChar.self), address, Self.longestPath)

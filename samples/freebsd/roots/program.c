@@ -57,6 +57,8 @@ static void lookups(void) {
     for (size_t index = 0; index < sizeof paths / sizeof *paths; index++) show(paths[index]);
     say("the host's: %s\n", content(outside("/name")));
     say("the host's by a link of the tree: %s\n", content("/etc/outward"));
+    say("by a link up and up: %s\n", content("/etc/upoutward"));
+    say("through a folder's link: %s\n", content("/etc/hostfolder/name"));
     char link[64];
     long count = SYS(readlink, "/etc/absolute", link, 60);
     link[count > 0 ? count : 0] = 0;
@@ -66,6 +68,28 @@ static void lookups(void) {
     expect("its type", status.mode & 0170000, 0120000);
     expect("lstat of a dangling link", SYS(fstatat, AT_FDCWD, "/etc/dangling", &status, AT_SYMLINK_NOFOLLOW), 0);
     expect("write to a device", make("/dev/null"), 0);
+}
+
+/// The top of a tree is the host's in an overlay, but what is named from there is the tree's all the same.
+static void top(void) {
+    stat status;
+    expect("chdir to the top", SYS(chdir, "/"), 0);
+    show("etc/name");
+    show("../etc/absolute");
+    show("./inner/../etc/name");
+    expect("lstat of a name", SYS(fstatat, AT_FDCWD, "folder", &status, AT_SYMLINK_NOFOLLOW), 0);
+    expect("its type", status.mode & 0170000, 0120000);
+    long above = SYS(open, "/", O_RDONLY | O_DIRECTORY);
+    expect("from a descriptor", SYS(faccessat, above, "inner", 0, 0), 0);
+    expect("what exists on the host alone", SYS(faccessat, above, "proc", 0, 0), confined ? -ENOENT : 0);
+    SYS(close, above);
+    expect("chdir to a name", SYS(chdir, "inner"), 0);
+    working_directory("in");
+    expect("chdir up", SYS(chdir, ".."), 0);
+    working_directory("in");
+    expect("chdir down and up", SYS(chdir, "inner/.."), 0);
+    working_directory("in");
+    show("inner/name");
 }
 
 static void directories(void) {
@@ -101,6 +125,7 @@ static void directories(void) {
         show("etc/name");
     }
     SYS(close, folder);
+    top();
 }
 
 /// On many hosts /bin is /usr/bin: what the tree has in one of them is not the host's in the other.
@@ -126,6 +151,9 @@ static void changes(void) {
     long made = make(outside("/made"));
     expect("a file of the host", made, confined ? -ENOENT : 0);
     expect("a name in no folder", make("/nowhere/new"), -ENOENT);
+    expect("a file where a link leads on the host", make("/etc/hostfolder/linked"), confined ? -ENOENT : 0);
+    expect("its new name there", SYS(rename, "/etc/hostfolder/linked", "/etc/hostfolder/new"), confined ? -ENOENT : 0);
+    expect("and from there up", SYS(access, "/etc/hostfolder/../host/new", 0), confined ? -ENOENT : 0);
 }
 
 static void sockets(void) {
