@@ -101,17 +101,20 @@ fi
 
 # Roots that the user keeps.
 export XDG_DATA_HOME="$PWD/$folder/data"
-rm -rf "$XDG_DATA_HOME" $folder/half
+rm -rf "$XDG_DATA_HOME" $folder/half $folder/typed
 mkdir -p $folder/half/lib $tree/usr/include
 printf '#undef __FreeBSD_version\n#define __FreeBSD_version 1400097\n' >$tree/usr/include/osreldate.h
 tar cJf $folder/base.txz -C $tree . && tar cf $folder/half.tar -C $folder/half . && printf 'no archive' >$folder/bad.txz
 cp $tree/bin/program $folder/elsewhere
+mkdir -p "$XDG_DATA_HOME/persona/roots/.partial-freebsd-999999999/lib"
+mkfifo $folder/typed
 {
   "$persona" root add freebsd $folder/base.txz
   "$persona" root add freebsd $folder/base.txz
   "$persona" root add freebsd-13.2 $tree
   "$persona" root add freebsd-half $folder/half.tar
   "$persona" root add freebsd-bad $folder/bad.txz 2>&1 | grep -v -e '^tar: ' -e '^xz: '
+  timeout -s INT 0.3 "$persona" root add freebsd-typed $folder/typed
   "$persona" root add nosuch $tree
   "$persona" root list
   "$persona" run --root freebsd-13.2 -- /bin/program x | tail -1

@@ -74,8 +74,8 @@ func isDirectory(_ path: String) -> Bool {
   return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }
 
-/// The names in a folder, without those that begin with a dot; none when it cannot be read.
-func entries(of directory: String) -> [String] {
+/// The names in a folder without those that begin with a dot, or those alone; none when it cannot be read.
+func entries(of directory: String, hidden: Bool = false) -> [String] {
   guard let stream = opendir(directory) else { return [] }
   defer { closedir(stream) }
   var names: [String] = []
@@ -83,7 +83,7 @@ func entries(of directory: String) -> [String] {
     let name = withUnsafePointer(to: &entry.pointee.d_name) {
       $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
     }
-    if !name.hasPrefix(".") { names.append(name) }
+    if name.hasPrefix(".") == hidden, name != ".", name != ".." { names.append(name) }
   }
   return names
 }

@@ -18,6 +18,7 @@ extension InstalledRoots {
           "'persona root remove \(name)' removes it; or choose another name, such as \(name)-2")
     }
     try makeDirectory()
+    removeLeftovers()
     if isDirectory(source) {
       try link(name, to: FileRoot(folder: source), heading, recognizer)
     } else {
@@ -37,6 +38,7 @@ extension InstalledRoots {
       return
     }
     // What is half removed is no root any more.
+    removeLeftovers()
     let doomed = path(".removed-\(name)-\(getpid())")
     guard rename(path(name), doomed) == 0 else { throw failure(path(name)) }
     try removeTree(doomed)
@@ -104,6 +106,15 @@ extension InstalledRoots {
     }
   }
 
+  /// Removes what commands that were killed had not finished: their process ids end the folders' names.
+  private func removeLeftovers() {
+    for name in entries(of: directory, hidden: true) where name.hasPrefix(".partial-") || name.hasPrefix(".removed-") {
+      guard let pid = name.split(separator: "-").last.flatMap({ pid_t($0) }), kill(pid, 0) != 0, errno == ESRCH
+      else { continue }
+      try? removeTree(path(name))
+    }
+  }
+
   private func removeTree(_ path: String) throws(LaunchError) {
     let status = runTool(["rm", "-rf", "--", path])
     guard status == 0 else {
@@ -117,13 +128,31 @@ extension InstalledRoots {
     LaunchError(.ours, file: path, describe(errno), remedy: "check the folder's permissions")
   }
 
-  /// Runs one of the host's own programs: its exit status, 127 when it cannot be run.
+  /// Runs one of the host's own programs: its exit status, 127 when it cannot be run. As with system(3), what is typed at the
+  /// terminal ends it alone, so that its caller can clear up.
   private func runTool(_ words: [String]) -> Int32 {
     var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
     argv.append(nil)
     defer { for text in argv { free(text) } }
+    var attributes = posix_spawnattr_t(), heeded = sigset_t()
+    posix_spawnattr_init(&attributes)
+    sigemptyset(&heeded)
+    var ignored: [(Int32, sigaction)] = []
+    for signal in [SIGINT, SIGQUIT, SIGHUP] {
+      var ignore = sigaction(), before = sigaction()
+      ignore.__sigaction_handler.sa_handler = SIG_IGN
+      sigaction(signal, &ignore, &before)
+      ignored.append((signal, before))
+      if unsafeBitCast(before.__sigaction_handler.sa_handler, to: Int.self) == 0 { sigaddset(&heeded, signal) }
+    }
+    posix_spawnattr_setsigdefault(&attributes, &heeded)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+    defer {
+      for var (signal, before) in ignored { sigaction(signal, &before, nil) }
+      posix_spawnattr_destroy(&attributes)
+    }
     var pid: pid_t = 0
-    guard posix_spawnp(&pid, words[0], nil, nil, argv, environ) == 0 else { return 127 }
+    guard posix_spawnp(&pid, words[0], nil, &attributes, argv, environ) == 0 else { return 127 }
     var status: Int32 = 0
     while waitpid(pid, &status, 0) < 0 { if errno != EINTR { return 127 } }
     return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f

@@ -44,6 +44,8 @@ static void stream(const char *family, void *address, uint32_t size, int number)
     expect("peek", SYS(recvfrom, connection, buffer, 64, MSG_PEEK, 0, 0), 5);
     expect("receive", SYS(recvfrom, connection, buffer, 64, 0, 0, 0), 5);
     holds("text", same(buffer, "hello", 5));
+    expect("a name, at which a stream does not look", SYS(sendto, client, "again", 5, 0, address, size), 5);
+    expect("receive", SYS(recvfrom, connection, buffer, 64, 0, 0, 0), 5);
     expect("nothing more", SYS(recvfrom, connection, buffer, 64, MSG_DONTWAIT, 0, 0), -EAGAIN);
     timeval limit = {0, 20000};
     expect("SO_RCVTIMEO", SYS(setsockopt, connection, SOL_SOCKET, SO_RCVTIMEO, &limit, 16), 0);

@@ -65,9 +65,20 @@ func sendto(_ call: inout Call) -> Int {
   guard let to = call.addressIn(call.address(4), Int(call.int32(5)), failure: &failure) else {
     return failure
   }
-  if isConnected(call, call[0]) { return call.error(EISCONN) }
+  if isConnected(call, call[0]) {
+    // A stream's protocol does not look at the name (tcp_usr_send, uipc_send).
+    guard isStream(call, call[0]) else { return call.error(EISCONN) }
+    return call.host(__NR_sendto, call[0], call[1], call[2], call[3], 0, 0)
+  }
   return call.host(
     __NR_sendto, call[0], call[1], call[2], call[3], to.pointer.word, to.length)
+}
+
+/// Whether the socket is of a kind that sends on its connection alone: SOCK_STREAM or SOCK_SEQPACKET.
+private func isStream(_ call: Call, _ descriptor: Int) -> Bool {
+  let sequenced: Int32 = 5
+  guard let type = socketInteger(call, descriptor, SO_TYPE) else { return false }
+  return Int(type) == LinuxSocket.typeStream || type == sequenced
 }
 
 /// recvfrom(s, buf, len, flags, from, fromlenaddr)
@@ -118,9 +129,12 @@ func sendmsg(_ call: inout Call) -> Int {
       let to = call.addressIn(
         header.name, Int(Int32(truncatingIfNeeded: header.nameLength)), failure: &failure)
     else { return failure }
-    if isConnected(call, call[0]) { return call.error(EISCONN) }
-    name = to.pointer.word
-    nameLength = to.length
+    if !isConnected(call, call[0]) {
+      name = to.pointer.word
+      nameLength = to.length
+    } else if !isStream(call, call[0]) {
+      return call.error(EISCONN)
+    }
   }
   var control = 0
   var controlLength = 0
