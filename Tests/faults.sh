@@ -294,6 +294,22 @@ END
   -Wno-everything -Isamples/freebsd -o "$work/hostile" "$work/hostile.c"
 check "a hostile guest" status 0 "$persona" run -- "$work/hostile"
 
+# Standard descriptors that are closed stay so.
+cat >"$work/closed.c" <<'END'
+#include "freebsd.h"
+static void sample(long argc, char **argv, char **environment) {
+    int closed = 0;
+    for (int file = 0; file < 3; file++) closed |= (SYS(fcntl, file, 1) == -EBADF) << file;
+    leave(closed);
+}
+END
+"$clang" --target=x86_64-unknown-freebsd14 -fuse-ld=lld -nostdlib -static -ffreestanding -O1 -fno-stack-protector \
+  -Wno-everything -Isamples/freebsd -o "$work/closed" "$work/closed.c"
+for each in "1 <&-" "2 >&-" "4 2>&-" "7 <&->&-2>&-"; do
+  closed=${each#* }
+  check "closed: $closed" status ${each%% *} sh -c "'$persona' run -- '$work/closed' $(echo "$closed" | sed 's/-/- /g')"
+done
+
 rm -rf "$work"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

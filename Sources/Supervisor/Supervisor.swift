@@ -10,6 +10,7 @@ public enum Supervisor {
   /// guests which outlive the first one keep theirs. All work is the child's: what a process has touched before it forks
   /// both must touch again.
   public static func run(_ configuration: RunConfiguration) throws(LaunchError) -> Int32 {
+    keepStandardDescriptors()
     if Joining.hasSupervisor { try takePlace(configuration) }
     var ends: [Int32] = [0, 0]
     let failure = persona_pipe(&ends)
@@ -42,6 +43,13 @@ public enum Supervisor {
     relay.finish()
     sigprocmask(SIG_SETMASK, &mask, nil)
     try takePlace(configuration)
+  }
+
+  /// What the command found closed of 0 to 2 the program finds closed, too, and none of Persona's own is among them.
+  private static func keepStandardDescriptors() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+      _ = open("/dev/null", O_RDWR | O_CLOEXEC)
+    }
   }
 
   /// What a run starts from: where Persona's files are, who judges programs, and the program found and read.

@@ -73,6 +73,7 @@ static void links(void) {
     stat now;
     char text[32] = {0};
     expect("symlink", SYS(symlink, "file", "soft"), 0);
+    expect("a link's own mode", SYS(lchmod, "soft", 0700), 0);
     expect("readlink", SYS(readlink, "soft", text, 32), 4);
     holds("target", same(text, "file", 4));
     expect("lstat", SYS(fstatat, AT_FDCWD, "soft", &now, AT_SYMLINK_NOFOLLOW), 0);

@@ -6,18 +6,30 @@ import Wire
 
 // MARK: - Modes and special files
 
-/// changeMode(fd, path, mode, flag). A symbolic link's own mode is 0777 on Linux, and no other.
+/// changeMode(fd, path, mode, flag). A symbolic link's own mode decides nothing. It is 0777 on Linux, which as a server of NFS
+/// takes another one and forgets it too (nfsd_setattr of fs/nfsd/vfs.c); only its owner may change it.
 func changeMode(_ call: inout Call) -> Int {
   if call[3] & Int(AT_EMPTY_PATH) != 0, isEmpty(call, call.address(1)) {
     return call.hostNow(__NR_fchmod, call[0], call[2])
   }
-  if call[3] & Int(AT_SYMLINK_NOFOLLOW) != 0, fileType(call, call[0], call[1]) == symbolicLinkType {
-    return call[2] & 0o7777 == 0o777 ? 0 : call.error(EOPNOTSUPP)
+  if call[3] & Int(AT_SYMLINK_NOFOLLOW) != 0, let owner = ownerOfLink(call, call[0], call[1]) {
+    let user = UInt32(truncatingIfNeeded: call.hostNow(__NR_geteuid))
+    return user == 0 || user == owner ? 0 : call.error(EPERM)
   }
   return call.hostNow(__NR_fchmodat, call[0], call[1], call[2])
 }
 
 let symbolicLinkType: UInt32 = 0o120000
+
+/// Whose a symbolic link is; nil for what is none.
+private func ownerOfLink(_ call: Call, _ directory: Int, _ path: Int) -> UInt32? {
+  guard let status = call.scratch(144),
+    call.hostNow(__NR_newfstatat, directory, path, status.word, Int(AT_SYMLINK_NOFOLLOW)) == 0,
+    status.load(fromByteOffset: 24, as: UInt32.self) & 0o170000 == symbolicLinkType
+  else { return nil }
+  // st_uid lies at byte 28 of Linux's struct stat on x86-64.
+  return status.load(fromByteOffset: 28, as: UInt32.self)
+}
 
 private func isEmpty(_ call: Call, _ path: UInt64) -> Bool {
   var first: UInt8 = 1
