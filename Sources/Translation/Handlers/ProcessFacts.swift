@@ -146,6 +146,40 @@ struct ProcessFacts {
   }
 }
 
+/// A list of process ids in the engine's memory, as long as it need be.
+struct ProcessNumbers: ~Copyable {
+  private var memory: UnsafeMutableRawPointer?
+  private var room = 0
+  private(set) var count = 0
+  /// There was no memory for one.
+  private(set) var isIncomplete = false
+
+  init() {}
+
+  deinit { if let memory { persona_release(memory) } }
+
+  subscript(_ index: Int) -> Int { Int(memory!.get(at: 4 * index, as: Int32.self)) }
+
+  /// False when there is no memory for it.
+  mutating func append(_ number: Int) -> Bool {
+    if count == room {
+      guard let larger = persona_allocate(8 * max(room, 64)) else {
+        isIncomplete = true
+        return false
+      }
+      if let memory {
+        larger.copyMemory(from: memory, byteCount: 4 * count)
+        persona_release(memory)
+      }
+      memory = larger
+      room = 2 * max(room, 64)
+    }
+    memory!.put(Int32(truncatingIfNeeded: number), at: 4 * count)
+    count += 1
+    return true
+  }
+}
+
 /// Calls `body` with each process id until it answers false: 0 or -errno.
 @discardableResult
 func eachProcess(_ call: Call, _ body: (Int) -> Bool) -> Int {

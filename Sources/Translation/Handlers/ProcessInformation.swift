@@ -43,6 +43,8 @@ enum ProcessInformation {
   static let age = 768
   static let waitsFor = 776
   static let size = 792
+  /// The state of a process that has ended, and whose parent has not asked how.
+  static let ended = UInt32(UInt8(ascii: "Z"))
 
   /// What /proc tells of a process; false when it is gone.
   static func fill(_ call: Call, _ process: Int, _ entry: UnsafeMutableRawPointer, _ boot: Int) -> Bool {

@@ -42,6 +42,13 @@ struct SysctlRequest {
     if fits > 0, !call.copyOut(old + start, bytes, Int(fits)) { faulted = true }
   }
 
+  /// Adds a record if there is room for all of it; false, and nothing added, if there is not.
+  mutating func put(whole record: UnsafeRawPointer, _ count: Int) -> Bool {
+    if old != 0, produced > room || room - produced < UInt64(count) { return false }
+    put(record, count)
+    return true
+  }
+
   /// Counts bytes that a guest which only asks for the length does not want.
   mutating func skip(_ count: Int) { produced += UInt64(count) }
 

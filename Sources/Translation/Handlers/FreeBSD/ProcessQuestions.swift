@@ -65,11 +65,17 @@ private func tellStatus(
   return 0
 }
 
-/// Adds a record of the length that its path leaves it, in whole words.
-private func put(_ record: UnsafeMutableRawPointer, path: Int, _ request: inout SysctlRequest) {
+/// Adds a record of the length that its path leaves it, in whole words. False where there is no room for it: the list ends
+/// there, without an error (export_kinfo_to_sb() of kern/kern_descrip.c).
+private func put(_ record: UnsafeMutableRawPointer, path: Int, _ request: inout SysctlRequest) -> Bool {
   let length = (path + textLength(record + path) + 1 + 7) & ~7
   record.put(Int32(length), at: 0)
-  request.put(record, length)
+  return request.put(whole: record, length)
+}
+
+/// A length without a list leaves room for what is opened and mapped meanwhile: to look at it takes longer than in a kernel.
+private func leaveRoom(_ request: inout SysctlRequest) {
+  if request.old == 0 { request.skip(Int(request.produced)) }
 }
 
 // MARK: - Files
@@ -82,11 +88,12 @@ func processFiles(_ argument: MIB, onlyDirectory: Bool, _ request: inout SysctlR
     return call.error(ENOMEM)
   }
   guard quietly(__NR_kill, pid, 0) != -Int(ESRCH) else { return call.error(ESRCH) }
+  var hasRoom = true
   func add(_ name: StaticString, _ descriptor: Int32) {
     let mark = call.thread.pointee.scratch_used
     defer { call.thread.pointee.scratch_used = mark }
-    guard let path = processFile(call, pid, name) else { return }
-    if fill(call, record, link, path, descriptor, pid) { put(record, path: FileEntry.path, &request) }
+    guard hasRoom, let path = processFile(call, pid, name) else { return }
+    if fill(call, record, link, path, descriptor, pid) { hasRoom = put(record, path: FileEntry.path, &request) }
   }
   if !onlyDirectory { add("exe", FileEntry.text) }
   add("cwd", FileEntry.directory)
@@ -102,10 +109,11 @@ func processFiles(_ argument: MIB, onlyDirectory: Bool, _ request: inout SysctlR
     path.append("/fd/")
     path.append(decimal: descriptor)
     path.append(0)
-    let name = UnsafeRawPointer(path.start)
-    if fill(call, record, link, name, Int32(descriptor), pid) { put(record, path: FileEntry.path, &request) }
-    return true
+    guard hasRoom, fill(call, record, link, UnsafeRawPointer(path.start), Int32(descriptor), pid) else { return hasRoom }
+    hasRoom = put(record, path: FileEntry.path, &request)
+    return hasRoom
   }
+  leaveRoom(&request)
   return result == call.error(EACCES) ? call.error(EPERM) : 0
 }
 
@@ -261,8 +269,9 @@ func processMappings(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
       place.put(UInt8(0), at: shown)
       call.thread.pointee.scratch_used = mark
     }
-    put(record, path: MapEntry.path, &request)
+    guard put(record, path: MapEntry.path, &request) else { break }
   }
+  leaveRoom(&request)
   return 0
 }
 
