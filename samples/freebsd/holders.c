@@ -65,7 +65,64 @@ static void shortened(void) {
     expect("no such process", told(33, 0x7fffffff, sizeof list), -ESRCH);
 }
 
+struct address { uint8_t length, family; uint16_t port; uint8_t rest[124]; };
+
+/// What is told of the socket `descriptor`: struct kinfo_file.
+static void shown(const char *title, long descriptor, int domain, int type, int protocol, const char *name) {
+    struct address local = {0}, peer = {0};
+    uint32_t local_size = sizeof local, peer_size = sizeof peer;
+    long size = told(33, -1, sizeof list);
+    SYS(getsockname, descriptor, &local, &local_size);
+    if (SYS(getpeername, descriptor, &peer, &peer_size) < 0) peer_size = 0;
+    for (long at = 0; at < size; at += *(int *)(list + at)) {
+        const char *file = list + at;
+        const int *number = (const int *)file;
+        if (number[2] != descriptor) continue;
+        holds(title, number[1] == 2 && number[9] == domain && number[10] == type && number[11] == protocol
+            && same(file + 368, name, length(name) + 1));
+        holds("  its address", same(file + 48, (char *)&local, local_size) && *(uint64_t *)(file + 304));
+        // Without a peer the address is one that holds nothing but its family.
+        holds("  its peer", peer_size ? same(file + 176, (char *)&peer, peer_size) : file[176] >= 16 && file[177] == domain && !file[178]);
+        return;
+    }
+    holds(title, 0);
+}
+
+/// The addresses of sockets.
+static void sockets(void) {
+    struct address name = {16, 2, 0, {127, 0, 0, 1}}, newer = {28, 28, 0, {0}}, path = {9, 1, 0, {0}};
+    uint32_t size = 16;
+    int pair[2];
+    newer.rest[4 + 15] = 1;
+    long listener = SYS(socket, 2, 1, 0), caller = SYS(socket, 2, 1, 0), accepted, datagrams = SYS(socket, 28, 2, 0), local = SYS(socket, 1, 1, 0);
+    SYS(bind, listener, &name, 16);
+    SYS(listen, listener, 5);
+    SYS(getsockname, listener, &name, &size);
+    SYS(connect, caller, &name, 16);
+    accepted = SYS(accept, listener, 0, 0);
+    SYS(bind, datagrams, &newer, 28);
+    // struct sockaddr_un with the path "holder"
+    for (int at = 0; at < 7; at++) ((char *)&path)[2 + at] = "holder"[at];
+    SYS(bind, local, &path, 9);
+    SYS(listen, local, 5);
+    SYS(socketpair, 1, 2, 0, pair);
+    shown("a listener", listener, 2, 1, 6, "internet");
+    shown("a caller", caller, 2, 1, 6, "internet");
+    shown("the one it called", accepted, 2, 1, 6, "internet");
+    shown("datagrams of IPv6", datagrams, 28, 2, 17, "internet6");
+    shown("unbound", SYS(socket, 2, 2, 0), 2, 2, 17, "internet");
+    shown("a local listener", local, 1, 1, 0, "local");
+    long client = SYS(socket, 1, 1, 0);
+    expect("connected to it", SYS(connect, client, &path, 9), 0);
+    long served = SYS(accept, local, 0, 0);
+    shown("local, with a peer's name", client, 1, 1, 0, "local");
+    shown("the one it is connected to", served, 1, 1, 0, "local");
+    shown("a pair", pair[0], 1, 2, 0, "local");
+    SYS(unlink, "holder");
+}
+
 static void sample(long argc, char **argv, char **environment) {
     ended();
     shortened();
+    sockets();
 }

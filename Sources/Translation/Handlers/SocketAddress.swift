@@ -158,7 +158,7 @@ extension Call {
   }
 
   /// Converts an address into `foreign`; its length there.
-  private func foreignAddress(_ native: NativeAddress, into foreign: UnsafeMutableRawPointer) -> Int {
+  func foreignAddress(_ native: NativeAddress, into foreign: UnsafeMutableRawPointer) -> Int {
     let count = min(native.length, LinuxSocket.longestAddress)
     let length: Int
     if native.family == LinuxSocket.familyUnix {

@@ -100,16 +100,13 @@ func processFiles(_ argument: MIB, onlyDirectory: Bool, _ request: inout SysctlR
   if onlyDirectory { return 0 }
   add("root", FileEntry.root)
   guard let folder = processFile(call, pid, "fd") else { return call.error(ENOMEM) }
+  let sockets = request.old == 0 ? nil : ProcessSockets(call, pid, folder)
   let result = eachNumber(call, in: folder) { descriptor in
     let mark = call.thread.pointee.scratch_used
     defer { call.thread.pointee.scratch_used = mark }
-    guard var path = ByteWriter(call, limit: 64) else { return false }
-    path.append("/proc/")
-    path.append(decimal: pid)
-    path.append("/fd/")
-    path.append(decimal: descriptor)
-    path.append(0)
-    guard hasRoom, fill(call, record, link, UnsafeRawPointer(path.start), Int32(descriptor), pid) else { return hasRoom }
+    guard let path = descriptorPath(call, pid, descriptor) else { return false }
+    guard hasRoom, fill(call, record, link, path, Int32(descriptor), pid) else { return hasRoom }
+    if let inode = socketInode(link, 64) { sockets?.fill(record, inode, path) }
     hasRoom = put(record, path: FileEntry.path, &request)
     return hasRoom
   }

@@ -17,6 +17,11 @@ enum SocketDiagnosis {
     var isListening = false
     var waiting: UInt64 = 0
     var limit: UInt64 = 0
+    /// Bytes to be read and bytes that the peer has not read, of one that does not listen.
+    var receiving: UInt64 = 0
+    var sending: UInt64 = 0
+    /// RCV_SHUTDOWN 1 and SEND_SHUTDOWN 2 of net/sock.h.
+    var shutdown: UInt8 = 0
   }
 
   /// What is known of the local socket with an inode: struct unix_diag_req and unix_diag_msg.
@@ -33,12 +38,35 @@ enum SocketDiagnosis {
     found.isListening = answer.memory.get(at: 2, as: UInt8.self) == listening
     eachAttribute(answer.memory + 16, answer.length - 16) { type, value, size in
       if type == 2, size >= 4 { found.peer = UInt64(value.get(at: 0, as: UInt32.self)) }  // UNIX_DIAG_PEER
-      if type == 4, size >= 8, found.isListening {  // UNIX_DIAG_RQLEN
-        found.waiting = UInt64(value.get(at: 0, as: UInt32.self))
-        found.limit = UInt64(value.get(at: 4, as: UInt32.self))
+      if type == 4, size >= 8 {  // UNIX_DIAG_RQLEN
+        let first = UInt64(value.get(at: 0, as: UInt32.self))
+        let second = UInt64(value.get(at: 4, as: UInt32.self))
+        if found.isListening { (found.waiting, found.limit) = (first, second) } else { (found.receiving, found.sending) = (first, second) }
       }
+      if type == 6, size >= 1 { found.shutdown = value.get(at: 0, as: UInt8.self) }  // UNIX_DIAG_SHUTDOWN
     }
     return found
+  }
+}
+
+extension SocketDiagnosis {
+  /// The name of the local socket with an inode, as struct sockaddr_un has it, into `name`: its length, 0 where it has none.
+  static func localName(_ facts: borrowing Netlink, _ inode: UInt64, _ name: UnsafeMutableRawPointer) -> Int {
+    let isAsked = facts.ask(byFamily, bytes: 24, isDump: false) { request in
+      request.put(UInt8(1), at: 0)  // AF_UNIX
+      request.put(UInt32.max, at: 4)
+      request.put(UInt32(truncatingIfNeeded: inode), at: 8)
+      request.put(UInt32(1), at: 12)  // UDIAG_SHOW_NAME
+      request.put(UInt64.max, at: 16)
+    }
+    guard isAsked, let answer = facts.one(byFamily), answer.length >= 16 else { return 0 }
+    var length = 0
+    eachAttribute(answer.memory + 16, answer.length - 16) { type, value, size in
+      guard type == 0 else { return }  // UNIX_DIAG_NAME
+      length = min(size, LinuxSocket.pathBytes)
+      name.copyMemory(from: value, byteCount: length)
+    }
+    return length
   }
 }
 

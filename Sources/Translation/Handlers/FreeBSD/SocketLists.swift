@@ -43,13 +43,12 @@ private func putGeneration(_ call: Call, _ size: Int, _ request: inout SysctlReq
   request.put(memory, size)
 }
 
-/// A line of /proc/net/tcp and its like: "0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 1000 0
-/// 12345", where addresses are words of 4 bytes. The entry's size; nil when the line is none.
+/// The entry for a line of a table; its size, nil when the line is none.
 private func socketLine(
   _ file: inout HostFile, _ table: Table, _ memory: UnsafeMutableRawPointer, _ list: SocketList, _ isNewer: Bool,
   _ limits: ListenLimits?
 ) -> Int? {
-  guard file.decimal() != nil, file.byte() == UInt8(ascii: ":") else { return nil }
+  guard let line = InternetSocket(&file, isNewer: isNewer) else { return nil }
   let whole = table.size(list == .tcp ? .xtcpcb : .xinpcb)
   clear(memory, whole)
   memory.put(UInt64(whole), at: 0)
@@ -59,57 +58,34 @@ private func socketLine(
   let block = Record(base, table)
   let socketBase = apart.map { memory + $0.offset } ?? base + (table.layout(.xinpcb__xi_socket)?.offset ?? 0)
   let socket = Record(socketBase, table)
-  func address(_ field: FieldName, _ port: FieldName) -> Bool {
-    guard let place = table.layout(field)?.offset else { return false }
-    file.byte()
-    for word in 0..<(isNewer ? 4 : 1) {
-      var value: UInt32 = 0
-      for _ in 0..<8 {
-        guard let digit = hexadecimalDigit(file.byte()) else { return false }
-        value = value << 4 | UInt32(digit)
-      }
-      // An address of 4 bytes stands at the end of the room for one of 16.
-      base.put(value, at: place + (isNewer ? 4 * word : 12))
+  func put(_ end: InternetEnd, _ address: FieldName, _ port: FieldName) {
+    // An address of 4 bytes stands at the end of the room for one of 16.
+    if let place = table.layout(address)?.offset {
+      for word in 0..<(isNewer ? 4 : 1) { base.put(end.words[word], at: place + (isNewer ? 4 * word : 12)) }
     }
-    file.byte()
-    guard let number = file.hexadecimal() else { return false }
-    block[port] = UInt64(UInt16(truncatingIfNeeded: number).byteSwapped)
-    return true
+    block[port] = UInt64(end.port.byteSwapped)
   }
-  guard address(.xinpcb__inp_laddr, .xinpcb__inp_lport), address(.xinpcb__inp_faddr, .xinpcb__inp_fport) else {
-    return nil
-  }
-  file.byte()
-  let state = Int(file.hexadecimal() ?? 0)
-  file.byte()
-  let sending = file.hexadecimal() ?? 0
-  file.byte()
-  let receiving = file.hexadecimal() ?? 0
-  // The timer, and how often it ran out.
-  file.skipWord()
-  file.skipWord()
-  let user = file.decimal() ?? 0
-  _ = file.decimal()
-  let inode = UInt64(file.decimal() ?? 0)
+  put(line.local, .xinpcb__inp_laddr, .xinpcb__inp_lport)
+  put(line.peer, .xinpcb__inp_faddr, .xinpcb__inp_fport)
   block[.xinpcb__inp_vflag] = isNewer ? 2 : 1
   block[.xinpcb__inp_ip_ttl] = 64
-  block[.xinpcb__inp_socket] = inode
-  let port = UInt64(UInt16(truncatingIfNeeded: block[.xinpcb__inp_lport]).byteSwapped)
-  let protocolNumber: UInt64 = list == .tcp ? 6 : list == .udp ? 17 : port
+  block[.xinpcb__inp_socket] = line.inode
+  let protocolNumber: UInt64 = list == .tcp ? 6 : list == .udp ? 17 : UInt64(line.local.port)
   block[.xinpcb__inp_ip_p] = protocolNumber
   if list == .raw { block[.xinpcb__inp_lport] = 0 }
-  if list == .tcp { Record(memory, table)[.xtcpcb__t_state] = UInt64(tcpState(state)) }
+  if list == .tcp { Record(memory, table)[.xtcpcb__t_state] = UInt64(tcpState(line.state)) }
   // SOCK_STREAM 1, SOCK_DGRAM 2, SOCK_RAW 3; AF_INET 2, AF_INET6 28.
-  describe(socket, inode, list == .tcp ? 1 : list == .udp ? 2 : 3)
+  describe(socket, line.inode, list == .tcp ? 1 : list == .udp ? 2 : 3)
   socket[.xsocket__xso_protocol] = protocolNumber
   socket[.xsocket__xso_family] = isNewer ? 28 : 2
-  socket[.xsocket__so_uid] = UInt64(user)
-  socket[.xsocket__so_rcv_cc] = list == .tcp && state == 10 ? 0 : receiving
-  socket[.xsocket__so_snd_cc] = sending
-  if list == .tcp, state == 10 {
+  socket[.xsocket__so_uid] = UInt64(line.user)
+  let listens = list == .tcp && line.state == Int(SocketDiagnosis.listening)
+  socket[.xsocket__so_rcv_cc] = listens ? 0 : line.receiving
+  socket[.xsocket__so_snd_cc] = line.sending
+  if listens {
     // Of a listening socket Linux's queue is what waits to be accepted.
-    socket[.xsocket__so_qlen] = receiving
-    socket[.xsocket__so_qlimit] = limits?[inode] ?? 0
+    socket[.xsocket__so_qlen] = line.receiving
+    socket[.xsocket__so_qlimit] = limits?[line.inode] ?? 0
     // SO_ACCEPTCONN
     socket[.xsocket__so_options] = 2
   }
@@ -143,18 +119,13 @@ func localSockets(_ type: UInt64, _ request: inout SysctlRequest) -> Int {
   putGeneration(call, generation, &request)
   var file = HostFile(call, "/proc/net/unix")
   file.skipLine()
-  while file.hexadecimal() != nil {
-    for _ in 0..<4 { file.skipWord() }
-    while file.peek() == 0x20 { file.byte() }
-    let found = file.hexadecimal() ?? 0
-    file.skipWord()
-    let inode = UInt64(file.decimal() ?? 0)
+  while let line = LocalSocket(&file) {
+    let inode = line.inode
     clear(memory, size)
     memory.put(UInt64(size), at: 0)
     let block = Record(memory, call.table)
     block[.xunpcb__xu_unpp] = inode
-    if file.peek() == 0x20 {
-      file.byte()
+    if let first = file.peek(), first != 0x0a {
       var length = 0
       while length < 103, let next = file.peek(), next != 0x0a {
         memory.put(next, at: own.offset + 2 + length)
@@ -166,7 +137,7 @@ func localSockets(_ type: UInt64, _ request: inout SysctlRequest) -> Int {
       block[.xunpcb__unp_addr] = inode
     }
     file.skipLine()
-    guard found == type else { continue }
+    guard line.type == type else { continue }
     let socket = Record(memory + place.offset, call.table)
     describe(socket, inode, type)
     socket[.xsocket__xso_family] = 1
