@@ -53,4 +53,14 @@ if [ ! -e "$folder/program" ] || [ -n "$(find $source samples/freebsd/freebsd.h 
 fi
 run --root overlay
 run --chroot confined
+
+# A log's place is the user's, whatever becomes of the current folder.
+lay_out
+(cd "$host" && "$persona" run --trace=log --chroot "$tree" -- /bin/again >/dev/null 2>&1)
+if [ -s "$host/log" ] && [ ! -e "$tree/log" ]; then
+  echo "ok   the log of a confined program"
+else
+  echo "FAIL the log of a confined program"
+  failed=1
+fi
 [ "$failed" = 0 ]

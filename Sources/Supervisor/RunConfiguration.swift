@@ -41,6 +41,13 @@ public struct RunConfiguration: Sendable, Equatable {
     self.root = root
     self.personalityDirectories = personalityDirectories
   }
+
+  /// What the user named relative to the current folder, which a confining root takes the place of.
+  mutating func holdPlaces() {
+    guard root?.isConfining == true else { return }
+    if case .file(let path) = trace { trace = .file(ProgramFile.absolute(path)) }
+    personalityDirectories = personalityDirectories.map { ProgramFile.absolute($0) }
+  }
 }
 
 /// `--promises`: what becomes of a call that breaks what a program promised its system to keep to.

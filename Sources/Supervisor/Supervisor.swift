@@ -11,6 +11,8 @@ public enum Supervisor {
   /// both must touch again.
   public static func run(_ configuration: RunConfiguration) throws(LaunchError) -> Int32 {
     keepStandardDescriptors()
+    var configuration = configuration
+    configuration.holdPlaces()
     if Joining.hasSupervisor { try takePlace(configuration) }
     var ends: [Int32] = [0, 0]
     let failure = persona_pipe(&ends)

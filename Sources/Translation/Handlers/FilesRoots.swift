@@ -35,6 +35,8 @@ private func enter(_ call: Call, _ folder: Int) -> Int {
   let count = call.hostNow(__NR_readlinkat, Int(AT_FDCWD), path.word, name.word, 4096)
   if count < 0 { return count }
   guard name.load(as: UInt8.self) == slash, count < 4096 else { return call.error(ENOTDIR) }
+  // The top of an overlay, or of the host, is where the process is.
+  if count == 1, PathRoot(call.process)?.isConfining != true { return 0 }
   return PathRoot.set(call.process, name, count, confines: true) ? 0 : call.error(ENOMEM)
 }
 
