@@ -103,5 +103,5 @@ public enum HostValue: UInt16, CaseIterable {
     segmentBytes, segmentLeastBytes, segmentsOfProcess, segmentPages, semaphoreCount, semaphoreUndos, semaphoresOfSet,
     semaphoreOperations, semaphoreUndosOfProcess, semaphoreUndoBytes, semaphoreValueLimit, semaphoreAdjustLimit, messageBytes,
     messageQueueBytes, messageSegmentBytes, messageCount, messageSegments, systemVSlots, semaphoreSets, sharedSegments,
-    messageQueues, processEnvironment
+    messageQueues, processEnvironment, processAuxiliary, processStacks
 }

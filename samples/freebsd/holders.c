@@ -121,8 +121,30 @@ static void sockets(void) {
     SYS(unlink, "holder");
 }
 
+/// The auxiliary vector of this process and of a child that asks for its parent's, as it stands on the stack.
+static void vectors(char **environment) {
+    while (*environment) environment++;
+    uint64_t *own = (uint64_t *)(environment + 1), *end = own;
+    while (*end) end += 2;
+    long size = (char *)(end + 2) - (char *)own, parent = SYS0(getpid), child;
+    holds("an auxiliary vector", told(36, -1, sizeof list) == size && same(list, (char *)own, size));
+    child = SYS0(fork);
+    if (child == 0) {
+        holds("of the parent", told(36, parent, sizeof list) == size && same(list, (char *)own, size));
+        expect("too little room", told(36, parent, 16), -ENOMEM);
+        // struct kinfo_kstack of a process that waits, which the superuser may see; 2 is KKST_STATE_RUNNING
+        long stack;
+        do stack = told(15, parent, sizeof list); while (stack > 0 && *(int *)(list + 4) == 2);
+        holds("where it waits in the kernel", stack == -EPERM || (stack == 1096 && *(int *)list == parent && !*(int *)(list + 4)
+            && same(list + 8, "#0 0x0 at ", 10)));
+        leave(0);
+    }
+    SYS(wait4, child, 0, 0, 0);
+}
+
 static void sample(long argc, char **argv, char **environment) {
     ended();
     shortened();
     sockets();
+    vectors(environment);
 }

@@ -16,6 +16,8 @@ func hostValue(
   case .processArguments: return processArguments(argument, &request)
   case .processEnvironment: return processEnvironment(argument, &request)
   case .processList: return processList(entry, argument, &request)
+  case .processAuxiliary: return processAuxiliary(argument, &request)
+  case .processStacks: return processStacks(argument, &request)
   case .processFiles: return processFiles(argument, onlyDirectory: false, &request)
   case .processDirectory: return processFiles(argument, onlyDirectory: true, &request)
   case .processMappings: return processMappings(argument, &request)

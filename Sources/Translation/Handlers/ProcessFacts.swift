@@ -31,6 +31,8 @@ struct ProcessFacts {
   var started = 0
   var virtualBytes = 0
   var residentPages = 0
+  /// Where Linux's own initial stack begins, or 0 where that may not be seen.
+  var stackStart = 0
   var processor = 0
   var users = (real: 0, effective: 0, saved: 0)
   var groups = (real: 0, effective: 0, saved: 0)
@@ -105,7 +107,9 @@ struct ProcessFacts {
     started = next()
     virtualBytes = next()
     residentPages = next()
-    for _ in 0..<14 { _ = next() }
+    for _ in 0..<3 { _ = next() }
+    stackStart = next()
+    for _ in 0..<10 { _ = next() }
     processor = next()
     return true
   }

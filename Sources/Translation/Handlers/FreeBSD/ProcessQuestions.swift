@@ -45,7 +45,7 @@ private enum MapEntry {
 }
 
 /// The process that a question is about; nil if it says more or less than that.
-private func process(_ argument: MIB, _ call: Call) -> Int? {
+func askedProcess(_ argument: MIB, _ call: Call) -> Int? {
   guard argument.count == 1 else { return nil }
   let number = Int32(bitPattern: argument[0])
   return number == -1 ? Int(call.process.pointee.pid) : Int(number)
@@ -57,7 +57,7 @@ private func tellStatus(
   _ tell: (inout HostFile, inout SysctlRequest) -> Void
 ) -> Int {
   let call = request.call
-  guard let pid = process(argument, call) else { return call.error(EINVAL) }
+  guard let pid = askedProcess(argument, call) else { return call.error(EINVAL) }
   guard let path = processFile(call, pid, "status") else { return call.error(ENOMEM) }
   var file = HostFile(call, path)
   guard file.find(title) else { return call.error(ESRCH) }
@@ -83,7 +83,7 @@ private func leaveRoom(_ request: inout SysctlRequest) {
 /// kern.proc.filedesc, and kern.proc.cwd, which is its one entry.
 func processFiles(_ argument: MIB, onlyDirectory: Bool, _ request: inout SysctlRequest) -> Int {
   let call = request.call
-  guard let pid = process(argument, call) else { return call.error(EINVAL) }
+  guard let pid = askedProcess(argument, call) else { return call.error(EINVAL) }
   guard let record = call.scratch(FileEntry.path + FileEntry.longestPath), let link = call.scratch(4097) else {
     return call.error(ENOMEM)
   }
@@ -218,7 +218,7 @@ private func octal(_ file: inout HostFile) -> Int {
 /// kern.proc.vmmap: what /proc tells of the process's mappings, the engine's own left out.
 func processMappings(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   let call = request.call
-  guard let pid = process(argument, call) else { return call.error(EINVAL) }
+  guard let pid = askedProcess(argument, call) else { return call.error(EINVAL) }
   guard let path = processFile(call, pid, "smaps"), let record = call.scratch(MapEntry.path + MapEntry.longestPath) else {
     return call.error(ENOMEM)
   }
@@ -314,7 +314,7 @@ func processLimit(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
 /// kern.proc.osrel: all programs of the system see one release.
 func processRelease(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   let call = request.call
-  guard let pid = process(argument, call) else { return call.error(EINVAL) }
+  guard let pid = askedProcess(argument, call) else { return call.error(EINVAL) }
   if quietly(__NR_kill, pid, 0) == -Int(ESRCH) { return call.error(ESRCH) }
   request.put(call.table.header.pointee.release)
   return 0
@@ -323,7 +323,7 @@ func processRelease(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
 /// kern.proc.sv_name: by which system's calls a process works.
 func processSystem(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   let call = request.call
-  guard let pid = process(argument, call) else { return call.error(EINVAL) }
+  guard let pid = askedProcess(argument, call) else { return call.error(EINVAL) }
   guard let isGuest = isGuest(call, pid) else { return call.error(ESRCH) }
   request.put(isGuest ? "FreeBSD ELF64" : "Linux ELF64")
   return 0
