@@ -71,6 +71,8 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .ioctlAddressLifetime: return ioctlAddressLifetime(&call)
   case .ioctlNeighbourInformation: return ioctlNeighbourInformation(&call)
   case .ioctlDefaultInterface: return ioctlDefaultInterface(&call)
+  case .ioctlInterfaceConfiguration: return ioctlInterfaceConfiguration(&call)
+  case .ioctlInterfaceAddress: return ioctlInterfaceAddress(&call)
   case .remapMemory: return remapMemory(&call)
   case .queueSignal: return queueSignal(&call)
   case .sigactionWithTrampoline: return sigactionWithTrampoline(&call)

@@ -81,6 +81,8 @@ public enum HandlerName: UInt16, CaseIterable {
   case ioctlDeviceType
   // what is known of addresses and of neighbours' discovery
   case ioctlAddressFlags, ioctlAddressLifetime, ioctlNeighbourInformation, ioctlDefaultInterface
+  // all interfaces with their addresses
+  case ioctlInterfaceConfiguration, ioctlInterfaceAddress
 }
 
 /// A value of the running host that a table may name where the foreign OS would report its own.

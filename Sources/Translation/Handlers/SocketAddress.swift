@@ -14,6 +14,9 @@ enum LinuxSocket {
   static let nonBlocking = 0x800
   static let closeOnExec = 0x80000
   static let level = 1
+  /// SOL_ICMPV6 of linux/socket.h and ICMPV6_FILTER of linux/icmpv6.h.
+  static let internetControl6 = 58
+  static let typeFilter: Int32 = 1
   static let controlTruncated: UInt64 = 0x8
   static let messageMore = 0x8000
   static let messageNoSignal = 0x4000

@@ -58,6 +58,7 @@ func setsockopt(_ call: inout Call) -> Int {
   }
   let address = call.address(3)
   let length = Int(call.uint32(4))
+  if isFilter(entry) { return setFilter(call, entry, address, length) }
   switch UInt32(entry.pointee.conversion) {
   case PERSONA_CONVERT_STRUCT.rawValue:
     let structure = Int(entry.pointee.parameter)
@@ -141,6 +142,7 @@ private func answer(
     value.storeBytes(of: UInt32(truncatingIfNeeded: foreign), as: UInt32.self)
   default:
     if level(entry) == LinuxSocket.level, length == 4 { adjustSocketInteger(call, entry, value) }
+    if isFilter(entry) { complement(value, length) }
   }
   let told = min(count, Int(room))
   let address = call.address(3)
@@ -166,6 +168,26 @@ private func adjustSocketInteger(
   default: return
   }
   value.storeBytes(of: told, as: Int32.self)
+}
+
+/// ICMP6_FILTER (RFC 3542): a set of 256 types, whose bits say what passes, and in Linux's what does not.
+private func isFilter(_ entry: UnsafePointer<persona_request>) -> Bool {
+  level(entry) == LinuxSocket.internetControl6 && name(entry) == LinuxSocket.typeFilter
+}
+
+private func complement(_ memory: UnsafeMutableRawPointer, _ count: Int) {
+  for offset in 0..<count { memory.put(~memory.get(at: offset, as: UInt8.self), at: offset) }
+}
+
+private func setFilter(
+  _ call: Call, _ entry: UnsafePointer<persona_request>, _ address: UInt64, _ length: Int
+) -> Int {
+  // icmp6_ctloutput() of netinet6/icmp6.c
+  guard length == 32 else { return call.error(EMSGSIZE) }
+  guard let filter = call.scratch(32) else { return call.error(ENOMEM) }
+  guard call.copyIn(filter, address, 32) else { return call.error(EFAULT) }
+  complement(filter, 32)
+  return call.hostNow(__NR_setsockopt, call[0], level(entry), Int(name(entry)), filter.word, 32)
 }
 
 /// LOCAL_PEERCRED: Linux's struct ucred as struct xucred (sys/ucred.h).

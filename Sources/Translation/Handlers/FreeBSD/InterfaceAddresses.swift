@@ -94,7 +94,7 @@ private func interfaceIndex(_ call: Call, _ socket: Int, _ request: UnsafeMutabl
 }
 
 /// The answer to whoever is no socket: these requests are sockets' own.
-private func refusal(_ call: Call) -> Int? {
+func socketRefusal(_ call: Call) -> Int? {
   guard let memory = call.scratch(16) else { return call.error(ENOMEM) }
   memory.put(UInt32(4), at: 8)
   // SOL_SOCKET 1, SO_DOMAIN 39
@@ -105,7 +105,7 @@ private func refusal(_ call: Call) -> Int? {
 
 /// SIOCGIFAFLAG_IN6: flags of an address.
 func ioctlAddressFlags(_ call: inout Call) -> Int {
-  if let refusal = refusal(call) { return refusal }
+  if let refusal = socketRefusal(call) { return refusal }
   var failure = 0
   guard let address = InterfaceAddress(call, &failure) else { return failure }
   return call.write(addressFlags(address.flags), at: call.address(2) + UInt64(nameBytes)) ? 0 : call.error(EFAULT)
@@ -113,7 +113,7 @@ func ioctlAddressFlags(_ call: inout Call) -> Int {
 
 /// SIOCGIFALIFETIME_IN6: struct in6_addrlifetime, in seconds since the system started.
 func ioctlAddressLifetime(_ call: inout Call) -> Int {
-  if let refusal = refusal(call) { return refusal }
+  if let refusal = socketRefusal(call) { return refusal }
   var failure = 0
   guard let address = InterfaceAddress(call, &failure), let memory = call.scratch(24) else {
     return failure != 0 ? failure : call.error(ENOMEM)
@@ -129,7 +129,7 @@ func ioctlAddressLifetime(_ call: inout Call) -> Int {
 
 /// SIOCGIFINFO_IN6: struct nd_ifinfo of an interface, which lies behind its name; EPFNOSUPPORT for one without IPv6.
 func ioctlNeighbourInformation(_ call: inout Call) -> Int {
-  if let refusal = refusal(call) { return refusal }
+  if let refusal = socketRefusal(call) { return refusal }
   guard let request = call.scratch(nameBytes + 1), let memory = call.scratch(56), let path = call.scratch(96)
   else { return call.error(ENOMEM) }
   guard call.copyIn(request, call.address(2), nameBytes) else { return call.error(EFAULT) }
@@ -181,6 +181,6 @@ func ioctlNeighbourInformation(_ call: inout Call) -> Int {
 
 /// SIOCGDEFIFACE_IN6: the interface for addresses whose link nobody named; none, as long as nobody has chosen one.
 func ioctlDefaultInterface(_ call: inout Call) -> Int {
-  if let refusal = refusal(call) { return refusal }
+  if let refusal = socketRefusal(call) { return refusal }
   return call.write(UInt64(0), at: call.address(2) + UInt64(nameBytes)) ? 0 : call.error(EFAULT)
 }
