@@ -210,12 +210,18 @@ if [ -d build/tools/lefthook ]; then
   check "another architecture" message 126 "." "$persona" run -- build/tools/lefthook/freebsd-arm64/lefthook
   check "another system" message 126 "." "$persona" run -- build/tools/lefthook/openbsd-x86_64/lefthook
 fi
-if [ -d build/tools/site/ziglang ]; then
-  printf 'int puts(const char *); int main(void) { puts("dynamic"); return 0; }\n' >"$work/dynamic.c"
-  ZIG_GLOBAL_CACHE_DIR=$PWD/build/zig-cache ZIG_LOCAL_CACHE_DIR=$PWD/build/zig-cache \
-    build/tools/site/ziglang/zig cc -target x86_64-freebsd -o "$work/dynamic" "$work/dynamic.c" 2>"$work/errors" &&
-    check "dynamic program without its run-time linker" message 12[67] "ld-elf.so.1" "$persona" run -- "$work/dynamic"
-fi
+printf 'int puts(const char *text) { return 0; }\n' >"$work/library.c"
+cat >"$work/dynamic.c" <<'END'
+#include "freebsd.h"
+int puts(const char *text);
+static void sample(long argc, char **argv, char **environment) { puts("dynamic"); }
+END
+dynamic() {
+  "$clang" --target=x86_64-unknown-freebsd14 -fuse-ld=lld -nostdlib -ffreestanding -O1 -fno-stack-protector -Wno-everything -Isamples/freebsd "$@"
+}
+dynamic -shared -fPIC -Wl,-soname,libc.so.7 -o "$work/libc.so.7" "$work/library.c"
+dynamic -Wl,--dynamic-linker=/libexec/ld-elf.so.1 -o "$work/dynamic" "$work/dynamic.c" "$work/libc.so.7"
+check "dynamic program without its run-time linker" message 12[67] "ld-elf.so.1" "$persona" run -- "$work/dynamic"
 mkdir -p "$work/tables/freebsd"
 cp -R "$(dirname "$persona")/../share/persona/personalities/." "$work/tables/" 2>/dev/null
 printf '\n9999 broken(fd: nonsense) -> fd = no_such_call\n' >>"$work/tables/freebsd/files.table"
