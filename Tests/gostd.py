@@ -6,6 +6,7 @@ and counted test by test. A test that passes natively and does not pass under Pe
 docs/go-std-failures.txt names it with a reason.
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import re
@@ -232,6 +233,19 @@ def is_known(known, package, name):
     return False
 
 
+def begin_runs(packages, options):
+    """Each package natively and under Persona, and how many seconds that took; the longest begin first."""
+    def timed(function, *arguments):
+        started = time.monotonic()
+        return function(*arguments), time.monotonic() - started
+
+    pool = concurrent.futures.ThreadPoolExecutor(options.jobs)
+    long = ("runtime", "net/http", "os", "time", "net")
+    order = sorted(packages, key=lambda package: long.index(package) if options.jobs > 1 and package in long else len(long))
+    foreign = (lambda package: Run()) if options.native_only else (lambda package: run_package(package, options.os, options))
+    return {package: (pool.submit(timed, native_run, package, options), pool.submit(timed, foreign, package)) for package in order}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("packages", nargs="*", help="default: all sixteen")
@@ -244,6 +258,7 @@ def main():
     parser.add_argument("--idle", type=int, default=120, help="seconds without output that count as a hang")
     parser.add_argument("--restarts", type=int, default=25, help="starts of one program at most")
     parser.add_argument("--parallel", type=int, default=0, help="tests that a program runs at a time")
+    parser.add_argument("--jobs", type=int, default=1, help="programs at a time, as go test runs its packages'")
     parser.add_argument("--stacks", action="store_true", help="ask a hanging program for its stacks")
     parser.add_argument("--build-only", action="store_true")
     parser.add_argument("--native-again", action="store_true", help="do not use remembered native results")
@@ -272,18 +287,15 @@ def main():
         print(f"{'':{width}}  {'pass    fail    skip':>22}  {'pass    fail    skip':>22}", flush=True)
     regressions, healed, listed, shared = [], [], [], []
     totals = [0] * 6
+    runs = begin_runs(packages, options)
     for package in packages:
-        started = time.monotonic()
-        native = native_run(package, options)
-        middle = time.monotonic()
-        foreign = Run() if options.native_only else run_package(package, options.os, options)
+        (native, native_seconds), (foreign, seconds) = [each.result() for each in runs[package]]
         if options.build_only:
             continue
         numbers = native.counts() + foreign.counts()
         totals = [total + number for total, number in zip(totals, numbers)]
         columns = "  ".join("  ".join(f"{number:6d}" for number in side) for side in (numbers[:3], numbers[3:]))
-        print(f"{package:{width}}  {columns}   {middle - started:4.0f} s {time.monotonic() - middle:4.0f} s",
-              flush=True)
+        print(f"{package:{width}}  {columns}   {native_seconds:4.0f} s {seconds:4.0f} s", flush=True)
         if not options.native_only and not foreign.results and native.results:
             regressions.append((package, "(program)", "crash"))
         for name, outcome in sorted(foreign.results.items()):
