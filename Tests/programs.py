@@ -185,6 +185,10 @@ def main():
     parser.add_argument("--build-only", action="store_true")
     parser.add_argument("--no-build", action="store_true")
     options = parser.parse_args()
+    # Whoever began this in the background, or by nohup, ignores these: children that are to die by them would live for minutes.
+    for each in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(each) == signal.SIG_IGN:
+            signal.signal(each, signal.SIG_DFL)
     if not options.no_build:
         build(options.os)
     if options.build_only:
