@@ -168,7 +168,7 @@ private func relativePath(_ call: Call, _ root: PathRoot, _ path: PathOperand, _
   }
 }
 
-/// A relative path that starts from "/", which `text` holds: what an absolute one finds.
+/// A relative path that starts from "/", which `text` holds: what an absolute one finds. What is made there is made on the host.
 private func fromTop(
   _ call: Call, _ text: UnsafeMutableRawPointer, _ path: PathOperand, _ intent: PathIntent
 ) -> NativePath {
@@ -176,7 +176,9 @@ private func fromTop(
   guard count > 0, count < 4095 else { return .same }
   var absolute = path
   absolute.address = UInt64(UInt(bitPattern: text))
-  return rootedPath(call, absolute, intent)
+  let found = rootedPath(call, absolute, intent)
+  guard intent.purpose == .make, isOneName(text + 1, count), case .other(let name) = found else { return found }
+  return exists(UInt64(UInt(bitPattern: name))) ? found : .same
 }
 
 /// Whether a relative path has no directories in it, and does not lead up.

@@ -83,6 +83,10 @@ static void top(void) {
     expect("from a descriptor", SYS(faccessat, above, "inner", 0, 0), 0);
     expect("what exists on the host alone", SYS(faccessat, above, "proc", 0, 0), confined ? -ENOENT : 0);
     SYS(close, above);
+    long made = make("persona-roots-sample");
+    holds("a file made there", made == 0 || made == -13); // EACCES: only the superuser may
+    say("the tree has it: %s\n", content(outside("/../tree/persona-roots-sample")));
+    SYS(unlink, "persona-roots-sample");
     expect("chdir to a name", SYS(chdir, "inner"), 0);
     working_directory("in");
     expect("chdir up", SYS(chdir, ".."), 0);
