@@ -266,6 +266,10 @@ def main():
     parser.add_argument("--os", default="freebsd", help="the system that tests are built for")
     parser.add_argument("--known", help="the failures with a reason; default: docs/go-std-failures[-OS].txt")
     options = parser.parse_args()
+    # Whoever began this in the background, or by nohup, ignores these: children that are to die by them would live on.
+    for each in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(each) == signal.SIG_IGN:
+            signal.signal(each, signal.SIG_DFL)
     suffix = "" if options.os == "freebsd" else "-" + options.os
     options.known = options.known or os.path.join(TOP, "docs", f"go-std-failures{suffix}.txt")
     options.subsets = {}
