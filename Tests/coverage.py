@@ -62,7 +62,7 @@ def build(system, name, folder, machine="amd64"):
     goroot = os.environ.get("GOROOT") or os.path.join(TOP, "build/tools/site/go")
     target = os.path.join(folder, f"{name}.{system}.{machine}")
     values = dict(os.environ, GOROOT=goroot, GOOS=system, GOARCH=machine, CGO_ENABLED="0", GOTOOLCHAIN="local",
-                  GOCACHE=os.path.join(TOP, "build/go-cache"), GOFLAGS="-p=2")
+                  GOCACHE=os.path.join(TOP, "build/go-cache"), GOFLAGS=os.environ.get("GOFLAGS", "-p=2"))
     subprocess.run([goroot + "/bin/go", "build", "-o", target, "./" + name], cwd=os.path.join(TOP, "samples/go"),
                    env=values, check=True)
     return target

@@ -37,7 +37,7 @@ def go_hello(folder, machine="amd64"):
     program = os.path.join(folder, "gohello." + machine)
     values = dict(os.environ, GOROOT=go, GOOS="plan9", GOARCH=machine, CGO_ENABLED="0", GOTOOLCHAIN="local",
                   GOCACHE=os.path.join(root, "build/go-cache"), GOPATH=os.path.join(root, "build/go-path"),
-                  GOPROXY="off", GOTELEMETRY="off", GOFLAGS="-p=2", GO111MODULE="off")
+                  GOPROXY="off", GOTELEMETRY="off", GOFLAGS=os.environ.get("GOFLAGS", "-p=2"), GO111MODULE="off")
     subprocess.run([os.path.join(go, "bin/go"), "build", "-o", program, "main.go"],
                    cwd=os.path.join(root, "samples/go/hello"), env=values, check=True)
     return program

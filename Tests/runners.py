@@ -135,7 +135,7 @@ def go():
     write("go/thing_test.go", GO)
     tool = os.path.join(SITE, "go/bin/go")
     values = dict(GOROOT=os.path.join(SITE, "go"), GOOS="freebsd", GOARCH="amd64", CGO_ENABLED="0", GOTOOLCHAIN="local",
-                  GOCACHE=os.path.join(TOP, "build/go-cache"), GOFLAGS="", GOPROXY="off")
+                  GOCACHE=os.path.join(TOP, "build/go-cache"), GOFLAGS=os.environ.get("GOFLAGS", ""), GOPROXY="off")
     test = [tool, "test", "-count=1", "-v", "-exec", PERSONA + " run", "."]
     folder = os.path.join(WORK, "go")
     expect("go test -exec", run(test, "go", **values), 0, f"on freebsd in {folder} with pale  blue and \"\"", "PASS")
