@@ -92,7 +92,7 @@ enum FreeBSDHeaders {
     types: [
       "siginfo": "siginfo_t", "stack_t": "stack_t", "mcontext": "mcontext_t", "ucontext": "ucontext_t",
       "sigset": "sigset_t", "umtx_time": "struct _umtx_time", "wrusage": "struct __wrusage",
-      "ifreq_flags": "struct ifreq", "ifreq_number": "struct ifreq",
+      "ifreq_flags": "struct ifreq", "ifreq_number": "struct ifreq", "ifreq_address": "struct ifreq",
     ],
     fields: [
       "xinpcb.inp_fport": "inp_inc.inc_ie.ie_fport", "xinpcb.inp_lport": "inp_inc.inc_ie.ie_lport",
@@ -101,6 +101,7 @@ enum FreeBSDHeaders {
       "sigset.bits": "__bits", "siginfo.reason": "_reason", "aiocb.status": "_aiocb_private.status",
       "aiocb.error": "_aiocb_private.error", "aiocb.mark": "_aiocb_private.spare",
       "ifreq_flags.ifr_flags": "ifr_ifru.ifru_flags[0]", "ifreq_number.ifr_number": "ifr_ifru.ifru_mtu",
+      "ifreq_address.ifr_addr": "ifr_ifru.ifru_addr",
     ],
     constants: [
       "PROT_MAX_READ": "PROT_MAX(PROT_READ)", "PROT_MAX_WRITE": "PROT_MAX(PROT_WRITE)",

@@ -28,6 +28,7 @@ enum LinuxHeaders {
     #include <linux/in.h>
     #include <linux/in6.h>
     #include <linux/ipv6.h>
+    #include <linux/icmpv6.h>
     #include <linux/tcp.h>
     #include <linux/udp.h>
     #include <linux/un.h>

@@ -65,6 +65,7 @@ struct ProcessSockets: ~Copyable {
     for index in 0..<count {
       memory.put(UInt64(UInt32(truncatingIfNeeded: inodes[index])), at: index * Found.size + Found.inode)
     }
+    if count == 0 { return }
     read(pid, "net/tcp", isNewer: false, 1, 6)
     read(pid, "net/tcp6", isNewer: true, 1, 6)
     read(pid, "net/udp", isNewer: false, 2, 17)
