@@ -67,4 +67,16 @@ public struct Record {
     default: return Int64(bitPattern: value)
     }
   }
+
+  /// Stores bytes, as many as the field has room for.
+  func copy(_ source: UnsafeRawPointer, _ count: Int, to name: FieldName) {
+    guard let layout = table.layout(name) else { return }
+    (memory + layout.offset).copyMemory(from: source, byteCount: min(count, layout.width))
+  }
+
+  func copy(_ text: StaticString, to name: FieldName) { copy(text.utf8Start, text.utf8CodeUnitCount, to: name) }
+
+  func copy<let count: Int, Element: BitwiseCopyable>(_ array: InlineArray<count, Element>, to name: FieldName) {
+    withUnsafeBytes(of: array) { copy($0.baseAddress!, $0.count, to: name) }
+  }
 }

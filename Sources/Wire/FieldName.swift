@@ -29,7 +29,7 @@ public enum FieldName: UInt16, CaseIterable {
     kinfo_proc__p_ustime_sec, kinfo_proc__p_ustime_usec, kinfo_proc__p_uctime_sec, kinfo_proc__p_uctime_usec,
     kinfo_proc__p_svuid, kinfo_proc__p_svgid, kinfo_proc__p_rlim_rss_cur, kinfo_proc__p_cpuid,
     kinfo_proc__p_vm_map_size, kinfo_proc__p_tid, kinfo_proc__p_pledge, kinfo_proc__p_eflag, kinfo_proc__p_psflags,
-    kinfo_proc__p_emul
+    kinfo_proc__p_emul, kinfo_proc__p_wmesg
   // notices of an end, asynchronous input and output
   case sigevent__sigev_notify_thread_id
   case aiocb__aio_fildes, aiocb__aio_offset, aiocb__aio_buf, aiocb__aio_nbytes, aiocb__aio_lio_opcode,
@@ -53,7 +53,7 @@ public enum FieldName: UInt16, CaseIterable {
     kinfo_proc2__p_uctime_usec, kinfo_proc2__p_uru_minflt, kinfo_proc2__p_uru_majflt, kinfo_proc2__p_uru_nvcsw,
     kinfo_proc2__p_uru_nivcsw, kinfo_proc2__p_cpuid, kinfo_proc2__p_nlwps, kinfo_proc2__p_nrlwps, kinfo_lwp__l_lid,
     kinfo_lwp__l_pid, kinfo_lwp__l_stat, kinfo_lwp__l_cpuid, kinfo_lwp__l_rtime_sec, kinfo_lwp__l_rtime_usec,
-    kinfo_lwp__l_name
+    kinfo_lwp__l_name, kinfo_proc2__p_wmesg, kinfo_lwp__l_wmesg
   // memory
   case uvmexp_sysctl__pagesize, uvmexp_sysctl__pagemask, uvmexp_sysctl__pageshift, uvmexp_sysctl__npages,
     uvmexp_sysctl__free, uvmexp_sysctl__active, uvmexp_sysctl__inactive, uvmexp_sysctl__wired, uvmexp_sysctl__swpages,

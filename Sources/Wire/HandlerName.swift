@@ -18,7 +18,7 @@ public enum HandlerName: UInt16, CaseIterable {
     fileStatus, accessListGet, accessListSet, accessListDelete, accessListCheck,
     namedStatfs, namedFstatfs, namedGetfsstat, attributeGet, attributeSet, attributeDelete, attributeList,
     ioctlSignal, ioctlDiscipline, ioctlSetDiscipline, ioctlQueueSize, ioctlClearReady, ioctlSetReady,
-    ioctlTerminalStatus
+    ioctlTerminalStatus, ioctlStatusWithoutAge, ioctlStatusInPages, ioctlStatusOfThreads
   // memory
   case mmap, munmap, mprotect, madvise, minherit, breakTo, mlockall, msync, mincore, remapMemory
   // processes

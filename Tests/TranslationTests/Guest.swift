@@ -5,10 +5,10 @@ import Testing
 
 @testable import Translation
 
-/// A FreeBSD program's view of this test process: calls by name through the real tables, with this
+/// A foreign program's view of this test process: calls by name through the real tables, with this
 /// process's own memory as the guest's.
 struct Guest: @unchecked Sendable {
-  /// What a call answered, in FreeBSD's words.
+  /// What a call answered, in its system's words.
   enum Answer: Equatable {
     case value(Int)
     case failure(Int)
@@ -30,10 +30,14 @@ struct Guest: @unchecked Sendable {
 
   static let freeBSD = Guest()
   /// The same for programs with words of 32 bits.
-  static let freeBSD32 = Guest(Edition(abi: "i386"))
+  static let freeBSD32 = Guest("freebsd", Edition(abi: "i386"))
 
-  private init(_ edition: Edition = Edition()) {
-    let (personality, block) = try! Guest.compile("freebsd", edition)
+  static let netBSD = Guest("netbsd")
+  static let openBSD = Guest("openbsd")
+  static let dragonFly = Guest("dragonfly")
+
+  private init(_ name: String = "freebsd", _ edition: Edition = Edition()) {
+    let (personality, block) = try! Guest.compile(name, edition)
     // The table is read by address for as long as the process lives.
     let memory = UnsafeMutableRawPointer.allocate(byteCount: block.count, alignment: 16)
     block.withUnsafeBytes { memory.copyMemory(from: $0.baseAddress!, byteCount: block.count) }

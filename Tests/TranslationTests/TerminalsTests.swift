@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Translation
@@ -34,6 +35,62 @@ import Testing
     #expect(back[32] == 1)
     #expect(back.get(40, as: UInt32.self) == 38400)
     _ = guest("close", terminal)
+  }
+
+  /// TIOCSTAT's line about a process that sleeps, as each system writes it and in its words, or with what it says where Linux does
+  /// not tell what a process sleeps for.
+  @Test func statusLines() throws {
+    let terminal = master()
+    let number = Memory(4)
+    try #require(guest("ioctl", terminal, 0x4004_740f, number.word) == .value(0))  // TIOCGPTN
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/pts/\(number.get(0, as: Int32.self))", O_RDWR | O_NOCTTY, 0)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    var pid: pid_t = 0
+    let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("setsid"), strdup("-c"), strdup("sleep"), strdup("100"), nil]
+    try #require(posix_spawnp(&pid, "setsid", &actions, nil, arguments, environ) == 0)
+    defer {
+      kill(pid, SIGKILL)
+      waitpid(pid, nil, 0)
+      _ = guest("close", terminal)
+    }
+    let load = #"load: \d+\.\d\d  cmd: sleep \#(pid) "#
+    let times = #"\d+\.\d\du \d+\.\d\ds \d+% [1-9]\d*k\r\n"#
+    let lines = [
+      (Guest.freeBSD, 0x2000_7465, #"\[(nanslp|sleeping without queue)\] \d+\.\d\dr "#),
+      (Guest.dragonFly, 0x2000_7465, #"\[(nanslp|iowait)\] "#),
+      (Guest.openBSD, 0x2000_7465, #"\[(nanoslp|iowait)\] "#),
+      (Guest.netBSD, 0x8004_7465, #"\[(nanoslp|iowait)\] "#),
+    ]
+    for (guest, request, state) in lines {
+      let wanted = try Regex(load + state + times)
+      var line = ""
+      // Until the program has begun, and sleeps.
+      for _ in 0..<1000 where line.wholeMatch(of: wanted) == nil {
+        usleep(10_000)
+        try #require(guest("ioctl", terminal, request, number.word) == .value(0))
+        var text = [UInt8](repeating: 0, count: 256)
+        line = String(decoding: text[..<max(read(Int32(terminal), &text, 256), 0)], as: UTF8.self)
+      }
+      #expect(line.wholeMatch(of: wanted) != nil, "\(guest.personality.name): \(line)")
+    }
+    #expect(Guest.netBSD("ioctl", terminal, 0x8004_7465, 16) == Guest.netBSD.errno("EFAULT"))
+  }
+
+  /// The kernels' words for what a thread sleeps for, by the function of Linux's that it sleeps in.
+  @Test(arguments: [
+    ("n_tty_read", "ttyin ttyraw ttyin"), ("do_wait", "wait wait wait"), ("anon_pipe_read", "piperd pipe_rd piperd"),
+    ("pipe_write", "pipewr pipe_wr pipewr"), ("hrtimer_nanosleep", "nanslp nanoslp nanoslp"),
+    ("do_sigtimedwait.isra.0", "sigwait sigwait sigwait"), ("sigsuspend", "pause pause sigsusp"),
+    ("poll_schedule_timeout.constprop.0", "select select kqread"), ("ep_poll", "kqread kqueue kqread"),
+    ("inet_csk_accept", "accept socket netacc"), ("unix_stream_read_generic", "sbwait netio sbwait"), ("pipe_reader", ""),
+  ])
+  func waitWords(function: String, words: String) throws {
+    let name = Memory(function)
+    let reason = WaitReason(UnsafeMutableRawPointer(bitPattern: name.word)!)
+    let found = reason.map { [sleepWord($0), threadWaits($0), waitMessage($0)].map { $0.map { "\($0)" } ?? "-" } } ?? []
+    #expect(found.joined(separator: " ") == words)
   }
 
   @Test func sizesAndNames() {

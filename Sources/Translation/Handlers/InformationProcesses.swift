@@ -21,11 +21,15 @@ enum ProcessWords {
   var file: StaticString { self == .arguments ? "cmdline" : "environ" }
 }
 
-/// "/proc/PID/name", NUL-terminated.
-func processFile(_ call: Call, _ pid: Int, _ name: StaticString) -> UnsafeRawPointer? {
-  guard var path = ByteWriter(call, limit: 64) else { return nil }
+/// "/proc/PID/name" or, of a thread, "/proc/PID/task/THREAD/name", NUL-terminated.
+func processFile(_ call: Call, _ pid: Int, thread: Int? = nil, _ name: StaticString) -> UnsafeRawPointer? {
+  guard var path = ByteWriter(call, limit: 96) else { return nil }
   path.append("/proc/")
   path.append(decimal: pid)
+  if let thread {
+    path.append("/task/")
+    path.append(decimal: thread)
+  }
   path.append("/")
   path.append(name)
   path.append(0)

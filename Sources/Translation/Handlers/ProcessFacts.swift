@@ -60,14 +60,7 @@ struct ProcessFacts {
 
   /// Facts of a process's thread; nil when there is none such.
   init?(_ call: Call, _ process: Int, thread: Int) {
-    guard var path = ByteWriter(call, limit: 96) else { return nil }
-    path.append("/proc/")
-    path.append(decimal: process)
-    path.append("/task/")
-    path.append(decimal: thread)
-    path.append("/stat")
-    path.append(0)
-    guard readState(call, UnsafeRawPointer(path.start)) else { return nil }
+    guard let stat = processFile(call, process, thread: thread, "stat"), readState(call, stat) else { return nil }
   }
 
   private mutating func readState(_ call: Call, _ path: UnsafeRawPointer) -> Bool {

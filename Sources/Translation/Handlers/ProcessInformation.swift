@@ -32,8 +32,7 @@ enum ProcessInformation {
   static let thread = 480
   static let threadName = 672
   /// Behind the structure: Linux's own letter of the state, its priority, the processor, pages of text, data and
-  /// stack, masks of signals (pending, blocked, ignored, caught), ticks of 1/100 s that it ran and has been there, and
-  /// eight letters of what it waits for.
+  /// stack, masks of signals (pending, blocked, ignored, caught), ticks of 1/100 s that it ran and has been there.
   static let letter = 688
   static let priority = 692
   static let processor = 696
@@ -41,8 +40,7 @@ enum ProcessInformation {
   static let masks = 728
   static let ran = 760
   static let age = 768
-  static let waitsFor = 776
-  static let size = 792
+  static let size = 776
   /// The state of a process that has ended, and whose parent has not asked how.
   static let ended = UInt32(UInt8(ascii: "Z"))
 
@@ -69,7 +67,6 @@ enum ProcessInformation {
     entry.put(Int64(facts.residentPages), at: resident)
     put(facts.processor, processor)
     putAge(call, facts, entry)
-    if facts.state == UInt8(ascii: "S") || facts.state == UInt8(ascii: "D") { readChannel(call, process, entry + waitsFor) }
     entry.put(UInt64(facts.userTicks + facts.systemTicks) * 10_000, at: runTime)
     entry.put(Int64(boot + facts.started / 100), at: started)
     entry.put(Int64(facts.started % 100 * 10_000), at: started + 8)
@@ -137,14 +134,6 @@ enum ProcessInformation {
     entry.put(Int64(facts.userTicks + facts.systemTicks), at: ran)
     // CLOCK_BOOTTIME is 7.
     entry.put(max(Int64(call.now(7).total / 10_000_000) - Int64(facts.started), 1), at: age)
-  }
-
-  /// The kernel's function that the process sleeps in, as far as there is room.
-  private static func readChannel(_ call: Call, _ process: Int, _ name: UnsafeMutableRawPointer) {
-    guard let path = processFile(call, process, "wchan") else { return }
-    var file = HostFile(call, path)
-    if file.peek() == UInt8(ascii: "0") { return }
-    _ = file.read(name, 8)
   }
 
   /// What /proc tells of one of the process's threads, in place of another one's.

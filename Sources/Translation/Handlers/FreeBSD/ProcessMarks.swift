@@ -59,8 +59,9 @@ func markProcess(_ call: Call, _ native: UnsafeMutableRawPointer, _ foreign: Uns
   record[.kinfo_proc__ki_tsize] = native.get(at: ProcessInformation.pages, as: UInt64.self)
   record[.kinfo_proc__ki_dsize] = native.get(at: ProcessInformation.pages + 8, as: UInt64.self)
   record[.kinfo_proc__ki_ssize] = native.get(at: ProcessInformation.pages + 16, as: UInt64.self)
-  if let layout = table.layout(.kinfo_proc__ki_wmesg) {
-    (foreign + layout.offset).copyMemory(from: native + ProcessInformation.waitsFor, byteCount: 8)
+  if native.get(at: ProcessInformation.thread + 8, as: UInt32.self) == UInt32(UInt8(ascii: "S")) {
+    let thread = Int(native.get(at: ProcessInformation.task, as: Int32.self))
+    record.put(call, waitOf: Int(process), thread: thread, .kinfo_proc__ki_wmesg, sleepWord)
   }
   markNames(call, Int(process), Int(session), native, foreign)
 }

@@ -60,17 +60,24 @@ private func describe(
   defer { call.thread.pointee.scratch_used = mark }
   guard let facts = ProcessFacts(call, pid), matches(facts, selection, wanted) else { return false }
   clear(entry, call.table.size(.kinfo_proc2))
-  fill(Record(entry, call.table), facts, boot)
-  let place = Place(entry, call.table)
-  place.copy(facts.name, .kinfo_proc2__p_comm)
-  place.copy(facts.supplementaryGroups, .kinfo_proc2__p_groups)
-  place.copy("netbsd", .kinfo_proc2__p_ename)
-  place.mask(facts.pending, .kinfo_proc2__p_siglist)
-  place.mask(facts.blocked, .kinfo_proc2__p_sigmask)
-  place.mask(facts.ignored, .kinfo_proc2__p_sigignore)
-  place.mask(facts.caught, .kinfo_proc2__p_sigcatch)
-  Record(entry, call.table)[.kinfo_proc2__p_ngroups] = UInt64(facts.supplementaryCount)
+  let record = Record(entry, call.table)
+  fill(record, facts, boot)
+  record.copy(facts.name, to: .kinfo_proc2__p_comm)
+  record.copy(facts.supplementaryGroups, to: .kinfo_proc2__p_groups)
+  record.copy("netbsd", to: .kinfo_proc2__p_ename)
+  put(facts.pending, record, .kinfo_proc2__p_siglist)
+  put(facts.blocked, record, .kinfo_proc2__p_sigmask)
+  put(facts.ignored, record, .kinfo_proc2__p_sigignore)
+  put(facts.caught, record, .kinfo_proc2__p_sigcatch)
+  record[.kinfo_proc2__p_ngroups] = UInt64(facts.supplementaryCount)
+  if record[.kinfo_proc2__p_stat] == sleeping { record.put(call, waitOf: pid, .kinfo_proc2__p_wmesg, threadWaits) }
   return true
+}
+
+/// A set of Linux's signals.
+private func put(_ signals: UInt64, _ record: Record, _ name: FieldName) {
+  guard let layout = record.table.layout(name) else { return }
+  record.table.storeSet(record.table.foreignSet(signals), to: record.memory + layout.offset)
 }
 
 private func matches(_ facts: ProcessFacts, _ selection: Selection, _ wanted: Int) -> Bool {
@@ -94,9 +101,11 @@ private func threadState(_ state: UInt8) -> UInt64 {
   case UInt8(ascii: "R"): 7
   case UInt8(ascii: "T"), UInt8(ascii: "t"): 4
   case UInt8(ascii: "Z"), UInt8(ascii: "X"): 5
-  default: 3
+  default: sleeping
   }
 }
+
+private let sleeping: UInt64 = 3
 
 private func processState(_ state: UInt8) -> UInt64 {
   let thread = threadState(state)
@@ -152,33 +161,6 @@ private func fill(_ entry: Record, _ facts: ProcessFacts, _ boot: Int) {
   set(.kinfo_proc2__p_cpuid, facts.processor)
   set(.kinfo_proc2__p_nlwps, facts.threads)
   set(.kinfo_proc2__p_nrlwps, facts.state == UInt8(ascii: "R") ? 1 : 0)
-}
-
-/// Fields of one structure that are no integers.
-private struct Place {
-  let memory: UnsafeMutableRawPointer
-  let table: Table
-
-  init(_ memory: UnsafeMutableRawPointer, _ table: Table) {
-    self.memory = memory
-    self.table = table
-  }
-
-  func copy(_ source: UnsafeRawPointer, _ count: Int, _ name: FieldName) {
-    guard let layout = table.layout(name) else { return }
-    (memory + layout.offset).copyMemory(from: source, byteCount: min(count, layout.width))
-  }
-
-  func copy(_ text: StaticString, _ name: FieldName) { copy(text.utf8Start, text.utf8CodeUnitCount, name) }
-
-  func copy<let count: Int, Element: BitwiseCopyable>(_ array: InlineArray<count, Element>, _ name: FieldName) {
-    withUnsafeBytes(of: array) { copy($0.baseAddress!, $0.count, name) }
-  }
-
-  func mask(_ native: UInt64, _ name: FieldName) {
-    guard let layout = table.layout(name) else { return }
-    table.storeSet(table.foreignSet(native), to: memory + layout.offset)
-  }
 }
 
 /// An array whose elements the guest wants in a size and number of its own.
@@ -237,7 +219,10 @@ func threadTable(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
     record[.kinfo_lwp__l_cpuid] = UInt64(facts.processor)
     record[.kinfo_lwp__l_rtime_sec] = UInt64((facts.userTicks + facts.systemTicks) / 100)
     record[.kinfo_lwp__l_rtime_usec] = UInt64((facts.userTicks + facts.systemTicks) % 100 * 10_000)
-    Place(entry, call.table).copy(facts.name, .kinfo_lwp__l_name)
+    record.copy(facts.name, to: .kinfo_lwp__l_name)
+    if record[.kinfo_lwp__l_stat] == sleeping {
+      record.put(call, waitOf: pid, thread: task, .kinfo_lwp__l_wmesg, threadWaits)
+    }
     elements.put(entry, &request)
   }
   return elements.finish(entry, &request)

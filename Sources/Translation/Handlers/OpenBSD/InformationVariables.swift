@@ -87,10 +87,11 @@ private func fill(_ call: Call, _ entry: Record, _ pid: Int, _ boot: Int) -> Boo
   set(.kinfo_proc__p_gid, facts.groups.effective)
   set(.kinfo_proc__p_rgid, facts.groups.real)
   set(.kinfo_proc__p_svgid, facts.groups.saved)
-  copy(facts.name, entry, .kinfo_proc__p_comm)
-  copy(facts.supplementaryGroups, entry, .kinfo_proc__p_groups)
+  entry.copy(facts.name, to: .kinfo_proc__p_comm)
+  entry.copy(facts.supplementaryGroups, to: .kinfo_proc__p_groups)
   set(.kinfo_proc__p_ngroups, facts.supplementaryCount)
   entry[.kinfo_proc__p_stat] = status(facts.state)
+  if entry[.kinfo_proc__p_stat] == sleeping { entry.put(call, waitOf: pid, .kinfo_proc__p_wmesg, waitMessage) }
   set(.kinfo_proc__p_nice, facts.nice + 20)  // NZERO
   set(.kinfo_proc__p_uticks, facts.userTicks)
   set(.kinfo_proc__p_sticks, facts.systemTicks)
@@ -112,15 +113,6 @@ private func fill(_ call: Call, _ entry: Record, _ pid: Int, _ boot: Int) -> Boo
   return true
 }
 
-private func copy<let count: Int, Element: BitwiseCopyable>(
-  _ array: InlineArray<count, Element>, _ entry: Record, _ name: FieldName
-) {
-  guard let layout = entry.table.layout(name) else { return }
-  withUnsafeBytes(of: array) {
-    (entry.memory + layout.offset).copyMemory(from: $0.baseAddress!, byteCount: min($0.count, layout.width))
-  }
-}
-
 /// Seconds and microseconds from ticks of 1/100 s.
 private func put(_ entry: Record, _ ticks: Int, _ seconds: FieldName, _ microseconds: FieldName) {
   entry[seconds] = UInt64(ticks / 100)
@@ -133,9 +125,11 @@ private func status(_ state: UInt8) -> UInt64 {
   case UInt8(ascii: "R"): 2
   case UInt8(ascii: "T"), UInt8(ascii: "t"): 4
   case UInt8(ascii: "Z"), UInt8(ascii: "X"): 6
-  default: 3
+  default: sleeping
   }
 }
+
+private let sleeping: UInt64 = 3
 
 /// KERN_PROC_ARGV and its kin: kern.procargs.PID.OP (sysctl_proc_args).
 func processVectors(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
