@@ -173,12 +173,17 @@ extension Parser {
   /// Behind the name of a declaration with a block: whether it is there; goes behind it if it is not.
   mutating func isDeclared() throws(BadEntry) -> Bool {
     if try condition() { return true }
+    skipDeclaration()
+    return false
+  }
+
+  /// Goes behind the rest of a declaration: its block, and its sizes in brackets.
+  mutating func skipDeclaration() {
     while kind != .braceOpen, kind != .newline, kind != .endOfFile { at += 1 }
     if kind == .braceOpen { skipBlock() }
     while kind == .bracketOpen {
       while kind != .newline, kind != .endOfFile, !accept(.bracketClose) { at += 1 }
     }
-    return false
   }
 
   /// Whether an entry that begins at `start`, and that could not be read, has a condition which does not hold: what

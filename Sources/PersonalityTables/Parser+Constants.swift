@@ -50,20 +50,9 @@ extension Parser {
 
   /// `flags NAME [verbatim] { … }`, `enum NAME [verbatim] { … }`
   mutating func constantMap(_ kind: ConstantMap.Kind) throws(BadEntry) {
-    let token = try word(kind == .flags ? "the flags' name" : "the enumeration's name")
-    let behind = at
-    _ = accept(.verbatim)
-    guard try isDeclared() else { return }
-    at = behind
-    if try skipsType(token) { return }
-    var index: Int?
-    if symbols.scalar(token.symbol) != nil {
-      report("'\(text(token))' is a type of the language", token.position)
-    } else if case .map(let found)? = declared[token.symbol] {
-      if owns(token, personality.maps[found].position) { index = found }
-    } else if let other = declared[token.symbol] {
-      _ = owns(token, position(other))
-    }
+    let what = kind == .flags ? "the flags' name" : "the enumeration's name"
+    guard let (token, place) = try typeName(what, before: .verbatim) else { return }
+    let index: Int? = if case .map(let found)? = place { found } else { nil }
     var map = ConstantMap(
       name: text(token), kind: kind, isVerbatim: accept(.verbatim), position: token.position)
     _ = try condition()

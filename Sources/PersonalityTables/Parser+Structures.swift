@@ -1,19 +1,8 @@
 extension Parser {
   /// `struct NAME [CONDITION] [= NATIVE] { … } [N bytes]`
   mutating func structure() throws(BadEntry) {
-    let token = try word("the structure's name")
-    let behind = at
-    guard try isDeclared() else { return }
-    at = behind
-    if try skipsType(token) { return }
-    var index: Int?
-    if symbols.scalar(token.symbol) != nil {
-      report("'\(text(token))' is a type of the language", token.position)
-    } else if case .structure(let found)? = declared[token.symbol] {
-      if owns(token, personality.structures[found].position) { index = found }
-    } else if let other = declared[token.symbol] {
-      _ = owns(token, position(other))
-    }
+    guard let (token, place) = try typeName("the structure's name") else { return }
+    let index: Int? = if case .structure(let found)? = place { found } else { nil }
     var structure = Structure(
       name: text(token), position: token.position, nativePosition: token.position,
       sizePosition: token.position)

@@ -55,19 +55,8 @@ extension ConstantMap {
 extension Parser {
   /// `union NAME [CONDITION] by TAG { … }`
   mutating func union() throws(BadEntry) {
-    let token = try word("the union's name")
-    let behind = at
-    guard try isDeclared() else { return }
-    at = behind
-    if try skipsType(token) { return }
-    var index: Int?
-    if symbols.scalar(token.symbol) != nil {
-      report("'\(text(token))' is a type of the language", token.position)
-    } else if let first = declared[token.symbol].map(position), owns(token, first),
-      case .union(let found)? = declared[token.symbol]
-    {
-      index = found
-    }
+    guard let (token, place) = try typeName("the union's name") else { return }
+    let index: Int? = if case .union(let found)? = place { found } else { nil }
     _ = try condition()
     try expect(.by)
     var union = UnionType(name: text(token), tag: try name("the argument or field that tells"), position: token.position)
