@@ -144,33 +144,15 @@ func getfsstat(_ call: inout Call, naming: MountNaming) -> Int {
   let size = Int(call.argument(0).pointee.element_size)
   let room = call[1] < 0 ? 0 : call[1] / size
   let hasSecond = call.row.pointee.operand_count > 3
-  guard let mount = Mount(call), let path = call.scratch(Mount.Field.nameBytes) else { return call.error(ENOMEM) }
+  guard let mount = Mount(call) else { return call.error(ENOMEM) }
   guard var mounts = MountList(call) else { return call.error(EIO) }
-  var count = 0
-  var isFaulty = false
   let copied = call
-  mounts.each { line in
-    if address == 0 {
-      count += 1
-      return true
-    }
-    if count >= room { return false }
-    line.path(to: path, room: Mount.Field.nameBytes)
-    // What is covered or out of reach cannot be asked; it is passed over.
-    guard copied.hostNow(__NR_statfs, path.word, mount.pointer.word) == 0 else { return true }
+  return mounts.tell(room: address == 0 ? nil : room, mount.pointer) { line, count in
     mount.complete()
     mount.describe(line, naming)
-    guard mount.write(copied, operand: 0, to: address, count),
-      !hasSecond || mount.write(copied, operand: 3, to: copied.address(3), count)
-    else {
-      isFaulty = true
-      return false
-    }
-    count += 1
-    return true
+    return mount.write(copied, operand: 0, to: address, count)
+      && (!hasSecond || mount.write(copied, operand: 3, to: copied.address(3), count))
   }
-  mounts.close()
-  return isFaulty ? call.error(EFAULT) : count
 }
 
 /// /proc/self/mountinfo, line by line (proc_pid_mountinfo(5)).
@@ -191,6 +173,34 @@ struct MountList {
   }
 
   mutating func close() { _ = call.hostNow(__NR_close, descriptor) }
+
+  /// Stores what Linux says of each mount, as long as there is room, and closes the list: how many were stored, or without a room, how
+  /// many there are.
+  ///
+  /// - Parameters:
+  ///   - status: receives Linux's struct statfs.
+  ///   - store: gets the mount's line and place; false is EFAULT.
+  mutating func tell(room: Int?, _ status: UnsafeMutableRawPointer, _ store: (MountLine, Int) -> Bool) -> Int {
+    let call = call
+    defer { close() }
+    guard let path = call.scratch(Mount.Field.nameBytes) else { return call.error(ENOMEM) }
+    var count = 0
+    var isFaulty = false
+    each { line in
+      guard let room else {
+        count += 1
+        return true
+      }
+      if count >= room { return false }
+      line.path(to: path, room: Mount.Field.nameBytes)
+      // What is covered or out of reach cannot be asked; it is passed over.
+      guard call.hostNow(__NR_statfs, path.word, status.word) == 0 else { return true }
+      isFaulty = !store(line, count)
+      count += 1
+      return !isFaulty
+    }
+    return isFaulty ? call.error(EFAULT) : count
+  }
 
   /// Calls `body` for each line until it answers false.
   mutating func each(_ body: (MountLine) -> Bool) {

@@ -46,32 +46,16 @@ private func tell(_ call: Call, _ native: UnsafeMutableRawPointer, _ mount: UInt
 func mountList(_ call: inout Call) -> Int {
   let size = call.table.size(.statfs)
   guard let structure = call.table.wellKnown(.statfs), let foreign = call.scratch(size),
-    let native = call.scratch(nativeBytes), let path = call.scratch(1024), var mounts = MountList(call)
+    let native = call.scratch(nativeBytes), var mounts = MountList(call)
   else { return call.error(ENOMEM) }
   let address = call.address(0)
   let room = Int(min(call.unsigned(1), 1 << 30)) / size
-  var count = 0
-  var isFaulty = false
   let copied = call
-  mounts.each { line in
-    if address == 0 || count >= room {
-      count += address == 0 ? 1 : 0
-      return address == 0
-    }
-    line.path(to: path, room: 1024)
-    // What is covered or out of reach cannot be asked; it is passed over.
-    guard copied.hostNow(__NR_statfs, path.word, native.word) == 0 else { return true }
+  return mounts.tell(room: address == 0 ? nil : room, native) { line, count in
     copied.fill(foreign, structure, from: native)
     copied.name(foreign, line)
-    guard copied.copyOut(address + UInt64(count * size), foreign, size) else {
-      isFaulty = true
-      return false
-    }
-    count += 1
-    return true
+    return copied.copyOut(address + UInt64(count * size), foreign, size)
   }
-  mounts.close()
-  return isFaulty ? call.error(EFAULT) : count
 }
 
 extension Call {
