@@ -87,11 +87,11 @@ import Wire
     let text = Array("hello\n\0".utf8)
     var buffer = [UInt8](repeating: 0, count: 100)
     let path = Array("/dev/null\0".utf8)
-    text.withUnsafeBytes { guest.make(guest.call(4, UInt64(pipes[1]), word($0.baseAddress!), 6)) }
-    buffer.withUnsafeMutableBytes { guest.make(guest.call(3, UInt64(pipes[0]), word($0.baseAddress!), 100)) }
+    _ = text.withUnsafeBytes { guest.make(guest.call(4, UInt64(pipes[1]), word($0.baseAddress!), 6)) }
+    _ = buffer.withUnsafeMutableBytes { guest.make(guest.call(3, UInt64(pipes[0]), word($0.baseAddress!), 100)) }
     let opened = path.withUnsafeBytes { guest.make(guest.call(5, word($0.baseAddress!), 0x10_0002, 0)) }
     let time: [UInt64] = [0, 1000]
-    time.withUnsafeBytes { guest.make(guest.call(8, word($0.baseAddress!), 0)) }
+    _ = time.withUnsafeBytes { guest.make(guest.call(8, word($0.baseAddress!), 0)) }
     guest.make(guest.call(4, UInt64(pipes[1]), 8, 6))
     guest.make(guest.call(3, 1 << 20, 0, 6))
     close(Int32(opened))
