@@ -201,8 +201,8 @@ func processList(
     return 0
   }
   var found = request
-  // Processes that have ended stand behind all others, as in the BSDs' kernels, which keep them in a list of their own: FreeBSD
-  // 10's fuser(1) looks no further than the first of them.
+  // Processes that have ended stand behind all others, as in the BSDs' kernels, which keep them in a list of their own: there is
+  // a fuser(1) that looks no further than the first of them.
   var ended = ProcessNumbers()
   let result = eachProcess(call) { pid in
     let mark = call.thread.pointee.scratch_used
