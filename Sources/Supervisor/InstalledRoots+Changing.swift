@@ -109,7 +109,8 @@ extension InstalledRoots {
   /// Removes what commands that were killed had not finished: their process ids end the folders' names.
   private func removeLeftovers() {
     for name in entries(of: directory, hidden: true) where name.hasPrefix(".partial-") || name.hasPrefix(".removed-") {
-      guard let pid = name.split(separator: "-").last.flatMap({ pid_t($0) }), kill(pid, 0) != 0, errno == ESRCH
+      guard let pid = name.split(separator: "-").last.flatMap({ pid_t($0) }), kill(pid, 0) != 0,
+        errno == ESRCH
       else { continue }
       try? removeTree(path(name))
     }
@@ -134,12 +135,14 @@ extension InstalledRoots {
     var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
     argv.append(nil)
     defer { for text in argv { free(text) } }
-    var attributes = posix_spawnattr_t(), heeded = sigset_t()
+    var attributes = posix_spawnattr_t()
+    var heeded = sigset_t()
     posix_spawnattr_init(&attributes)
     sigemptyset(&heeded)
     var ignored: [(Int32, sigaction)] = []
     for signal in [SIGINT, SIGQUIT, SIGHUP] {
-      var ignore = sigaction(), before = sigaction()
+      var ignore = sigaction()
+      var before = sigaction()
       ignore.__sigaction_handler.sa_handler = SIG_IGN
       sigaction(signal, &ignore, &before)
       ignored.append((signal, before))
