@@ -35,6 +35,7 @@ public func startThread(
   let start = start!
   guard let child = persona_thread_block() else { return -Int64(ENOMEM) }
   parent.pointee.process.pointee.owns_descriptors = 0
+  CurrentFolder.forget(parent.pointee.process)
   child.pointee.process = parent.pointee.process
   child.pointee.guest_gs = parent.pointee.guest_gs
   child.pointee.alternate_flags = 4  // SS_DISABLE
@@ -245,6 +246,7 @@ private func unlockAll(_ process: UnsafeMutablePointer<persona_process>) {
 private func noteDescriptors(_ process: UnsafeMutablePointer<persona_process>, _ flags: UInt64, isChild: Bool) {
   if flags & UInt64(CLONE_FILES) != 0 {
     process.pointee.owns_descriptors = 0
+    CurrentFolder.forget(process)
   } else if isChild {
     process.pointee.owns_descriptors = 1
   }

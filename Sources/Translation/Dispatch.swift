@@ -210,6 +210,8 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .unlinkFile: return unlinkFile(&call)
   case .unlinkSame: return unlinkSame(&call)
   case .changeMode: return changeMode(&call)
+  case .changeFolder: return changeFolder(&call)
+  case .changeFolderTo: return changeFolderTo(&call)
   case .makeFifo: return makeFifo(&call)
   case .setTimes: return setTimes(&call)
   case .setTimesOfLink: return setTimesOfLink(&call)

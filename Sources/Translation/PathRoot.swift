@@ -132,26 +132,33 @@ private func hostTarget(
   return isShadowedProgram(call, root, address) ? .refused(call.error(ENOENT)) : .other(name)
 }
 
+/// What is known of a process's current folder (`persona_process.folder`). Nothing is of one that shares its descriptors: who has
+/// the same ones may have the same folder, and change it.
+enum CurrentFolder: UInt32 {
+  case unknown, hostTop, elsewhere
+
+  static func note(_ process: UnsafeMutablePointer<persona_process>, isTop: Bool) {
+    if process.pointee.owns_descriptors != 0 { process.pointee.folder = (isTop ? hostTop : elsewhere).rawValue }
+  }
+
+  /// To be called before each change.
+  static func forget(_ process: UnsafeMutablePointer<persona_process>) { process.pointee.folder = unknown.rawValue }
+}
+
 /// A relative path of a process that sees the host too. From the host's top it is looked up as an absolute one. Else it is
 /// Linux's own affair, unless it starts in the root and a symbolic link or ".." would lead it out.
 private func relativePath(_ call: Call, _ root: PathRoot, _ path: PathOperand, _ intent: PathIntent) -> NativePath {
   let used = call.thread.pointee.scratch_used
   guard let text = call.scratch(4096) else { return .refused(call.error(ENOMEM)) }
+  let isCurrent = path.directory == Int(AT_FDCWD)
+  if isCurrent, call.process.pointee.folder == CurrentFolder.elsewhere.rawValue, isPlainName(path, text, intent) { return .same }
   let length = directoryName(call, path.directory, to: text)
   guard length > 0 else { return .same }
-  if length == 1, text.load(as: UInt8.self) == slash { return fromTop(call, text, path, intent) }
-  guard root.holds(text, length) || root.isRoot(text, length) else { return .same }
+  let isTop = length == 1 && text.load(as: UInt8.self) == slash
+  if isCurrent { CurrentFolder.note(call.process, isTop: isTop) }
+  if isTop { return fromTop(call, text, path, intent) }
+  guard root.holds(text, length) || root.isRoot(text, length), !isPlainName(path, text, intent) else { return .same }
   let isInside = length > root.length
-  let count = Int(persona_copy_string(text.assumingMemoryBound(to: CChar.self), path.address, 4096))
-  guard count > 0, count < 4096 else { return .same }
-  if isOneName(text, count) {
-    var byte: UInt8 = 0
-    guard intent.follows,
-      withUnsafeMutableBytes(of: &byte, {
-        quietly(__NR_readlinkat, path.directory, text.word, Int(bitPattern: $0.baseAddress!), 1)
-      }) >= 0
-    else { return .same }
-  }
   call.thread.pointee.scratch_used = used
   guard var walk = RootWalk(call, root, from: path.directory, follows: intent.follows) else {
     return .refused(call.error(ENOMEM))
@@ -166,6 +173,19 @@ private func relativePath(_ call: Call, _ root: PathRoot, _ path: PathOperand, _
     return intent.purpose == .use ? .same : .other(walk.text)
   case .refused: return hostTarget(call, root, &walk, outcome, intent) ?? .same
   }
+}
+
+/// Whether a path, copied to `text`, is one name that is looked up as it is, not ".." nor a symbolic link that is followed; or
+/// cannot be read.
+private func isPlainName(_ path: PathOperand, _ text: UnsafeMutableRawPointer, _ intent: PathIntent) -> Bool {
+  let count = Int(persona_copy_string(text.assumingMemoryBound(to: CChar.self), path.address, 4096))
+  guard count > 0, count < 4096 else { return true }
+  guard isOneName(text, count) else { return false }
+  guard intent.follows else { return true }
+  var byte: UInt8 = 0
+  return withUnsafeMutableBytes(of: &byte) {
+    quietly(__NR_readlinkat, path.directory, text.word, Int(bitPattern: $0.baseAddress!), 1)
+  } < 0
 }
 
 /// A relative path that starts from "/", which `text` holds: what an absolute one finds. What is made there is made on the host.

@@ -17,6 +17,7 @@ extension HandlerName {
     case .exit, .fork, .pdfork, .wait4, .wait6, .threadExit, .threadEnd, .lwpExit, .lwpWait, .extendedExit,
       .fcntl, .ioctl, .getdirentries, .getdirentriesWithBase, .currentDirectory, .pathconf, .fpathconf, .statfs,
       .fstatfs, .pipePair, .unlinkFile, .changeMode, .renameFile, .makeDirectory, .lockingOpen, .directoryEntries,
+      .changeFolder, .changeFolderTo,
       .mmap, .munmap, .mprotect, .madvise, .msync, .mincore, .mapMemory, .unmapMemory, .protectMemory,
       .bind, .connect, .accept, .accept4, .shutdownUnconnected, .getsockname, .getpeername, .sendto, .recvfrom, .sendmsg, .recvmsg,
       .getsockopt, .setsockopt, .openSocket, .sendfile,

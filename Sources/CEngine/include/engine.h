@@ -76,6 +76,8 @@ struct persona_process {
     uint64_t signals_watched[3];  ///< bit n is foreign signal n: caught even where the guest ignores it
     uint32_t path_view;           ///< PathView: how paths are looked up; 0 is Linux's own way
     uint32_t lacks_null_path;     ///< 1: Linux's statx takes no null path for a descriptor's own file (before 6.11)
+    uint32_t folder;              ///< CurrentFolder: where the current folder is, as far as that is known
+    uint32_t reserved;
     void *root;                   ///< PathRoot: the tree in which paths are looked up first
     void *paths;                  ///< what that way of looking up keeps of the process
     void *names;                  ///< Handlers/Plan9/NamesState: where it is, and its name space

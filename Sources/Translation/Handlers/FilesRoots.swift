@@ -1,8 +1,20 @@
 import CEngine
 import CWire
 
-// chroot(2) and fchroot(2). The root is Persona's own affair (`PathRoot`): Linux's would take /proc from the engine, too.
+// chdir(2), fchdir(2), chroot(2) and fchroot(2). The root is Persona's own affair (`PathRoot`): Linux's would take /proc from the engine, too.
 // Who may change it is Linux's. Source: sys_chroot() of kern/vfs_syscalls.c.
+
+/// changeFolder(path)
+func changeFolder(_ call: inout Call) -> Int {
+  CurrentFolder.forget(call.process)
+  return call.hostNow(__NR_chdir, call[0])
+}
+
+/// changeFolderTo(fd)
+func changeFolderTo(_ call: inout Call) -> Int {
+  CurrentFolder.forget(call.process)
+  return call.hostNow(__NR_fchdir, call[0])
+}
 
 /// changeRoot(path)
 func changeRoot(_ call: inout Call) -> Int {

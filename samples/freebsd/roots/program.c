@@ -94,6 +94,26 @@ static void top(void) {
     expect("chdir down and up", SYS(chdir, "inner/.."), 0);
     working_directory("in");
     show("inner/name");
+    // What is known of the current folder holds until the next change.
+    long inner = SYS(open, "inner", O_RDONLY | O_DIRECTORY);
+    above = SYS(open, "/", O_RDONLY | O_DIRECTORY);
+    for (int turn = 0; turn < 2; turn++) {
+        expect("chdir down", turn ? SYS(fchdir, inner) : SYS(chdir, "inner"), 0);
+        expect("a name of the top", SYS(fstatat, AT_FDCWD, "folder", &status, AT_SYMLINK_NOFOLLOW), -ENOENT);
+        long child = SYS0(fork);
+        if (child == 0) {
+            SYS(fchdir, above);
+            leave(SYS(fstatat, AT_FDCWD, "folder", &status, AT_SYMLINK_NOFOLLOW) ? 1 : 0);
+        }
+        int end = -1;
+        SYS(wait4, child, &end, 0, 0);
+        expect("a child at the top finds it", end, 0);
+        expect("its parent does not", SYS(fstatat, AT_FDCWD, "folder", &status, AT_SYMLINK_NOFOLLOW), -ENOENT);
+        expect("chdir to the top", turn ? SYS(fchdir, above) : SYS(chdir, "/"), 0);
+        expect("a name of the top", SYS(fstatat, AT_FDCWD, "folder", &status, AT_SYMLINK_NOFOLLOW), 0);
+    }
+    SYS(close, inner);
+    SYS(close, above);
 }
 
 static void directories(void) {

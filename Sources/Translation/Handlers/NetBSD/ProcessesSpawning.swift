@@ -132,8 +132,11 @@ private struct Spawned {
         _ = call.hostNow(__NR_close, number)
         result = 0
       case 3:
+        CurrentFolder.forget(call.process)
         result = atPath(entry[.spawn_action__path]) { call.hostNow(__NR_chdir, $0) }
-      case 4: result = call.hostNow(__NR_fchdir, number)
+      case 4:
+        CurrentFolder.forget(call.process)
+        result = call.hostNow(__NR_fchdir, number)
       default: result = call.error(EINVAL)
       }
       if result < 0 { return result }
