@@ -155,6 +155,12 @@ for each in "TERM 15" "HUP 1"; do
   gone $mark >/dev/null
 done
 
+# In a session whose groups nobody watches, as a continuous integration's may be, a guest's end must not make Linux hang up its
+# group, in which something is stopped.
+lines=$(setsid -w env --default-signal=HUP sh -c 'sleep 60 & kill -STOP $!; "$0" run -- "$1"; echo "then: $?"; kill -KILL $!' \
+  "$persona" "$programs/hello" 2>"$work/error" | tail -1)
+check "the neighbours of a guest that ends" [ "$lines" = "then: 0" ]
+
 # Descriptors: a guest sees what it was given, and nothing of Persona's.
 cat >"$work/descriptors.c" <<'END'
 #include "freebsd.h"

@@ -12,7 +12,8 @@ extension Script {
         .corrupt, offset: 0, cause: "a script whose first line is longer than 4095 bytes",
         remedy: "shorten the interpreter's path")
     }
-    let isBlank = { (byte: UInt8) in byte == 32 || byte == 9 || byte == 13 }
+    // A carriage return is none: it belongs to the name, as everywhere (sys/kern/imgact_shell.c).
+    let isBlank = { (byte: UInt8) in byte == 32 || byte == 9 }
     let words = line[2..<end].drop(while: isBlank)
     let path = words.prefix { !isBlank($0) && $0 != 0 }
     guard !path.isEmpty else {

@@ -70,14 +70,13 @@ int persona_join(struct persona_exec *request) {
     return syscall(PERSONA_HYPERCALL, PERSONA_HC_JOIN, request) < 0 ? -errno : 0;
 }
 
-pid_t persona_launch(int engine, char *const argv[], char *const envp[], pid_t group, const sigset_t *mask) {
+pid_t persona_launch(int engine, char *const argv[], char *const envp[], const sigset_t *mask) {
     // The child borrows this process's memory until it has executed: nothing is copied, and it can leave its
     // error here.
     volatile int error = 0;
     pid_t child = vfork();
     if (child < 0) return -errno;
     if (child == 0) {
-        setpgid(0, group);
         sigprocmask(SIG_SETMASK, mask, NULL);
         syscall(SYS_execveat, engine, "", argv, envp, AT_EMPTY_PATH, PERSONA_OWN_EXEC);
         error = errno;

@@ -111,6 +111,11 @@ public struct Launch: ~Copyable {
       return try open(path, root: root, choice, recognizer)
     } catch {
       guard error.status == .notFound else { throw error }
+      if path.hasSuffix("\r") {
+        throw LaunchError(
+          .cannotRun, file: script, "the name of its interpreter ends with a carriage return, which is part of it",
+          remedy: "end the script's lines with line feeds alone")
+      }
       throw LaunchError(
         .cannotRun, file: script, "its interpreter \(path) does not exist",
         remedy: root == nil

@@ -99,7 +99,7 @@ struct Relay {
       switch words.0 {
       case 1:
         guest = words.1
-        // Rather twice than never: a signal may have come before the guest was in the terminal's process group, or just after,
+        // Rather twice than never: a signal of the terminal's may have come before there was the guest, or just after,
         // and until it begins two are one.
         collect()
         sendEarly(to: guest)

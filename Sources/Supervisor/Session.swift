@@ -128,9 +128,9 @@ final class Session {
 
   func forgetStart(_ pid: pid_t) { starting.removeAll { $0.pid == pid } }
 
-  /// Starts the first guest in process group `group` with signal mask `mask`.
+  /// Starts the first guest with signal mask `mask`.
   func start(
-    _ launch: borrowing Launch, _ personality: CompiledPersonality, group: pid_t, mask: sigset_t
+    _ launch: borrowing Launch, _ personality: CompiledPersonality, mask: sigset_t
   ) throws(LaunchError) {
     let image = try GuestImage(
       launch, personality, log: log != nil, configuration: configuration, root: launch.root,
@@ -139,7 +139,7 @@ final class Session {
     var argv: [UnsafeMutablePointer<CChar>?] = launch.arguments.map { strdup($0) }
     argv.append(nil)
     defer { for text in argv { free(text) } }
-    let pid = persona_launch(engine, argv, environ, group, &mask)
+    let pid = persona_launch(engine, argv, environ, &mask)
     guard pid > 0 else {
       throw LaunchError(
         .cannotRun, file: launch.program.path, "cannot be started: \(describe(-pid))",

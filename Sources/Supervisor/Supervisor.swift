@@ -23,7 +23,6 @@ public enum Supervisor {
     sigaddset(&blocked, SIGCHLD)
     var mask = sigset_t()
     sigprocmask(SIG_BLOCK, &blocked, &mask)
-    let group = getpgrp()
     let supervisor = fork()
     if supervisor < 0 {
       throw LaunchError(.ours, "cannot start the supervisor: \(describe(errno))", remedy: "end some processes")
@@ -32,7 +31,7 @@ public enum Supervisor {
       close(ends[0])
       let relay = RelayEnd(ends[1])
       do {
-        try supervise(configuration, relay, group, mask)
+        try supervise(configuration, relay, mask)
       } catch {
         printError(error.description)
         relay.send(.failed(error.status.rawValue))
@@ -79,11 +78,10 @@ public enum Supervisor {
 
   /// Returns if the program is Linux's own, and the relay knows.
   private static func supervise(
-    _ configuration: RunConfiguration, _ relay: RelayEnd, _ group: pid_t, _ mask: sigset_t
+    _ configuration: RunConfiguration, _ relay: RelayEnd, _ mask: sigset_t
   ) throws(LaunchError) {
     _ = persona_when_parent_dies(SIGKILL)
     _ = persona_become_subreaper()
-    setpgid(0, 0)
     let beginning = try Beginning(configuration)
     guard case .foreign(let name) = beginning.launch.recognition else { return relay.send(.native) }
     try beginning.launch.checkRelease(beginning.recognizer)
@@ -95,12 +93,18 @@ public enum Supervisor {
     let logOutput = try openLog(configuration.trace)
     let session = try Session(
       configuration, beginning.installation, beginning.recognizer, personality, logOutput: logOutput, relay: relay)
-    try session.start(beginning.launch, personality, group: group, mask: mask)
+    try session.start(beginning.launch, personality, mask: mask)
+    leaveSession()
     releaseStandardStreams()
     session.serve()
     // The relay waits for this process's end: nothing is taken apart before.
     _exit(0)
   }
+
+  /// The guests stay in the user's session and process groups, which must not depend on this process. A parent in
+  /// another group of the same session keeps a group from being orphaned: with the end of such a child Linux would hang up the group,
+  /// the user's own, if something in it is stopped (kill_orphaned_pgrp of kernel/exit.c).
+  private static func leaveSession() { setsid() }
 
   /// A guest that closes its input or output must be the last to hold it.
   static func releaseStandardStreams() {

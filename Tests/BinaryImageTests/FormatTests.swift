@@ -30,7 +30,7 @@ import Testing
   @Test(
     arguments: [
       ("#!/bin/sh\n", "/bin/sh", nil), ("#! /usr/bin/env  python3 -u \necho", "/usr/bin/env", "python3 -u"),
-      ("#!/bin/sh", "/bin/sh", nil), ("#!/bin/sh -e\r\n", "/bin/sh", "-e"),
+      ("#!/bin/sh", "/bin/sh", nil), ("#!/bin/sh -e\r\n", "/bin/sh", "-e\r"), ("#!/bin/sh\r\n", "/bin/sh\r", nil),
     ] as [(String, String, String?)])
   func readsTheFirstLineOfAScript(text: String, interpreter: String, argument: String?) throws {
     let image = try Image(bytes: Array(text.utf8))

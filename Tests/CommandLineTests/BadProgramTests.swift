@@ -173,6 +173,9 @@ import Testing
       try folder.file("lost", Array("#!/no/such/shell\n".utf8)), 126,
       "its interpreter /no/such/shell does not exist; "
         + "give the folder that holds the foreign system's files with --root")
+    try check(
+      try folder.file("returned", Array("#!/bin/sh\r\n".utf8)), 126,
+      "the name of its interpreter ends with a carriage return, which is part of it; end the script's lines with line feeds alone")
     let path = folder.path + "/loop"
     try check(
       try folder.file("loop", Array("#!\(path)\n".utf8)), 126,

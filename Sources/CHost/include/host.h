@@ -21,9 +21,9 @@ int persona_shared_file(const char *name, size_t count);
 /// Copies bytes between files that are open; their offsets stay. 0 or -errno.
 int persona_copy_file(int from, off_t start, int to, off_t place, size_t count);
 
-/// Starts the engine in a child of process group `group` with signal mask `mask`: its pid, or -errno of what
+/// Starts the engine in a child with signal mask `mask`: its pid, or -errno of what
 /// failed, exec included.
-pid_t persona_launch(int engine, char *const argv[], char *const envp[], pid_t group, const sigset_t *mask);
+pid_t persona_launch(int engine, char *const argv[], char *const envp[], const sigset_t *mask);
 
 /// Replaces this process's image by the engine: -errno.
 int persona_become_engine(int engine, char *const argv[], char *const envp[]);
