@@ -190,8 +190,8 @@ import Testing
       let site = raw.loadUnaligned(fromByteOffset: Int(head.sites), as: persona_plan_site.self)
       #expect(head.site_count == 1 && site.address == 0x9008 && site.file_page == 0x3000 && site.length == 8 && site.image == 1)
       #expect(head.supervisor == 17 && head.programs == 5 && head.token == 9)
-      #expect(head.state % 8 == 0 && Array(raw[Int(head.state)...]) == [1, 2, 3] && head.state_bytes == 3)
-      #expect(Int(head.size) == bytes.count)
+      #expect(head.state % 8 == 0 && Array(raw[Int(head.state)...].prefix(3)) == [1, 2, 3] && head.state_bytes == 3)
+      #expect(Int(head.size) == bytes.count && bytes.count % 8 == 0)
     }
   }
 }
