@@ -32,8 +32,9 @@ def build():
 class Run:
     def __init__(self, command, folder, environment=None):
         try:
+            # What a guest sends to its process group is not for this one.
             done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
-                                  timeout=60)
+                                  timeout=60, start_new_session=True)
             self.status, self.output, self.errors = done.returncode, done.stdout, done.stderr
         except subprocess.TimeoutExpired as expired:
             self.status, self.output, self.errors = None, expired.stdout or b"", expired.stderr or b""
