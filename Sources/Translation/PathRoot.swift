@@ -132,17 +132,15 @@ private func hostTarget(
   return isShadowedProgram(call, root, address) ? .refused(call.error(ENOENT)) : .other(name)
 }
 
-/// What is known of a process's current folder (`persona_process.folder`). Nothing is of one that shares its descriptors: who has
-/// the same ones may have the same folder, and change it.
-enum CurrentFolder: UInt32 {
-  case unknown, hostTop, elsewhere
-
-  static func note(_ process: UnsafeMutablePointer<persona_process>, isTop: Bool) {
-    if process.pointee.owns_descriptors != 0 { process.pointee.folder = (isTop ? hostTop : elsewhere).rawValue }
+/// What is known of a process's current folder (`persona_process.is_below_top`). Nothing is of one that shares its descriptors: who
+/// has the same ones may have the same folder, and change it.
+enum CurrentFolder {
+  static func noteBelowTop(_ process: UnsafeMutablePointer<persona_process>) {
+    if process.pointee.owns_descriptors != 0 { process.pointee.is_below_top = 1 }
   }
 
   /// To be called before each change.
-  static func forget(_ process: UnsafeMutablePointer<persona_process>) { process.pointee.folder = unknown.rawValue }
+  static func forget(_ process: UnsafeMutablePointer<persona_process>) { process.pointee.is_below_top = 0 }
 }
 
 /// A relative path of a process that sees the host too. From the host's top it is looked up as an absolute one. Else it is
@@ -151,12 +149,11 @@ private func relativePath(_ call: Call, _ root: PathRoot, _ path: PathOperand, _
   let used = call.thread.pointee.scratch_used
   guard let text = call.scratch(4096) else { return .refused(call.error(ENOMEM)) }
   let isCurrent = path.directory == Int(AT_FDCWD)
-  if isCurrent, call.process.pointee.folder == CurrentFolder.elsewhere.rawValue, isPlainName(path, text, intent) { return .same }
+  if isCurrent, call.process.pointee.is_below_top != 0, isPlainName(path, text, intent) { return .same }
   let length = directoryName(call, path.directory, to: text)
   guard length > 0 else { return .same }
-  let isTop = length == 1 && text.load(as: UInt8.self) == slash
-  if isCurrent { CurrentFolder.note(call.process, isTop: isTop) }
-  if isTop { return fromTop(call, text, path, intent) }
+  if length == 1, text.load(as: UInt8.self) == slash { return fromTop(call, text, path, intent) }
+  if isCurrent { CurrentFolder.noteBelowTop(call.process) }
   guard root.holds(text, length) || root.isRoot(text, length), !isPlainName(path, text, intent) else { return .same }
   let isInside = length > root.length
   call.thread.pointee.scratch_used = used

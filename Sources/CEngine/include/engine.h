@@ -76,15 +76,14 @@ struct persona_process {
     uint64_t signals_watched[3];  ///< bit n is foreign signal n: caught even where the guest ignores it
     uint32_t path_view;           ///< PathView: how paths are looked up; 0 is Linux's own way
     uint32_t lacks_null_path;     ///< 1: Linux's statx takes no null path for a descriptor's own file (before 6.11)
-    uint32_t folder;              ///< CurrentFolder: where the current folder is, as far as that is known
-    uint32_t reserved;
+    uint32_t is_below_top;        ///< 1: the current folder is known not to be the host's "/" (CurrentFolder)
+    uint32_t spares_writers;      ///< 1: some of its sockets may be ones whose writers get no SIGPIPE
     void *root;                   ///< PathRoot: the tree in which paths are looked up first
     void *paths;                  ///< what that way of looking up keeps of the process
     void *names;                  ///< Handlers/Plan9/NamesState: where it is, and its name space
     void *membership;             ///< Handlers/Plan9/ProcessGroups: what the process is in its session
     void *operations;             ///< Handlers/AsynchronousQueue: what aio_read and its kin have begun; `event_lock` guards it
     void *patches;                ///< Engine/Patching: call sites that jump; NULL when none does
-    uint32_t spares_writers;      ///< 1: some of its sockets may be ones whose writers get no SIGPIPE
     uint64_t ignored_unknown;     ///< Linux signals that are ignored and that the personality lacks; bit n-1 is signal n
     struct persona_action actions[PERSONA_SIGNALS];
     uint64_t signal_counts[PERSONA_SIGNALS]; ///< deliveries seen, for EVFILT_SIGNAL

@@ -70,6 +70,12 @@ static void lookups(void) {
     expect("write to a device", make("/dev/null"), 0);
 }
 
+/// Looks a name of the top up from the current folder.
+static long look_up(void) {
+    stat status;
+    return SYS(fstatat, AT_FDCWD, "folder", &status, AT_SYMLINK_NOFOLLOW);
+}
+
 /// The top of a tree is the host's in an overlay, but what is named from there is the tree's all the same.
 static void top(void) {
     stat status;
@@ -99,18 +105,18 @@ static void top(void) {
     above = SYS(open, "/", O_RDONLY | O_DIRECTORY);
     for (int turn = 0; turn < 2; turn++) {
         expect("chdir down", turn ? SYS(fchdir, inner) : SYS(chdir, "inner"), 0);
-        expect("a name of the top", SYS(fstatat, AT_FDCWD, "folder", &status, AT_SYMLINK_NOFOLLOW), -ENOENT);
+        expect("a name of the top", look_up(), -ENOENT);
         long child = SYS0(fork);
         if (child == 0) {
             SYS(fchdir, above);
-            leave(SYS(fstatat, AT_FDCWD, "folder", &status, AT_SYMLINK_NOFOLLOW) ? 1 : 0);
+            leave(look_up() ? 1 : 0);
         }
         int end = -1;
         SYS(wait4, child, &end, 0, 0);
         expect("a child at the top finds it", end, 0);
-        expect("its parent does not", SYS(fstatat, AT_FDCWD, "folder", &status, AT_SYMLINK_NOFOLLOW), -ENOENT);
+        expect("its parent does not", look_up(), -ENOENT);
         expect("chdir to the top", turn ? SYS(fchdir, above) : SYS(chdir, "/"), 0);
-        expect("a name of the top", SYS(fstatat, AT_FDCWD, "folder", &status, AT_SYMLINK_NOFOLLOW), 0);
+        expect("a name of the top", look_up(), 0);
     }
     SYS(close, inner);
     SYS(close, above);
