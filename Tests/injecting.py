@@ -32,7 +32,9 @@ def build():
 class Run:
     def __init__(self, command, folder, environment=None):
         try:
-            # What a guest sends to its process group is not for this one.
+            # What a guest sends to its process group is not for this one: make(1) whose fork fails counts the job among those
+            # that run, as process 0, and sends SIGINT and SIGKILL to that one's group, which is its own (FreeBSD 10.1,
+            # contrib/bmake/job.c: JobExec, Punt, Job_AbortAll).
             done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
                                   timeout=60, start_new_session=True)
             self.status, self.output, self.errors = done.returncode, done.stdout, done.stderr
