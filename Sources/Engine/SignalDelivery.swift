@@ -316,3 +316,22 @@ func kernelAction(_ process: UnsafeMutablePointer<persona_process>, _ foreign: I
   if action.flags & SignalActionFlags.noChildWait != 0 { kernel.flags |= 2 }
   return kernel
 }
+
+// MARK: - The mask
+
+/// All signals but faults: those in guest memory must still arrive.
+func blockAllSignals() -> UInt64 { setMask(~TrapContext.unblockable) }
+
+@discardableResult
+func setMask(_ mask: UInt64) -> UInt64 {
+  var mask = mask
+  var previous: UInt64 = 0
+  withUnsafeMutablePointer(to: &mask) { mask in
+    withUnsafeMutablePointer(to: &previous) { previous in
+      _ = persona_syscall(
+        Int64(__NR_rt_sigprocmask), 2, UInt64(UInt(bitPattern: mask)), UInt64(UInt(bitPattern: previous)), 8,
+        0, 0)
+    }
+  }
+  return previous
+}
