@@ -6,13 +6,15 @@ public enum Scalar: String, Sendable, CaseIterable {
   case long, i64, u64, size, ssize, ulong, offset, time, id
   case address, pointer
   case signal, errno
+  /// An option that is told as its own number where it is set.
+  case bit
 
   /// Bytes, with `word` bytes to a long and a pointer.
   public func width(word: Int) -> Int {
     switch self {
     case .i8, .u8: 1
     case .i16, .u16: 2
-    case .int, .i32, .fd, .pid, .status, .uint, .u32, .mode, .uid, .gid, .dev, .signal, .errno: 4
+    case .int, .i32, .fd, .pid, .status, .uint, .u32, .mode, .uid, .gid, .dev, .signal, .errno, .bit: 4
     case .i64, .u64, .offset, .id: 8
     case .long, .size, .ssize, .ulong, .time, .address, .pointer: word
     }
@@ -20,7 +22,7 @@ public enum Scalar: String, Sendable, CaseIterable {
 
   public var isSigned: Bool {
     switch self {
-    case .int, .i32, .fd, .pid, .status, .i8, .i16, .long, .i64, .ssize, .offset, .time, .signal, .errno: true
+    case .int, .i32, .fd, .pid, .status, .i8, .i16, .long, .i64, .ssize, .offset, .time, .signal, .errno, .bit: true
     default: false
     }
   }

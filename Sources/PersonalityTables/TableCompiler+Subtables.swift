@@ -56,6 +56,7 @@ extension TableCompiler {
     case .map(let index, _):
       wire.conversion = UInt8(mapConversion(index))
       wire.parameter = UInt16(truncatingIfNeeded: index)
+    case .scalar(.bit): wire.conversion = UInt8(PERSONA_CONVERT_BIT.rawValue)
     case .scalar(.signal): wire.conversion = UInt8(PERSONA_CONVERT_SIGNAL.rawValue)
     case .bytes, .text, .set: wire.size = 0
     case .scalar: break

@@ -47,6 +47,10 @@ static void sample(long argc, char **argv, char **environment) {
     int spared[2], one = 1;
     SYS(socketpair, AF_LOCAL, SOCK_STREAM, 0, spared);
     expect("SO_NOSIGPIPE", SYS(setsockopt, spared[0], SOL_SOCKET, 0x800, &one, 4), 0);
+    uint32_t four = 4;
+    one = 7;
+    expect("is told", SYS(getsockopt, spared[0], SOL_SOCKET, 0x800, &one, &four), 0);
+    expect("as 1", one, 1); // sogetopt1() of kern/uipc_socket.c
     SYS(close, spared[1]);
     expect("nobody reads", SYS(write, spared[0], "x", 1), -EPIPE);
     SYS(close, spared[0]);

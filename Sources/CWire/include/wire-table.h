@@ -193,6 +193,7 @@ enum persona_conversion {
     PERSONA_CONVERT_SIGN16 = 8,
     PERSONA_CONVERT_ZERO16 = 9,
     PERSONA_CONVERT_ZERO8 = 10,
+    PERSONA_CONVERT_BIT = 11,     ///< an option's switch, told as the option's own number
 };
 
 /// One foreign argument: where it is, how wide it is, what the log shows of it.

@@ -140,6 +140,9 @@ private func answer(
     let native = UInt64(value.load(as: UInt32.self))
     let foreign = call.table.toForeign(Int(entry.pointee.parameter), native) ?? native
     value.storeBytes(of: UInt32(truncatingIfNeeded: foreign), as: UInt32.self)
+  case PERSONA_CONVERT_BIT.rawValue:
+    let isSet = value.load(as: UInt32.self) != 0
+    value.storeBytes(of: isSet ? UInt32(truncatingIfNeeded: entry.pointee.key) : 0, as: UInt32.self)
   default:
     if level(entry) == LinuxSocket.level, length == 4 { adjustSocketInteger(call, entry, value) }
     if isFilter(entry) { complement(value, length) }
@@ -161,10 +164,6 @@ private func adjustSocketInteger(
   case SO_ERROR: told = native == 0 ? 0 : Int32(call.table.foreignErrno(Int(native)))
   // Linux keeps, and tells, twice the size that was asked for.
   case SO_SNDBUF, SO_RCVBUF: told = native / 2
-  // A flag is told as its own bit of so_options.
-  case SO_REUSEADDR, SO_REUSEPORT, SO_KEEPALIVE, SO_BROADCAST, SO_DONTROUTE, SO_OOBINLINE, SO_DEBUG,
-    SO_ACCEPTCONN, SO_TIMESTAMP_OLD, SO_SELECT_ERR_QUEUE:
-    told = native == 0 ? 0 : Int32(truncatingIfNeeded: entry.pointee.key)
   default: return
   }
   value.storeBytes(of: told, as: Int32.self)
