@@ -24,13 +24,14 @@ let package = Package(
       name: "CEngine", dependencies: ["CWire"], exclude: ["entry.S", "runtime.c"], sources: ["hosted.c"],
       cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "Wire", dependencies: ["CWire"], swiftSettings: strict),
+    .target(name: "HostText", swiftSettings: strict),
     .target(name: "Translation", dependencies: ["CWire", "CEngine", "Wire"], swiftSettings: strict),
     .target(
-      name: "PersonalityTables", dependencies: ["CHost", "CWire", "Wire"],
+      name: "PersonalityTables", dependencies: ["CHost", "CWire", "HostText", "Wire"],
       // Tests read every system's tables a thousand times with a mistake in each; unoptimised, that is most of their time.
       swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
     .target(
-      name: "BinaryImage", dependencies: ["CElf"], swiftSettings: strict + [.strictMemorySafety()]),
+      name: "BinaryImage", dependencies: ["CElf", "HostText"], swiftSettings: strict + [.strictMemorySafety()]),
     .target(name: "CallAnalysis", dependencies: ["BinaryImage", "CCapstone", "CWire"], swiftSettings: strict),
     .target(
       name: "CallLog", dependencies: ["CWire", "Wire", "PersonalityTables"],
@@ -39,12 +40,12 @@ let package = Package(
     .target(
       name: "Supervisor",
       dependencies: [
-        "CWire", "Wire", "CHost", "CSeccomp", "BinaryImage", "CallAnalysis", "PersonalityTables", "CallLog",
+        "CWire", "Wire", "HostText", "CHost", "CSeccomp", "BinaryImage", "CallAnalysis", "PersonalityTables", "CallLog",
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "persona",
-      dependencies: ["BinaryImage", "CHost", "PersonalityTables", "Supervisor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: ["BinaryImage", "CHost", "HostText", "PersonalityTables", "Supervisor", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
     .testTarget(
       name: "PersonalityTablesTests", dependencies: ["PersonalityTables", "CWire", "Wire"], swiftSettings: strict),
@@ -60,6 +61,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "CallAnalysisTests", dependencies: ["CallAnalysis", "BinaryImage"], swiftSettings: strict),
+    .testTarget(name: "HostTextTests", dependencies: ["HostText"], swiftSettings: strict),
     .testTarget(name: "HeaderTests", dependencies: ["PersonalityTables"], swiftSettings: strict),
     .testTarget(name: "CommandLineTests", dependencies: ["ImageFixtures"], swiftSettings: strict),
     .testTarget(

@@ -33,7 +33,7 @@ def clang():
 def write(path, text):
     path = os.path.join(WORK, path)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
+    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
     return path
 
@@ -42,7 +42,7 @@ def run(command, folder, **values):
     if os.path.exists(GIVEN):
         os.remove(GIVEN)
     environment = dict(os.environ, PYTHONPATH=SITE, GIVEN=GIVEN, COLOUR="pale  blue", EMPTY="", **values)
-    return subprocess.run(command, cwd=os.path.join(WORK, folder), env=environment, input="typed\n", text=True,
+    return subprocess.run(command, cwd=os.path.join(WORK, folder), env=environment, input="typed\n", text=True, errors="backslashreplace",
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
 
 
@@ -58,13 +58,13 @@ def expect(title, done, status, *wanted):
 
 def given(title, arguments, folder, typed, added, **values):
     """What the program has written down: exactly this; of the environment, what the tool has, and variables that begin like `added`."""
-    with open(GIVEN, encoding="utf-8", errors="surrogateescape") as file:
+    with open(GIVEN, encoding="utf-8", errors="surrogateescape", newline="") as file:
         _, where, text, count, *rest = file.read().split("\0")[:-1]
     got, environment = rest[1:int(count)], dict(each.split("=", 1) for each in rest[int(count):])
     wanted = dict(os.environ, PYTHONPATH=SITE, GIVEN=GIVEN, COLOUR="pale  blue", EMPTY="", **values)
     differing = {name for name in wanted | environment
                  if wanted.get(name) != environment.get(name) and not any(name.startswith(each) for each in added)}
-    told = f"arguments {got}, folder {where}, input {text!r}, other variables {sorted(differing)}"
+    told = f"arguments {got}, folder {where!r}, input {text!r}, other variables {sorted(differing)}"
     right = got == arguments and where == os.path.join(WORK, folder) and text == typed and not differing
     expect(title, subprocess.CompletedProcess([], 0 if right else 1, told), 0)
 
@@ -78,6 +78,24 @@ def gone(title):
             break
         time.sleep(0.05)
     expect(title, subprocess.CompletedProcess([], os.path.exists(f"/proc/{process}"), f"{process} is still there"), 0)
+
+
+def names():
+    """Words and names are bytes, and need not be UTF-8: the program's, its folder's, a script's, arguments and variables."""
+    folder, every = os.fsdecode(b"n\xe9\xf4\x8f\xbe\x80"), [*ODD, os.fsdecode(bytes(range(1, 256)))]
+    program = os.path.join(WORK, folder, os.fsdecode(b"given\xff"))
+    script = write(os.path.join(folder, os.fsdecode(b"script\xfe")), f"#!{program} one word\n")
+    os.chmod(script, 0o755)
+    for source, target in (("Tests/runners/given.c", program), ("samples/freebsd/execute.c", "execute")):
+        subprocess.run([clang(), *FLAGS, "-I" + os.path.join(TOP, "samples/freebsd"), "-o", os.path.join(WORK, target),
+                        os.path.join(TOP, source)], check=True)
+    for title, command, before in (
+            ("persona run", [program], []), ("a script", [script], ["one word", script]),
+            ("a guest executes it", [os.path.join(WORK, "execute"), program], []),
+            ("a guest executes a script", [os.path.join(WORK, "execute"), script], ["one word", script])):
+        done = run([PERSONA, "run", "--", *command, *every], folder, EVERY=every[-1])
+        expect(title, done, 0, "to output")
+        given(title + ", what it is given", before + every, folder, "typed\n", [], EVERY=every[-1])
 
 
 GO = """package thing
@@ -292,7 +310,7 @@ def zig():
 def main():
     shutil.rmtree(WORK, ignore_errors=True)
     os.makedirs(WORK)
-    for recipe in (go, cmake, meson, cargo, zig):
+    for recipe in (names, go, cmake, meson, cargo, zig):
         recipe()
     return 1 if failures else 0
 

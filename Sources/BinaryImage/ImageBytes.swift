@@ -1,4 +1,5 @@
 import Glibc
+import HostText
 
 /// The bytes of a file, read in pages as they are wanted into memory that has the file's size.
 ///
@@ -122,6 +123,6 @@ import Glibc
   func text(_ offset: UInt64, limit: UInt64) throws(ImageError) -> String? {
     let found = try bytes(offset, limit: limit)
     guard let end = found.firstIndex(of: 0) else { return nil }
-    return String(decoding: found[..<end], as: UTF8.self)
+    return String(host: Array(found[..<end]))
   }
 }

@@ -1,4 +1,5 @@
 import CElf
+import HostText
 
 extension LinkedImage {
   /// Reads all of the ELF file behind `descriptor`, whose headers `image` holds.
@@ -77,7 +78,7 @@ extension LinkedImage {
   private func text(at address: UInt64) -> String? {
     guard let segment = segment(at: address) else { return nil }
     let rest = segment.bytes[Int(address - segment.address)...]
-    return rest.prefix(4096).firstIndex(of: 0).map { String(decoding: rest[..<$0], as: UTF8.self) }
+    return rest.prefix(4096).firstIndex(of: 0).map { String(host: Array(rest[..<$0])) }
   }
 
   private static func symbols(

@@ -1,3 +1,5 @@
+import HostText
+
 extension Script {
   /// Reads the first line, or answers nil when the file does not begin with `#!`.
   ///
@@ -24,7 +26,7 @@ extension Script {
     var rest = words[path.endIndex...].drop(while: isBlank).prefix { $0 != 0 }
     while let last = rest.last, isBlank(last) { rest.removeLast() }
     self.init(
-      interpreter: String(decoding: path, as: UTF8.self),
-      argument: rest.isEmpty ? nil : String(decoding: rest, as: UTF8.self))
+      interpreter: String(host: Array(path)),
+      argument: rest.isEmpty ? nil : String(host: Array(rest)))
   }
 }

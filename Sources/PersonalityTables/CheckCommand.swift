@@ -1,4 +1,5 @@
 import Glibc
+import HostText
 
 /// `persona check [FOLDER…]`: reads, checks and compiles personalities, and says what is wrong with them.
 public struct CheckCommand: Sendable {
@@ -47,7 +48,7 @@ public struct CheckCommand: Sendable {
 
   private func check(_ folder: String, _ outcome: inout Outcome) {
     let loaded: LoadedPersonality
-    guard PersonalityLoader.isPersonality(folder) || access(folder, F_OK) != 0 else {
+    guard PersonalityLoader.isPersonality(folder) || Host.access(folder, F_OK) != 0 else {
       outcome.text += "error: \(folder): no personality: it has no abi.table\n"
       outcome.status = 125
       return

@@ -1,4 +1,5 @@
 import Glibc
+import HostText
 
 /// `persona check --state FOLDER…`: writes down what the tables say and the facts do not, so that the change can be read
 /// and kept.
@@ -45,7 +46,7 @@ struct FactState {
   }
 
   private func save(_ path: String, _ lines: [String]) throws(Failure) {
-    guard let file = fopen(path, "w") else { throw Failure(path: path, errno: errno) }
+    guard let file = Host.fopen(path, "w") else { throw Failure(path: path, errno: errno) }
     let isWritten = fputs(lines.joined(separator: "\n") + "\n", file) >= 0
     guard fclose(file) == 0, isWritten else { throw Failure(path: path, errno: errno) }
   }

@@ -1,4 +1,5 @@
 import Glibc
+import HostText
 
 /// What is said of a system a second time, beside its tables: `*.facts`, which only `persona check` reads.
 ///
@@ -54,11 +55,11 @@ struct Facts: Sendable {
   }
 
   private static func names(in folder: String) -> [String] {
-    guard let directory = opendir(folder) else { return [] }
+    guard let directory = Host.opendir(folder) else { return [] }
     defer { closedir(directory) }
     var names: [String] = []
     while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      let name = Host.name(entry)
       if name.hasSuffix(".facts"), !name.hasPrefix(".") { names.append(name) }
     }
     return names.sorted()

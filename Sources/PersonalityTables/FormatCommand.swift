@@ -1,4 +1,5 @@
 import Glibc
+import HostText
 
 /// `persona fmt [--check] [FOLDER|FILE…]`: writes tables in their canonical layout, or tells which are not.
 public struct FormatCommand: Sendable {
@@ -59,7 +60,7 @@ public struct FormatCommand: Sendable {
   /// The folders that a path names, with the files to lay out in each.
   private func tables(_ path: String) throws(LoadError) -> [(folder: String, files: [String])] {
     var status = stat()
-    guard stat(path, &status) == 0 else { throw .unreadable(path: path, errno: errno) }
+    guard Host.stat(path, &status) == 0 else { throw .unreadable(path: path, errno: errno) }
     guard status.st_mode & S_IFMT == S_IFDIR else {
       let parts = path.split(separator: "/", omittingEmptySubsequences: false)
       let folder = parts.count == 1 ? "." : parts.dropLast().joined(separator: "/")
@@ -113,14 +114,14 @@ public struct FormatCommand: Sendable {
   /// Puts a file's new contents in its place; nil, or the errno that prevented it.
   static func replace(_ file: String, _ contents: [UInt8]) -> Int32? {
     var status = stat()
-    guard stat(file, &status) == 0 else { return errno }
+    guard Host.stat(file, &status) == 0 else { return errno }
     let draft = file + ".\(getpid())"
-    let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, status.st_mode & 0o7777)
+    let descriptor = Host.open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, status.st_mode & 0o7777)
     guard descriptor >= 0 else { return errno }
     var failure = write(contents, descriptor)
     if close(descriptor) != 0, failure == nil { failure = errno }
-    if failure == nil, rename(draft, file) != 0 { failure = errno }
-    if failure != nil { unlink(draft) }
+    if failure == nil, Host.rename(draft, file) != 0 { failure = errno }
+    if failure != nil { Host.unlink(draft) }
     return failure
   }
 

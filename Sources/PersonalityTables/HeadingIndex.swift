@@ -1,4 +1,5 @@
 import Glibc
+import HostText
 
 /// What recognition needs of the systems in one folder of personalities, as `persona check --compile` left it there, so
 /// that a start need not read all their abi.table. It holds as long as those and systems.table lie as they lay.
@@ -17,7 +18,7 @@ struct HeadingIndex {
 
   /// Describes the folder as it is now; nil while a change would not show.
   init?(describing directory: String) {
-    guard let folder = opendir(directory) else { return nil }
+    guard let folder = Host.opendir(directory) else { return nil }
     defer { closedir(folder) }
     names = HeadingIndex.entries(folder)
     let folders = names.filter { PersonalityLoader.isPersonality(directory + "/" + $0) }
@@ -35,7 +36,7 @@ struct HeadingIndex {
     guard reader.word() == HeadingIndex.magic, let build = buildFingerprint(), reader.word() == build else { return nil }
     names = reader.items { $0.text() }
     state = reader.items { TableState.File(from: &$0) }
-    guard reader.isWhole, let folder = opendir(directory) else { return nil }
+    guard reader.isWhole, let folder = Host.opendir(directory) else { return nil }
     defer { closedir(folder) }
     guard HeadingIndex.entries(folder) == names else { return nil }
     for file in state where TableState.File(file.name, at: dirfd(folder)) != file { return nil }
@@ -75,7 +76,7 @@ struct HeadingIndex {
   private static func entries(_ folder: OpaquePointer) -> [String] {
     var found: [String] = []
     while let entry = readdir(folder) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      let name = Host.name(entry)
       if !name.hasPrefix("."), !name.hasPrefix(HeadingIndex.name), !name.hasSuffix(".table") { found.append(name) }
     }
     return found.sorted()

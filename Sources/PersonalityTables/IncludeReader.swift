@@ -1,4 +1,5 @@
 import Glibc
+import HostText
 
 /// Reads a folder's tables and what they include, and puts them in order: the folder's own files first, a folder
 /// before those that it includes.
@@ -128,23 +129,23 @@ struct IncludeReader {
     let near = IncludeReader.normal(path.hasPrefix("/") ? path : folder + "/" + path)
     let own = IncludeReader.normal(folder)
     let isOwn = near == own || near.hasPrefix(own + "/")
-    guard path.hasPrefix("../"), isOwn || access(near, F_OK) != 0 else { return near }
+    guard path.hasPrefix("../"), isOwn || Host.access(near, F_OK) != 0 else { return near }
     for directory in directories {
       let candidate = IncludeReader.normal(directory + "/" + path.dropFirst(3))
-      if access(candidate, F_OK) == 0, !isSame(candidate, near) { return candidate }
+      if Host.access(candidate, F_OK) == 0, !isSame(candidate, near) { return candidate }
     }
     return near
   }
 
   private func isSame(_ one: String, _ other: String) -> Bool {
     var (first, second) = (stat(), stat())
-    return stat(one, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev
+    return Host.stat(one, &first) == 0 && Host.stat(other, &second) == 0 && first.st_dev == second.st_dev
       && first.st_ino == second.st_ino
   }
 
   private func isFolder(_ path: String) -> Bool {
     var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    return Host.stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
   private func reaches(_ from: Int, _ to: Int) -> Bool {

@@ -1,4 +1,5 @@
 import Glibc
+import HostText
 
 /// `persona new NAME`: a folder of tables to begin a personality with.
 public struct NewCommand: Sendable {
@@ -42,7 +43,7 @@ public struct NewCommand: Sendable {
     guard name != "linux", origin != "linux" else { throw Failure(message: "'linux' is the side that all are translated to") }
     let files = try origin.map { (origin) throws(Failure) in try derived(from: origin) } ?? skeleton
     let folder = parent + "/" + name
-    guard access(folder, F_OK) != 0 else { throw Failure(message: "\(folder): is already there") }
+    guard Host.access(folder, F_OK) != 0 else { throw Failure(message: "\(folder): is already there") }
     try makeFolder(folder)
     for (file, text) in files {
       let formatted = TableLayout.format(Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
@@ -57,14 +58,14 @@ public struct NewCommand: Sendable {
     var made = path.hasPrefix("/") ? "" : "."
     for part in path.split(separator: "/") {
       made += "/" + part
-      if mkdir(made, 0o755) != 0, errno != EEXIST {
+      if Host.mkdir(made, 0o755) != 0, errno != EEXIST {
         throw Failure(message: "\(made): cannot be made: \(String(cString: strerror(errno)))")
       }
     }
   }
 
   private func write(_ text: String, to path: String) throws(Failure) {
-    guard let file = fopen(path, "wxe") else {
+    guard let file = Host.fopen(path, "wxe") else {
       throw Failure(message: "\(path): cannot be made: \(String(cString: strerror(errno)))")
     }
     let isWritten = fputs(text, file) >= 0

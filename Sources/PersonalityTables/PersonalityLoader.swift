@@ -1,4 +1,5 @@
 import Glibc
+import HostText
 
 /// Why a folder of tables could not be read.
 public enum LoadError: Error, Equatable, CustomStringConvertible {
@@ -65,12 +66,12 @@ public enum PersonalityLoader {
   static func folder(_ name: String, in directories: [String]) throws(LoadError) -> String {
     for directory in directories {
       let folder = directory + "/" + name
-      if access(folder + "/abi.table", F_OK) == 0 { return folder }
+      if Host.access(folder + "/abi.table", F_OK) == 0 { return folder }
       let code = errno
       var status = stat()
-      if code == ENOENT, stat(folder, &status) == 0 { continue }
-      if lstat(folder, &status) == 0 { throw .unreadable(path: folder, errno: code) }
-      if lstat(directory, &status) == 0, code != ENOENT || access(directory, F_OK) != 0 {
+      if code == ENOENT, Host.stat(folder, &status) == 0 { continue }
+      if Host.lstat(folder, &status) == 0 { throw .unreadable(path: folder, errno: code) }
+      if Host.lstat(directory, &status) == 0, code != ENOENT || Host.access(directory, F_OK) != 0 {
         throw .unreadable(path: directory, errno: code)
       }
     }
@@ -91,13 +92,11 @@ public enum PersonalityLoader {
 
   /// The folders in a folder that are accepted, in alphabetical order.
   static func folders(in directory: String, accepting: (String) -> Bool = isPersonality) -> [String] {
-    guard let stream = opendir(directory) else { return [] }
+    guard let stream = Host.opendir(directory) else { return [] }
     defer { closedir(stream) }
     var found: [String] = []
     while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
+      let name = Host.name(entry)
       if !name.hasPrefix("."), accepting(directory + "/" + name) { found.append(directory + "/" + name) }
     }
     return found.sorted()
@@ -107,16 +106,14 @@ public enum PersonalityLoader {
 
   /// The names of `*.table` files in alphabetical order.
   static func tables(in folder: String) throws(LoadError) -> [String] {
-    guard let directory = opendir(folder) else {
+    guard let directory = Host.opendir(folder) else {
       throw errno == ENOENT || errno == ENOTDIR
         ? .missing(folder: folder) : .unreadable(path: folder, errno: errno)
     }
     defer { closedir(directory) }
     var names: [String] = []
     while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
+      let name = Host.name(entry)
       if name.hasSuffix(".table"), !name.hasPrefix(".") { names.append(name) }
     }
     if names.isEmpty { throw .empty(folder: folder) }
@@ -124,7 +121,7 @@ public enum PersonalityLoader {
   }
 
   static func contents(of path: String) throws(LoadError) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = Host.open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .unreadable(path: path, errno: errno) }
     defer { close(descriptor) }
     var status = stat()

@@ -1,6 +1,7 @@
 import CHost
 import CWire
 import Glibc
+import HostText
 import Wire
 
 /// The compiled tables that `persona check --compile` left beside the tables, so that a start need not compile: one
@@ -44,7 +45,7 @@ public struct PreparedTable: Sendable {
   private static func load(
     _ path: String, _ folder: String, _ directories: [String], _ edition: Edition
   ) -> PreparedTable? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = Host.open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     let prepared = load(descriptor, folder, directories, edition)
     if prepared?.file == nil { close(descriptor) }
@@ -193,7 +194,7 @@ public struct PreparedTable: Sendable {
   /// Puts a whole file in place at once.
   static func writeFile(_ path: String, _ contents: [UInt8]) -> Int32? {
     let draft = path + ".\(getpid())"
-    let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    let descriptor = Host.open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { return errno }
     var written = 0
     while written < contents.count {
@@ -204,15 +205,15 @@ public struct PreparedTable: Sendable {
       guard count > 0 else {
         let failure = errno
         close(descriptor)
-        unlink(draft)
+        Host.unlink(draft)
         return failure
       }
       written += count
     }
     close(descriptor)
-    guard rename(draft, path) == 0 else {
+    guard Host.rename(draft, path) == 0 else {
       let failure = errno
-      unlink(draft)
+      Host.unlink(draft)
       return failure
     }
     return nil

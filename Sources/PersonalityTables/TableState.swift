@@ -1,5 +1,6 @@
 import CHost
 import Glibc
+import HostText
 
 /// Words and texts one after the other, as Persona's own files keep them.
 struct RecordWriter {
@@ -89,7 +90,7 @@ struct TableState: Equatable {
     folders = []
     for name in names {
       let path = directory + "/" + name
-      guard let tables = try? PersonalityLoader.tables(in: path), let folder = opendir(path) else { return nil }
+      guard let tables = try? PersonalityLoader.tables(in: path), let folder = Host.opendir(path) else { return nil }
       defer { closedir(folder) }
       var files: [File] = []
       for table in tables {
@@ -143,7 +144,7 @@ struct TableState: Equatable {
   static func holds(_ reader: inout RecordReader, in directory: String) -> Bool {
     var folders = reader.word()
     while folders > 0, reader.isWhole {
-      guard let folder = opendir(directory + "/" + reader.text()) else { return false }
+      guard let folder = Host.opendir(directory + "/" + reader.text()) else { return false }
       defer { closedir(folder) }
       var files = reader.word()
       guard files == tableCount(folder) else { return false }
@@ -173,7 +174,7 @@ extension TableState.File {
   /// The file of this name, as seen from the open folder `folder`.
   init?(_ name: String, at folder: Int32) {
     var status = stat()
-    guard fstatat(folder, name, &status, 0) == 0 else { return nil }
+    guard name.withHost({ fstatat(folder, $0, &status, 0) }) == 0 else { return nil }
     self.init(
       name: name, size: UInt64(status.st_size), seconds: UInt64(bitPattern: Int64(status.st_mtim.tv_sec)),
       nanoseconds: UInt64(status.st_mtim.tv_nsec))

@@ -1,5 +1,6 @@
 import BinaryImage
 import Glibc
+import HostText
 import PersonalityTables
 
 /// A dynamic program whose libraries may be broken. A library that was cut off makes it die by SIGBUS without a word, at
@@ -24,7 +25,7 @@ struct BrokenLibraries {
     do {
       let libraries = try Libraries(
         of: image, path: path, root: root, standard: heading.marks.libraries,
-        environment: getenv("LD_LIBRARY_PATH").map { String(cString: $0) })
+        environment: Host.getenv("LD_LIBRARY_PATH"))
       guard let name = libraries.missing.first else { return nil }
       return LaunchError(
         .cannotRun, file: path, "its library \(name) is missing, or is not a library", remedy: "unpack the root anew")

@@ -1,6 +1,7 @@
 import BinaryImage
 import CallAnalysis
 import Glibc
+import HostText
 import PersonalityTables
 
 /// Which calls a program and its libraries can make, and what becomes of each, before it runs.
@@ -68,7 +69,7 @@ public struct Coverage: Sendable {
     files = [file.path]
     let libraries = try Libraries(
       of: file.image, path: file.path, root: root, standard: loaded.marks.libraries,
-      environment: getenv("LD_LIBRARY_PATH").map { String(cString: $0) })
+      environment: Host.getenv("LD_LIBRARY_PATH"))
     for library in libraries.found {
       images.append(library.linked)
       files.append(library.path)
@@ -77,7 +78,7 @@ public struct Coverage: Sendable {
     var linker: Int?
     if let interpreter = file.image.elf?.interpreter {
       let hosts = ProgramFile.hostPaths(of: interpreter, root: root)
-      if let host = hosts.first(where: { access($0, F_OK) == 0 }),
+      if let host = hosts.first(where: { Host.access($0, F_OK) == 0 }),
         let read = try Libraries.read(host, interpreter, for: file.image.format)
       {
         linker = images.count

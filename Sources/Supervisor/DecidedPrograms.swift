@@ -1,6 +1,7 @@
 import CHost
 import CWire
 import Glibc
+import HostText
 
 /// What was decided about programs that are executed again and again, in a file that guests read: they execute those without
 /// asking (`Engine/KnownPrograms`). Tables are copied there, too, so that it is the only file that they need.
@@ -84,7 +85,7 @@ final class DecidedPrograms {
   }
 
   private static func holds(_ path: String, _ identity: FileIdentity, _ code: ArraySlice<UInt8>, at offset: UInt64) -> Bool {
-    let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    let file = Host.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard file >= 0 else { return false }
     defer { close(file) }
     var status = stat()
@@ -116,13 +117,14 @@ final class DecidedPrograms {
       decided.start.table_offset = UInt64(program.tableOffset)
       let plan = program.plan.serialized()
       decided.start.plan_bytes = UInt32(plan.count)
-      let text = plan + Array(program.path.utf8) + [0] + Array((program.linker?.path ?? "").utf8) + [0]
+      let path = program.path.hostBytes + [0]
+      let text = plan + path + (program.linker?.path ?? "").hostBytes + [0]
       guard text.count <= Int(PERSONA_PLAN_ROOM) else { return }
       text.withUnsafeBytes { _ = memcpy(persona_start_plan(&decided.start), $0.baseAddress!, $0.count) }
       persona_set_place(&decided, UInt32(place.index))
       let planOffset = MemoryLayout<persona_program>.size - Int(PERSONA_PLAN_ROOM)
       decided.path = UInt32(planOffset + plan.count)
-      decided.linker_path = decided.path + UInt32(program.path.utf8.count + 1)
+      decided.linker_path = decided.path + UInt32(path.count)
       bytes = planOffset + text.count
     }
     decided.bytes = UInt32(bytes)

@@ -1,6 +1,7 @@
 import BinaryImage
 import CHost
 import Glibc
+import HostText
 
 extension DoctorReport {
   /// The kernel features that are tried, the needed ones first. Releases: man pages of Linux, and its
@@ -136,13 +137,13 @@ extension DoctorReport {
   mutating func addEngine(_ installation: Installation) {
     let path = installation.engine
     var reason: String?
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = Host.open(path, O_RDONLY | O_CLOEXEC)
     if descriptor < 0 {
       reason = "\(path): \(describe(errno))"
     } else {
       defer { close(descriptor) }
       if let image = try? Image(descriptor: descriptor),
-        image.format == .elf(.elf64, machine: ImageFormat.amd64), access(path, X_OK) == 0
+        image.format == .elf(.elf64, machine: ImageFormat.amd64), Host.access(path, X_OK) == 0
       {
         reason = nil
       } else {
@@ -180,7 +181,7 @@ public enum HostLimits {
 
 /// Up to 64 KiB of a file's text; empty when it cannot be read.
 func contents(of path: String) -> String {
-  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  let descriptor = Host.open(path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { return "" }
   defer { close(descriptor) }
   return withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 8) { buffer in

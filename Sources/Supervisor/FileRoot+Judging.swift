@@ -1,5 +1,6 @@
 import BinaryImage
 import Glibc
+import HostText
 import PersonalityTables
 
 /// What a tree is: of which release of its system, and whether it can be a root at all.
@@ -21,7 +22,7 @@ extension FileRoot {
 
   /// The decimal number that stands behind `word` and blanks in the beginning of a text; nil where none does.
   private static func number(behind word: String, in path: String) -> UInt32? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+    let descriptor = Host.open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     let text = [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, count in
@@ -53,7 +54,7 @@ extension FileRoot {
   }
 
   private static func image(_ path: String) -> Image? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+    let descriptor = Host.open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     return try? Image(descriptor: descriptor)

@@ -1,5 +1,6 @@
 import CHost
 import Glibc
+import HostText
 
 /// A tree of a foreign system's files, in which its programs' absolute paths are looked up.
 public struct FileRoot: Sendable, Equatable {
@@ -15,20 +16,15 @@ public struct FileRoot: Sendable, Equatable {
 
   /// The folder that a user names.
   public init(folder: String, isConfining: Bool = false) {
-    guard let resolved = realpath(folder, nil) else {
-      self.init(path: folder, isConfining: isConfining)
-      return
-    }
-    defer { free(resolved) }
-    self.init(path: String(cString: resolved), isConfining: isConfining)
+    self.init(path: Host.realpath(folder) ?? folder, isConfining: isConfining)
   }
 
   /// The host's path of `path` in the root, or nil when it does not exist there. Symbolic links lead nowhere else.
   func resolve(_ path: String) -> String? {
-    let found = persona_open_in_root(self.path, path)
+    let found = self.path.withHost { root in path.withHost { persona_open_in_root(root, $0) } }
     guard found >= 0 else { return nil }
     defer { close(found) }
-    return readLink("/proc/self/fd/\(found)")
+    return Host.readlink("/proc/self/fd/\(found)")
   }
 
   /// Whether `path`, which the root does not hold, names a program of the host that one of the root's hides: it is in
@@ -44,16 +40,14 @@ public struct FileRoot: Sendable, Equatable {
   /// Refuses a root that cannot be looked into, where everything would seem to be missing. A confining root holds the
   /// current folder, too.
   func enter() throws(LaunchError) {
-    guard access(path, X_OK) == 0 else {
+    guard Host.access(path, X_OK) == 0 else {
       throw LaunchError(
         .cannotRun, file: path, "the root cannot be looked into: \(describe(errno))",
         remedy: "check the folder's permissions")
     }
-    guard isConfining, let current = getcwd(nil, 0) else { return }
-    defer { free(current) }
-    let folder = String(cString: current)
+    guard isConfining, let folder = Host.getcwd() else { return }
     guard folder != path, !folder.hasPrefix(path + "/") else { return }
-    guard chdir(path) == 0 else {
+    guard Host.chdir(path) == 0 else {
       throw LaunchError(
         .cannotRun, file: path, "cannot be entered: \(describe(errno))",
         remedy: "check the folder's permissions")
@@ -61,8 +55,12 @@ public struct FileRoot: Sendable, Equatable {
   }
 
   /// What a guest calls a host's path.
-  func guestPath(of host: String) -> String {
-    if host.hasPrefix(path + "/") { return String(host.dropFirst(path.utf8.count)) }
-    return host
+  func guestPath(of host: String) -> String { place(of: host) ?? host }
+
+  /// Where a host's path is in the tree, from its top; nil outside.
+  func place(of host: String) -> String? {
+    guard host.utf8.starts(with: path.utf8) else { return nil }
+    let rest = String(Substring(host.utf8.dropFirst(path.utf8.count)))
+    return rest.isEmpty ? "/" : rest.utf8.first == 47 ? rest : nil
   }
 }

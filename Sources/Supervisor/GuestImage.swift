@@ -55,10 +55,9 @@ struct GuestImage: ~Copyable {
     let kept = fcntl(file.descriptor, F_DUPFD_CLOEXEC, 3)
     guard kept >= 0 else {
       let code = errno
-      var error = LaunchError(
-        .ours, file: file.path, "cannot be kept open: \(describe(code))", remedy: LaunchError.remedy(code, "free some memory"))
-      error.guestError = code
-      throw error
+      throw LaunchError(
+        .ours, file: file.path, "cannot be kept open: \(describe(code))", remedy: LaunchError.remedy(code, "free some memory"),
+        guestError: code)
     }
     return kept
   }

@@ -38,13 +38,12 @@ extension ProgramFile {
     let changesUser = status.st_mode & S_ISUID != 0 && status.st_uid != identity.user
     let changesGroup = status.st_mode & S_ISGID != 0 && status.st_gid != identity.group
     guard changesUser || changesGroup else { return }
-    var error = LaunchError(
+    throw LaunchError(
       .cannotRun, file: path,
       changesUser
         ? "is set-user-ID to user \(status.st_uid), and Persona gives no rights"
         : "is set-group-ID to group \(status.st_gid), and Persona gives no rights",
-      remedy: changesUser ? "run it as that user, or take the bit away: chmod u-s" : "take the bit away: chmod g-s")
-    error.guestError = EPERM
-    throw error
+      remedy: changesUser ? "run it as that user, or take the bit away: chmod u-s" : "take the bit away: chmod g-s",
+      guestError: EPERM)
   }
 }

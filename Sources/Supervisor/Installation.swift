@@ -1,4 +1,5 @@
 import Glibc
+import HostText
 import PersonalityTables
 
 /// Where Persona's own files are: beside its executable, in the layout of an installation prefix.
@@ -12,7 +13,7 @@ public struct Installation: Sendable {
 
   /// The installation that this process was started from.
   public static func current() throws(LaunchError) -> Installation {
-    guard let executable = readLink("/proc/self/exe") else {
+    guard let executable = Host.readlink("/proc/self/exe") else {
       throw LaunchError(
         .ours, "cannot read /proc/self/exe: \(describe(errno))", remedy: "mount a proc file system on /proc")
     }
@@ -30,7 +31,7 @@ public struct Installation: Sendable {
   /// Where personalities are looked for, an earlier folder before a later one: those that the user names, the
   /// user's own folder if there is one, and the installed one.
   public func directories(_ named: [String] = []) -> [String] {
-    let own = Installation.userPersonalities { name in getenv(name).map { String(cString: $0) } }
+    let own = Installation.userPersonalities(Host.getenv)
     return named + [own].compactMap { $0 }.filter(isThere) + [personalities]
   }
 
@@ -45,7 +46,7 @@ public struct Installation: Sendable {
 /// Whether there is anything of that name, a link that leads nowhere included.
 private func isThere(_ path: String) -> Bool {
   var status = stat()
-  return lstat(path, &status) == 0
+  return Host.lstat(path, &status) == 0
 }
 
 /// The names of all personalities in `directories`, in alphabetical order; Linux itself is none.
@@ -60,29 +61,18 @@ func personalityNames(in directories: [String]) -> [String] {
   return names.sorted()
 }
 
-/// The target of a symbolic link.
-func readLink(_ path: String) -> String? {
-  withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
-    let length = readlink(path, buffer.baseAddress!, buffer.count)
-    guard length > 0 else { return nil }
-    return String(decoding: UnsafeRawBufferPointer(buffer)[..<length], as: UTF8.self)
-  }
-}
-
 func isDirectory(_ path: String) -> Bool {
   var status = stat()
-  return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  return Host.stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }
 
 /// The names in a folder without those that begin with a dot, or those alone; none when it cannot be read.
 func entries(of directory: String, hidden: Bool = false) -> [String] {
-  guard let stream = opendir(directory) else { return [] }
+  guard let stream = Host.opendir(directory) else { return [] }
   defer { closedir(stream) }
   var names: [String] = []
   while let entry = readdir(stream) {
-    let name = withUnsafePointer(to: &entry.pointee.d_name) {
-      $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-    }
+    let name = Host.name(entry)
     if name.hasPrefix(".") == hidden, name != ".", name != ".." { names.append(name) }
   }
   return names

@@ -1,4 +1,5 @@
 import Glibc
+import HostText
 import PersonalityTables
 
 extension InstalledRoots {
@@ -8,10 +9,10 @@ extension InstalledRoots {
   {
     let heading = try heading(of: name, recognizer)
     var status = stat()
-    guard stat(source, &status) == 0 else {
+    guard Host.stat(source, &status) == 0 else {
       throw LaunchError(.ours, file: source, describe(errno), remedy: "name an archive or a folder")
     }
-    guard lstat(path(name), &status) != 0 else {
+    guard Host.lstat(path(name), &status) != 0 else {
       throw LaunchError(
         .ours, file: path(name), "there is a root of that name already",
         remedy:
@@ -29,18 +30,18 @@ extension InstalledRoots {
   /// Removes a root; of a folder that is only linked, the link.
   public func remove(_ name: String) throws(LaunchError) {
     var status = stat()
-    guard InstalledRoots.isName(name), lstat(path(name), &status) == 0 else {
+    guard InstalledRoots.isName(name), Host.lstat(path(name), &status) == 0 else {
       throw LaunchError(
         .ours, "there is no root '\(name)'", remedy: "'persona root list' lists them")
     }
     if status.st_mode & S_IFMT == S_IFLNK {
-      guard unlink(path(name)) == 0 else { throw failure(path(name)) }
+      guard Host.unlink(path(name)) == 0 else { throw failure(path(name)) }
       return
     }
     // What is half removed is no root any more.
     removeLeftovers()
     let doomed = path(".removed-\(name)-\(getpid())")
-    guard rename(path(name), doomed) == 0 else { throw failure(path(name)) }
+    guard Host.rename(path(name), doomed) == 0 else { throw failure(path(name)) }
     try removeTree(doomed)
   }
 
@@ -62,7 +63,7 @@ extension InstalledRoots {
     var made = ""
     for part in directory.split(separator: "/") {
       made += "/" + part
-      guard mkdir(made, 0o755) == 0 || errno == EEXIST else { throw failure(made) }
+      guard Host.mkdir(made, 0o755) == 0 || errno == EEXIST else { throw failure(made) }
     }
   }
 
@@ -74,14 +75,14 @@ extension InstalledRoots {
         .ours, file: root.path, "is no tree of \(heading.title): \(defect)",
         remedy: "name the folder into which the system's base archive was unpacked")
     }
-    guard symlink(root.path, path(name)) == 0 else { throw failure(path(name)) }
+    guard Host.symlink(root.path, path(name)) == 0 else { throw failure(path(name)) }
   }
 
   private func extract(
     _ archive: String, as name: String, _ heading: SystemHeading, _ recognizer: Recognizer
   ) throws(LaunchError) {
     let partial = path(".partial-\(name)-\(getpid())")
-    guard mkdir(partial, 0o755) == 0 else { throw failure(partial) }
+    guard Host.mkdir(partial, 0o755) == 0 else { throw failure(partial) }
     do throws(LaunchError) {
       let status = runTool([
         "tar", "-x", "-f", archive, "-C", partial, "--no-same-owner", "--delay-directory-restore",
@@ -98,8 +99,8 @@ extension InstalledRoots {
           remedy: "name the archive that holds the whole base system, such as base.txz")
       }
       // Empty folders would hide the host's from names that are to be made.
-      for folder in ["dev", "proc", "tmp", "mnt", "media", "home"] { rmdir(partial + "/" + folder) }
-      guard rename(partial, path(name)) == 0 else { throw failure(path(name)) }
+      for folder in ["dev", "proc", "tmp", "mnt", "media", "home"] { Host.rmdir(partial + "/" + folder) }
+      guard Host.rename(partial, path(name)) == 0 else { throw failure(path(name)) }
     } catch {
       try? removeTree(partial)
       throw error
@@ -132,8 +133,7 @@ extension InstalledRoots {
   /// Runs one of the host's own programs: its exit status, 127 when it cannot be run. As with system(3), what is typed at the
   /// terminal ends it alone, so that its caller can clear up.
   private func runTool(_ words: [String]) -> Int32 {
-    var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
-    argv.append(nil)
+    let argv = hostVector(words)
     defer { for text in argv { free(text) } }
     var attributes = posix_spawnattr_t()
     var heeded = sigset_t()
@@ -151,7 +151,10 @@ extension InstalledRoots {
     posix_spawnattr_setsigdefault(&attributes, &heeded)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
     defer {
-      for var (signal, before) in ignored { sigaction(signal, &before, nil) }
+      for (signal, action) in ignored {
+        var before = action
+        sigaction(signal, &before, nil)
+      }
       posix_spawnattr_destroy(&attributes)
     }
     var pid: pid_t = 0

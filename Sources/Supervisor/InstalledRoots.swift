@@ -1,4 +1,5 @@
 import Glibc
+import HostText
 import PersonalityTables
 
 /// The roots that the user keeps: folders or links to folders under $XDG_DATA_HOME/persona/roots. A root's name is
@@ -12,7 +13,7 @@ public struct InstalledRoots: Sendable {
 
   /// The user's own; nil without a home (XDG base directory specification).
   public static func ofUser(
-    _ environment: (String) -> String? = { name in getenv(name).map { String(cString: $0) } }
+    _ environment: (String) -> String? = Host.getenv
   ) -> InstalledRoots? {
     if let base = environment("XDG_DATA_HOME"), base.hasPrefix("/") {
       return InstalledRoots(directory: base + "/persona/roots")

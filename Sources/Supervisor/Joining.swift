@@ -1,6 +1,7 @@
 import CHost
 import CWire
 import Glibc
+import HostText
 
 /// `persona run` where a supervisor is there already: in a shell that is a guest's child, through binfmt_misc.
 ///
@@ -22,7 +23,7 @@ enum Joining {
     request.file = launch.program.descriptor
     request.pid = getpid()
     let texts = [launch.program.path, configuration.root?.path, configuration.personality?.description].map {
-      $0.map { strdup($0)! }
+      $0.map { $0.withHost { strdup($0)! } }
     }
     request.path = UInt64(UInt(bitPattern: texts[0]))
     request.root = UInt64(UInt(bitPattern: texts[1]))
@@ -36,8 +37,7 @@ enum Joining {
     }
     switch persona_exec_verdict(UInt32(bitPattern: request.verdict)) {
     case PERSONA_EXEC_FOREIGN:
-      var argv: [UnsafeMutablePointer<CChar>?] = launch.arguments.map { strdup($0) }
-      argv.append(nil)
+      let argv = hostVector(launch.arguments)
       let failure = persona_become_engine(request.engine, argv, environ)
       return LaunchError(.cannotRun, file: launch.program.path, "cannot be started: \(describe(-failure))")
     case PERSONA_EXEC_REFUSED:

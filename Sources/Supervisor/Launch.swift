@@ -1,5 +1,6 @@
 import BinaryImage
 import Glibc
+import HostText
 import PersonalityTables
 
 /// Everything that is known about a program before its personality is compiled.
@@ -17,8 +18,14 @@ public struct Launch: ~Copyable {
   /// The release that the root is of, where that decides about the edition.
   let rootRelease: UInt32?
 
-  /// Scripts may name scripts so often, as in Linux (fs/exec.c).
-  private static let scriptDepth = 5
+  /// Whose program executes another.
+  public enum Executor: Sendable {
+    case linux, foreign
+
+    /// How many scripts may stand one behind another: in Linux (fs/exec.c, exec_binprm), and in the systems whose programs run
+    /// here (kern/imgact_shell.c, kern/exec_script.c, port/sysproc.c).
+    var scripts: Int { self == .linux ? 5 : 1 }
+  }
 
   /// Finds the program of `configuration`, follows `#!` lines, and finds the run-time linker.
   public init(_ configuration: borrowing RunConfiguration, searchPath: String?, recognizer: Recognizer)
@@ -44,11 +51,12 @@ public struct Launch: ~Copyable {
   ///   - acceptsUnmarked: whether a program that nothing marks is taken for a Linux one.
   public init(
     _ file: consuming ProgramFile, arguments: [String], choice: PersonalityChoice?, root: FileRoot?,
-    recognizer: Recognizer, release: (String) -> UInt32? = { _ in nil }, process: pid_t? = nil, acceptsUnmarked: Bool = true
+    recognizer: Recognizer, release: (String) -> UInt32? = { _ in nil }, process: pid_t? = nil, acceptsUnmarked: Bool = true,
+    by executor: Executor = .linux
   ) throws(LaunchError) {
     var arguments = arguments
     var file = file
-    for _ in 0..<Launch.scriptDepth {
+    for _ in 0...executor.scripts {
       let recognition = try Recognition.of(file, named: file.path, choice: choice, recognizer: recognizer)
       guard case .script(let script) = recognition else {
         guard acceptsUnmarked || recognition != .native(isStated: false) else {
@@ -79,11 +87,11 @@ public struct Launch: ~Copyable {
       arguments =
         [script.interpreter] + (script.argument.map { [$0] } ?? []) + [scriptPath]
         + arguments.dropFirst()
-      file = try Launch.interpreter(script.interpreter, of: file.path, root: root, choice, recognizer)
+      file = try Launch.interpreter(script.interpreter, of: file.path, root: root, process, choice, recognizer)
     }
     throw LaunchError(
       .cannotRun, file: file.path, "scripts that run scripts are nested too deeply",
-      remedy: "let the first one name a program")
+      remedy: "let the first one name a program", guestError: ENOEXEC)
   }
 
   /// Opens an absolute path as ProgramFile does, or where a system finds it bound: there first for a system that the
@@ -93,34 +101,42 @@ public struct Launch: ~Copyable {
   ) throws(LaunchError) -> ProgramFile {
     var status = stat()
     let hosts = ProgramFile.hostPaths(of: path, root: root)
-    if choice == nil, hosts.contains(where: { stat($0, &status) == 0 }) {
+    if choice == nil, hosts.contains(where: { Host.stat($0, &status) == 0 }) {
       return try ProgramFile.open(path, root: root, recognizer)
     }
     for bound in recognizer.boundPaths(of: path, choice: choice) {
-      for host in ProgramFile.hostPaths(of: bound, root: root) where stat(host, &status) == 0 {
+      for host in ProgramFile.hostPaths(of: bound, root: root) where Host.stat(host, &status) == 0 {
         return try ProgramFile(hostPath: host, path: path, recognizer)
       }
     }
     return try ProgramFile.open(path, root: root, recognizer)
   }
 
+  /// Opens a script's interpreter; a relative path is looked up from the current folder.
   private static func interpreter(
-    _ path: String, of script: String, root: FileRoot?, _ choice: PersonalityChoice?, _ recognizer: Recognizer
+    _ path: String, of script: String, root: FileRoot?, _ process: pid_t?, _ choice: PersonalityChoice?, _ recognizer: Recognizer
   ) throws(LaunchError) -> ProgramFile {
     do {
-      return try open(path, root: root, choice, recognizer)
+      guard !path.hasPrefix("/"), let folder = process.flatMap({ Host.readlink("/proc/\($0)/cwd") }) else {
+        return try open(path, root: root, choice, recognizer)
+      }
+      if let root, let place = root.place(of: folder) ?? (root.isConfining ? "/" : nil) {
+        return try open(place + "/" + path, root: root, choice, recognizer)
+      }
+      return try ProgramFile(hostPath: folder + "/" + path, recognizer)
     } catch {
       guard error.status == .notFound else { throw error }
       if path.hasSuffix("\r") {
         throw LaunchError(
           .cannotRun, file: script, "the name of its interpreter ends with a carriage return, which is part of it",
-          remedy: "end the script's lines with line feeds alone")
+          remedy: "end the script's lines with line feeds alone", guestError: ENOENT)
       }
       throw LaunchError(
         .cannotRun, file: script, "its interpreter \(path) does not exist",
         remedy: root == nil
           ? "give the folder that holds the foreign system's files with --root"
-          : "put it under the --root folder")
+          : "put it under the --root folder",
+        guestError: ENOENT)
     }
   }
 
@@ -145,7 +161,7 @@ public struct Launch: ~Copyable {
       }
       return nil
     }
-    if root == nil, access(path, F_OK) != 0, case .foreign(let name) = recognition {
+    if root == nil, Host.access(path, F_OK) != 0, case .foreign(let name) = recognition {
       root = InstalledRoots.ofUser()?.root(for: name)
     }
     return try Launch.open(linker: path, of: file, root, recognizer)

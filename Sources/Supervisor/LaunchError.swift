@@ -19,11 +19,12 @@ public struct LaunchError: Error, Sendable, Equatable, CustomStringConvertible {
   /// What exec tells the guest that asked, as a Linux errno; nil where the status says enough.
   public var guestError: Int32?
 
-  public init(_ status: Status, file: String? = nil, _ cause: String, remedy: String? = nil) {
+  public init(_ status: Status, file: String? = nil, _ cause: String, remedy: String? = nil, guestError: Int32? = nil) {
     self.status = status
     self.file = file
     self.cause = cause
     self.remedy = remedy
+    self.guestError = guestError
   }
 
   /// What to do about a Linux errno: its own remedy where a limit was reached, or else `other`.

@@ -1,5 +1,6 @@
 import BinaryImage
 import Glibc
+import HostText
 
 /// Finds a program's libraries as the run-time linker of its system would.
 struct Libraries {
@@ -70,7 +71,7 @@ struct Libraries {
 
   /// A library for a program of this format; nil for anything else of that name.
   static func read(_ host: String, _ shown: String, for format: ImageFormat) throws(LaunchError) -> (Image, LinkedImage)? {
-    let descriptor = open(host, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    let descriptor = Host.open(host, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     do {

@@ -1,5 +1,6 @@
 import BinaryImage
 import CWire
+import HostText
 
 /// Where every part of a program goes in a guest, and how it starts: what the engine loads by.
 public struct LoadPlan: Sendable, Equatable {
@@ -111,14 +112,14 @@ public struct LoadPlan: Sendable, Equatable {
     let segmentsOffset = MemoryLayout<persona_plan>.stride
     let auxiliaryOffset = segmentsOffset + segments.count * MemoryLayout<persona_segment>.stride
     let nameOffset = auxiliaryOffset + auxiliary.count * MemoryLayout<persona_auxv>.stride
-    let name = Array(name.utf8) + [0]
-    let path = Array(path.utf8) + [0]
+    let name = name.hostBytes + [0]
+    let path = path.hostBytes + [0]
     let pathOffset = nameOffset + name.count
     let headersOffset = (pathOffset + path.count + 15) & ~15
     let sitesOffset = (headersOffset + headers.count * MemoryLayout<persona_program_header>.stride + 15) & ~15
     let stateOffset = (sitesOffset + sites.count * MemoryLayout<persona_plan_site>.stride + 15) & ~15
     let rootOffset = stateOffset + state.count
-    let root = root.isEmpty ? [] : Array(root.utf8) + [0]
+    let root = root.isEmpty ? [] : root.hostBytes + [0]
     let size = (rootOffset + root.count + 7) & ~7
 
     var head = persona_plan()

@@ -1,5 +1,6 @@
 import BinaryImage
 import Glibc
+import HostText
 
 /// A file that is to be executed: opened, read and judged.
 public struct ProgramFile: ~Copyable {
@@ -22,10 +23,10 @@ public struct ProgramFile: ~Copyable {
   /// Opens and reads `hostPath`; errors name the file by `path`.
   public init(hostPath: String, path: String? = nil, _ recognizer: Recognizer) throws(LaunchError) {
     let shown = path ?? hostPath
-    let descriptor = Glibc.open(hostPath, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    let descriptor = Host.open(hostPath, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     let openError = errno
     var status = stat()
-    guard (descriptor >= 0 ? fstat(descriptor, &status) : stat(hostPath, &status)) == 0 else {
+    guard (descriptor >= 0 ? fstat(descriptor, &status) : Host.stat(hostPath, &status)) == 0 else {
       if descriptor >= 0 { close(descriptor) }
       throw ProgramFile.failure(shown, openError)
     }
@@ -76,6 +77,12 @@ public struct ProgramFile: ~Copyable {
   }
 
   private static func failure(_ shown: String, _ code: Int32) -> LaunchError {
+    var error = explanation(shown, code)
+    error.guestError = code
+    return error
+  }
+
+  private static func explanation(_ shown: String, _ code: Int32) -> LaunchError {
     switch code {
     case ENOENT, ENOTDIR:
       LaunchError(.notFound, file: shown, "no such file", remedy: "check the path")
@@ -94,26 +101,25 @@ public struct ProgramFile: ~Copyable {
     switch status.st_mode & S_IFMT {
     case S_IFREG: break
     case S_IFDIR:
-      throw LaunchError(.cannotRun, file: shown, "is a directory", remedy: "name a program in it")
+      throw LaunchError(.cannotRun, file: shown, "is a directory", remedy: "name a program in it", guestError: EACCES)
     default:
-      throw LaunchError(.cannotRun, file: shown, "is not a regular file", remedy: "name a program")
+      throw LaunchError(.cannotRun, file: shown, "is not a regular file", remedy: "name a program", guestError: EACCES)
     }
   }
 
   private static func checkExecutable(_ hostPath: String, _ shown: String, _ status: stat) throws(LaunchError)
   {
     try checkKind(shown, status)
-    guard faccessat(AT_FDCWD, hostPath, X_OK, AT_EACCESS) == 0 else {
+    guard Host.isExecutable(hostPath) else {
       throw LaunchError(
-        .cannotRun, file: shown, "is not executable", remedy: "chmod +x it, if it is meant to be run")
+        .cannotRun, file: shown, "is not executable", remedy: "chmod +x it, if it is meant to be run",
+        guestError: EACCES)
     }
   }
 
   /// The path with the current folder before it, lexically.
   static func absolute(_ path: String) -> String {
-    guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
-    defer { free(folder) }
-    let base = String(cString: folder)
+    guard !path.hasPrefix("/"), let base = Host.getcwd() else { return path }
     return (base == "/" ? "" : base) + "/" + (path.hasPrefix("./") ? String(path.dropFirst(2)) : path)
   }
 }
@@ -135,8 +141,8 @@ extension ProgramFile {
       let candidate = folder.isEmpty ? "./\(name)" : "\(folder)/\(name)"
       for host in hostPaths(of: candidate, root: root) {
         var status = stat()
-        guard stat(host, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else { continue }
-        if faccessat(AT_FDCWD, host, X_OK, AT_EACCESS) == 0 {
+        guard Host.stat(host, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else { continue }
+        if Host.isExecutable(host) {
           return try ProgramFile(hostPath: host, path: candidate, recognizer)
         }
         refused = refused ?? candidate
@@ -144,7 +150,8 @@ extension ProgramFile {
     }
     if let refused {
       throw LaunchError(
-        .cannotRun, file: refused, "is not executable", remedy: "chmod +x it, if it is meant to be run")
+        .cannotRun, file: refused, "is not executable", remedy: "chmod +x it, if it is meant to be run",
+        guestError: EACCES)
     }
     throw LaunchError(
       .notFound, file: name, "no such program in PATH", remedy: "give its path, such as ./\(name)")
@@ -157,7 +164,7 @@ extension ProgramFile {
     let hosts = hostPaths(of: path, root: root)
     guard !hosts.isEmpty else { throw failure(path, ENOENT) }
     var status = stat()
-    let host = hosts.first { stat($0, &status) == 0 }
+    let host = hosts.first { Host.stat($0, &status) == 0 }
     return try ProgramFile(hostPath: host ?? path, path: path, recognizer)
   }
 

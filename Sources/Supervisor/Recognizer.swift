@@ -1,5 +1,6 @@
 import BinaryImage
 import Glibc
+import HostText
 import PersonalityTables
 
 /// Judges by the marks that tables list which system an image was built for.
@@ -23,18 +24,16 @@ public final class Recognizer {
   /// Refuses to judge where a folder of personalities cannot be looked into: what seems unknown may be known there.
   func checkFolders() throws(LaunchError) {
     for directory in directories {
-      let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      let descriptor = Host.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
       let code = errno
       guard descriptor < 0 else {
         close(descriptor)
         continue
       }
       if code == ENOENT || code == ENOTDIR { continue }
-      var error = LaunchError(
+      throw LaunchError(
         .ours, file: directory, "the personalities cannot be read: \(describe(code))",
-        remedy: LaunchError.remedy(code, "check the folder's permissions"))
-      error.guestError = code
-      throw error
+        remedy: LaunchError.remedy(code, "check the folder's permissions"), guestError: code)
     }
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import HostText
 import PersonalityTables
 
 /// Makes Linux run foreign programs through Persona by itself (binfmt_misc), and undoes it.
@@ -65,7 +66,7 @@ public struct Registration {
       text += "\(entry) is registered no more\n"
     }
     let file = persistent + "/" + Registration.fileName
-    if names.isEmpty, unlink(file) == 0 {
+    if names.isEmpty, Host.unlink(file) == 0 {
       text += "\(file) is removed\n"
     } else if names.isEmpty, errno != ENOENT {
       throw LaunchError(.ours, file: file, "cannot be removed: \(describe(errno))", remedy: "run it as root")
@@ -83,7 +84,7 @@ public struct Registration {
   }
 
   private func checkMount() throws(LaunchError) {
-    guard access(mount + "/register", F_OK) == 0 else {
+    guard Host.access(mount + "/register", F_OK) == 0 else {
       throw LaunchError(
         .ours, file: mount, "binfmt_misc is not mounted there",
         remedy: "as root: mount -t binfmt_misc none \(mount)")
@@ -91,20 +92,20 @@ public struct Registration {
   }
 
   private func checkInterpreter() throws(LaunchError) {
-    guard access(interpreter, X_OK) == 0 else {
+    guard Host.access(interpreter, X_OK) == 0 else {
       throw LaunchError(
         .ours, file: interpreter, "cannot be executed: \(describe(errno))", remedy: "build or install Persona again")
     }
   }
 
   private func remove(_ name: String) throws(LaunchError) {
-    guard access(mount + "/" + name, F_OK) == 0 else { return }
+    guard Host.access(mount + "/" + name, F_OK) == 0 else { return }
     try write("-1", to: mount + "/" + name, "'\(name)' cannot be taken away")
   }
 
   private func write(_ text: String, to path: String, _ failure: String) throws(LaunchError) {
     let isNew = path.hasPrefix(persistent + "/")
-    let file = open(path, O_WRONLY | O_CLOEXEC | (isNew ? O_CREAT | O_TRUNC : 0), 0o644)
+    let file = Host.open(path, O_WRONLY | O_CLOEXEC | (isNew ? O_CREAT | O_TRUNC : 0), 0o644)
     let bytes = Array(text.utf8)
     let written = file < 0 ? -1 : bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress!, $0.count) }
     let error = errno

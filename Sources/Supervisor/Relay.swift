@@ -1,5 +1,6 @@
 import CHost
 import Glibc
+import HostText
 
 /// What the supervisor tells the process that the user started.
 enum RelayMessage {
@@ -93,7 +94,7 @@ struct Relay {
       guard length == 8 else {
         // Guests end themselves when they learn of it; one that is stopped cannot.
         if guest != 0 { kill(guest, SIGKILL) }
-        printError("persona: the supervisor died, and its guests with it; please report this")
+        Host.printError("persona: the supervisor died, and its guests with it; please report this")
         return 125
       }
       switch words.0 {

@@ -3,6 +3,7 @@ import CHost
 import CWire
 import CallLog
 import Glibc
+import HostText
 
 extension Session {
   /// Receives one hypercall and answers it.
@@ -122,16 +123,16 @@ extension Session {
       persona_read_memory(pid_t(request.pid), address, $0.baseAddress!, $0.count)
     }
     if result == 0 {
-      var line = String(decoding: text, as: UTF8.self)
+      var line = String(host: text)
       if !line.hasPrefix("persona: ") { line = "persona: " + line }
-      printError(line)
+      Host.printError(line)
     }
     respond(request, 0)
   }
 
   // MARK: Exec
 
-  func answerExec(_ request: seccomp_notif, _ address: UInt64) {
+  func answerExec(_ request: seccomp_notif, _ address: UInt64, by executor: Launch.Executor = .foreign) {
     var exec = persona_exec()
     let pid = pid_t(request.pid)
     let head = MemoryLayout<persona_exec>.size - Int(PERSONA_PREFIX_ROOM)
@@ -142,20 +143,20 @@ extension Session {
       respond(request, Int64(result))
       return
     }
-    decide(&exec, request)
+    decide(&exec, request, executor)
     let size = exec.prefix_count > 0 ? MemoryLayout<persona_exec>.size : head
     result = withUnsafeBytes(of: &exec) { persona_write_memory(pid, address, $0.baseAddress!, size) }
     respond(request, Int64(result))
   }
 
   /// Fills in what becomes of an exec: a Linux program, a guest, or an errno.
-  private func decide(_ exec: inout persona_exec, _ request: seccomp_notif) {
+  private func decide(_ exec: inout persona_exec, _ request: seccomp_notif, _ executor: Launch.Executor) {
     exec.verdict = Int32(PERSONA_EXEC_NATIVE.rawValue)
     let pid = pid_t(request.pid)
     var opened: Int32 = -1
     let path = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
       opened = persona_open_guest_file(pid, exec.file, buffer.baseAddress!, buffer.count)
-      return String(cString: buffer.baseAddress!)
+      return String(host: buffer.baseAddress!)
     }
     guard !path.isEmpty else {
       if opened >= 0 { close(opened) }
@@ -172,9 +173,9 @@ extension Session {
     }
     do {
       let address = exec.path
-      try prepare(&exec, file, root, request, remembers: true) { address == 0 ? path : text(pid, address) ?? path }
+      try prepare(&exec, file, root, request, by: executor, remembers: true) { address == 0 ? path : text(pid, address) ?? path }
     } catch {
-      printError(error.description)
+      Host.printError(error.description)
       refuse(&exec, error.guestError ?? (error.status == .notFound ? ENOENT : ENOEXEC))
     }
   }
@@ -184,6 +185,10 @@ extension Session {
     exec.error = error
   }
 
+  /// What any system says of a script that it cannot execute, without a word on standard error: of its interpreter, and
+  /// that this is a script, too.
+  private var ofScripts: [Int32] { [ENOENT, ENOTDIR, EACCES, ELOOP, ENOEXEC] }
+
   /// Decides about a file that is open, and keeps what the engine will ask for about a guest.
   ///
   /// - Parameters:
@@ -191,7 +196,7 @@ extension Session {
   ///   - given: tells the path as the guest wrote it: a script's argv names it so.
   func prepare(
     _ exec: inout persona_exec, _ file: consuming ProgramFile, _ root: FileRoot?, _ request: seccomp_notif,
-    remembers: Bool, given: () -> String
+    by executor: Launch.Executor, remembers: Bool, given: () -> String
   ) throws(LaunchError) {
     let isConfined = root?.isConfining ?? false
     if case .unknown = file.image.format { return }
@@ -204,11 +209,10 @@ extension Session {
     do {
       launch = try Launch(
         file, arguments: isScript ? [given()] : [], choice: choice, root: root,
-        recognizer: recognizer, release: release, process: pid_t(request.pid))
+        recognizer: recognizer, release: release, process: pid_t(request.pid), by: executor)
     } catch {
-      // A script whose interpreter is missing: Linux says the same, in its own words.
-      if isScript { return isConfined ? refuse(&exec, ENOENT) : () }
-      throw error
+      guard isScript, let code = error.guestError, ofScripts.contains(code) else { throw error }
+      return executor == .linux && !isConfined ? () : refuse(&exec, code)
     }
     guard case .foreign(let name) = launch.recognition else {
       // Nothing would hold a Linux program to the root.
@@ -274,7 +278,7 @@ extension Session {
       guard result == 0 else { return nil }
       if let end = piece.firstIndex(of: 0) {
         bytes += piece[..<end]
-        return String(decoding: bytes, as: UTF8.self)
+        return String(host: bytes)
       }
       bytes += piece
       address += UInt64(count)
@@ -284,17 +288,9 @@ extension Session {
 
   private func setPrefix(_ exec: inout persona_exec, _ words: [String]) {
     var bytes: [UInt8] = []
-    for word in words { bytes += Array(word.utf8) + [0] }
+    for word in words { bytes += word.hostBytes + [0] }
     guard bytes.count <= Int(PERSONA_PREFIX_ROOM) else { return refuse(&exec, E2BIG) }
     bytes.withUnsafeBytes { _ = memcpy(persona_exec_prefix(&exec), $0.baseAddress!, $0.count) }
     exec.prefix_count = UInt32(words.count)
-  }
-}
-
-/// One line on standard error.
-func printError(_ line: String) {
-  let bytes = Array((line + "\n").utf8)
-  bytes.withUnsafeBytes {
-    while write(2, $0.baseAddress!, $0.count) < 0, errno == EINTR {}
   }
 }

@@ -2,13 +2,14 @@ import BinaryImage
 import CHost
 import CWire
 import Glibc
+import HostText
 
 /// Linux programs among the guests: what they execute, and `persona run` among them.
 extension Session {
   /// A Linux program that is to become a guest of this session.
   func answerJoin(_ request: seccomp_notif, _ address: UInt64) {
     if address == 0 { return respond(request, 0) }
-    answerExec(request, address)
+    answerExec(request, address, by: .linux)
   }
 
   /// A program executes another, from outside the engine. Linux would take a foreign ELF program for its own, so what is
@@ -19,10 +20,10 @@ extension Session {
     exec.pid = persona_thread_group(pid_t(request.pid))
     if let target = ExecTarget(request, self), let file = target.open(self) {
       do {
-        try prepare(&exec, file, configuration.root, request, remembers: false) { target.given }
+        try prepare(&exec, file, configuration.root, request, by: .linux, remembers: false) { target.given }
         if exec.verdict == Int32(PERSONA_EXEC_NATIVE.rawValue) { natives.add(target.status) }
       } catch {
-        printError(error.description)
+        Host.printError(error.description)
         refuse(&exec, error.guestError ?? ENOEXEC)
       }
     }
@@ -37,7 +38,7 @@ extension Session {
     let result = withUnsafePointer(to: exec) { persona_redirect_exec(pid_t(request.pid), $0) }
     guard result < 0 else { return }
     forgetStart(exec.pid)
-    printError(
+    Host.printError(
       "persona: a Linux program executes a foreign one, and cannot be made to: \(describe(-result)); "
         + "execute 'persona run' and its path instead, or let 'persona register' make such programs known to Linux")
     respond(request, -Int64(ENOEXEC))
@@ -64,15 +65,15 @@ private struct ExecTarget {
     if path.isEmpty {
       guard isRelative, arguments.4 & UInt64(PERSONA_EMPTY_PATH) != 0 else { return nil }
       host = base
-      shown = readLink(base) ?? base
+      shown = Host.readlink(base) ?? base
       given = shown
     } else {
       host = path.hasPrefix("/") ? "/proc/\(pid)/root" + path : base + "/" + path
-      shown = path.hasPrefix("/") ? path : (readLink(base) ?? base) + "/" + path
+      shown = path.hasPrefix("/") ? path : (Host.readlink(base) ?? base) + "/" + path
       given = isRelative && directory != AT_FDCWD ? shown : path
     }
     var status = stat()
-    guard stat(host, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    guard Host.stat(host, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
     self.status = status
   }
 

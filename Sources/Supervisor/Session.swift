@@ -4,6 +4,7 @@ import CWire
 import CallAnalysis
 import CallLog
 import Glibc
+import HostText
 import PersonalityTables
 
 /// The supervisor's life: it starts the first guest, answers hypercalls, writes the log, reaps whom nobody
@@ -64,7 +65,7 @@ final class Session {
     self.installation = installation
     self.recognizer = recognizer
     self.relay = relay
-    engine = open(installation.engine, O_RDONLY | O_CLOEXEC)
+    engine = Host.open(installation.engine, O_RDONLY | O_CLOEXEC)
     guard engine >= 0 else {
       let code = errno
       throw LaunchError(
@@ -136,8 +137,7 @@ final class Session {
       launch, personality, log: log != nil, configuration: configuration, root: launch.root,
       programs: decided)
     var mask = mask
-    var argv: [UnsafeMutablePointer<CChar>?] = launch.arguments.map { strdup($0) }
-    argv.append(nil)
+    let argv = hostVector(launch.arguments)
     defer { for text in argv { free(text) } }
     let pid = persona_launch(engine, argv, environ, &mask)
     guard pid > 0 else {
@@ -206,7 +206,7 @@ final class Session {
       if pid == firstGuest {
         firstGuest = -1
         lastStatus = status
-        if status & 0x7f == SIGBUS, let error = libraries?.report(recognizer) { printError(error.description) }
+        if status & 0x7f == SIGBUS, let error = libraries?.report(recognizer) { Host.printError(error.description) }
       }
     }
   }

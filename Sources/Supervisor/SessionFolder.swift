@@ -1,5 +1,6 @@
 import CHost
 import Glibc
+import HostText
 
 /// A folder in memory for files that the guests of one session share, made when the first of them asks and removed
 /// with the session.
@@ -20,9 +21,9 @@ final class SessionFolder {
     for base in [SessionFolder.base, "/tmp"] {
       var template = Array("\(base)/\(SessionFolder.prefix)\(getpid()).XXXXXX".utf8CString)
       guard mkdtemp(&template) != nil else { continue }
-      let made = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+      let made = template.withUnsafeBufferPointer { String(host: $0.baseAddress!) }
       path = made
-      file = open(made, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      file = Host.open(made, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
       return
     }
     path = ""
@@ -43,13 +44,11 @@ final class SessionFolder {
   }
 
   private static func entries(_ folder: String) -> [String] {
-    guard let directory = opendir(folder) else { return [] }
+    guard let directory = Host.opendir(folder) else { return [] }
     defer { closedir(directory) }
     var names: [String] = []
     while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
+      let name = Host.name(entry)
       if name != ".", name != ".." { names.append(name) }
     }
     return names
@@ -59,9 +58,9 @@ final class SessionFolder {
   private static func remove(_ path: String) {
     for name in entries(path) {
       let entry = "\(path)/\(name)"
-      if unlink(entry) != 0 { remove(entry) }
+      if Host.unlink(entry) != 0 { remove(entry) }
     }
-    rmdir(path)
+    Host.rmdir(path)
   }
 }
 

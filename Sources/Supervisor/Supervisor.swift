@@ -1,6 +1,7 @@
 import BinaryImage
 import CHost
 import Glibc
+import HostText
 
 /// Starts a guest, serves it, and ends as it ended.
 public enum Supervisor {
@@ -33,7 +34,7 @@ public enum Supervisor {
       do {
         try supervise(configuration, relay, mask)
       } catch {
-        printError(error.description)
+        Host.printError(error.description)
         relay.send(.failed(error.status.rawValue))
       }
       _exit(0)
@@ -64,7 +65,7 @@ public enum Supervisor {
       try configuration.root?.enter()
       let recognizer = Recognizer(directories: installation.directories(configuration.personalityDirectories))
       launch = try Launch(
-        configuration, searchPath: getenv("PATH").map { String(cString: $0) }, recognizer: recognizer)
+        configuration, searchPath: Host.getenv("PATH"), recognizer: recognizer)
       (self.installation, self.recognizer) = (installation, recognizer)
     }
   }
@@ -120,7 +121,7 @@ public enum Supervisor {
     case nil: return nil
     case .standardError: return fcntl(2, F_DUPFD_CLOEXEC, 3)
     case .file(let path):
-      let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+      let file = Host.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
       guard file >= 0 else {
         throw LaunchError(
           .ours, file: path, "the log cannot be written: \(describe(errno))", remedy: "name another file with --trace=FILE")
@@ -130,9 +131,8 @@ public enum Supervisor {
   }
 
   private static func executeNatively(_ launch: borrowing Launch) -> LaunchError {
-    var argv: [UnsafeMutablePointer<CChar>?] = launch.arguments.map { strdup($0) }
-    argv.append(nil)
-    execve(launch.program.path, argv, environ)
+    let argv = hostVector(launch.arguments)
+    launch.program.path.withHost { _ = execve($0, argv, environ) }
     return LaunchError(.cannotRun, file: launch.program.path, "cannot be executed: \(describe(errno))")
   }
 }

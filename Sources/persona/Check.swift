@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import HostText
 import PersonalityTables
 import Supervisor
 
@@ -28,7 +29,7 @@ struct Check: ParsableCommand {
   func run() throws {
     let directories = try Installation.current().directories(personalities)
     let outcome = CheckCommand(folders: folder, directories: directories, keepsCompiled: compile, statesFacts: state).run()
-    print(outcome.text, terminator: "")
+    Host.print(outcome.text, terminator: "")
     fflush(nil)
     if outcome.status != 0 { throw ExitCode(outcome.status) }
   }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import HostText
 import Supervisor
 
 struct CoverageCommand: ParsableCommand {
@@ -41,7 +42,7 @@ struct CoverageCommand: ParsableCommand {
       program, choice: personality.flatMap { PersonalityChoice($0) },
       root: root.map { FileRoot(folder: $0) },
       recognizer: Recognizer(directories: try search.directories()))
-    print(json ? coverage.json : coverage.text(), terminator: "")
+    Host.print(json ? coverage.json : coverage.text(), terminator: "")
     fflush(nil)
     if coverage.status != 0 { throw ExitCode(coverage.status) }
   }

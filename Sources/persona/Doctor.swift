@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import HostText
 import Supervisor
 
 struct Doctor: ParsableCommand {
@@ -12,7 +13,7 @@ struct Doctor: ParsableCommand {
 
   func run() throws {
     let report = DoctorReport.make(installation: try Installation.current())
-    print(report.text, terminator: "")
+    Host.print(report.text, terminator: "")
     fflush(nil)
     if !report.isHealthy { throw ExitCode(1) }
   }

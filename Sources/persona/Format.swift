@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import HostText
 import PersonalityTables
 import Supervisor
 
@@ -34,9 +35,9 @@ struct Format: ParsableCommand {
       paths: path.isEmpty ? ["."] : path, checksOnly: check,
       directories: try Installation.current().directories())
     let outcome = path == ["-"] ? command.run(standardInput: standardInput()) : command.run()
-    print(outcome.text, terminator: "")
+    Host.print(outcome.text, terminator: "")
     fflush(nil)
-    if !outcome.errors.isEmpty { Persona.printError(String(outcome.errors.dropLast())) }
+    if !outcome.errors.isEmpty { Host.printError(String(outcome.errors.dropLast())) }
     if outcome.status != 0 { throw ExitCode(outcome.status) }
   }
 

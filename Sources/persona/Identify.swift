@@ -1,6 +1,7 @@
 import ArgumentParser
 import BinaryImage
 import Glibc
+import HostText
 import Supervisor
 
 struct Identify: ParsableCommand {
@@ -30,12 +31,12 @@ struct Identify: ParsableCommand {
       do {
         let image = try read(path)
         let origin = recognizer.origin(of: image)
-        print("\(path): \(image.summary(origin))")
+        Host.print("\(path): \(image.summary(origin))")
         if verbose { describe(image, origin, recognizer) }
         if image.format == .unknown { allKnown = false }
       } catch {
         fflush(nil)
-        Persona.printError("persona: \(path): \(error)")
+        Host.printError("persona: \(path): \(error)")
         allKnown = false
       }
     }
@@ -44,7 +45,7 @@ struct Identify: ParsableCommand {
   }
 
   private func read(_ path: String) throws -> Image {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    let descriptor = Host.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else { throw Unreadable(description: String(cString: strerror(errno))) }
     defer { close(descriptor) }
     var status = stat()
@@ -62,22 +63,22 @@ struct Identify: ParsableCommand {
 
   private func describe(_ image: Image, _ origin: Origin, _ recognizer: Recognizer) {
     for evidence in origin.evidence {
-      print(
+      Host.print(
         "  \(evidence.isConclusive ? "states" : "hints at") \(evidence.system.displayName): \(evidence.text)")
     }
     guard let elf = image.elf else { return }
-    print("  entry \(hexadecimal(image.entry))")
+    Host.print("  entry \(hexadecimal(image.entry))")
     for header in elf.programHeaders {
       let flags =
         (header.flags & ProgramHeader.readable != 0 ? "r" : "-")
         + (header.flags & ProgramHeader.writable != 0 ? "w" : "-")
         + (header.flags & ProgramHeader.executable != 0 ? "x" : "-")
-      print(
+      Host.print(
         "  segment \(recognizer.segmentName(header.type) ?? header.typeName) \(flags) address \(hexadecimal(header.address)) memory \(header.memorySize) "
           + "file \(hexadecimal(header.offset))+\(header.fileSize) align \(hexadecimal(header.alignment))")
     }
-    if !elf.neededLibraries.isEmpty { print("  needs \(elf.neededLibraries.joined(separator: " "))") }
-    if let path = elf.libraryPath { print("  looks for libraries in \(path)") }
+    if !elf.neededLibraries.isEmpty { Host.print("  needs \(elf.neededLibraries.joined(separator: " "))") }
+    if let path = elf.libraryPath { Host.print("  looks for libraries in \(path)") }
   }
 
   private func hexadecimal(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }

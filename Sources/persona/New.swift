@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import HostText
 import PersonalityTables
 import Supervisor
 
@@ -34,9 +35,9 @@ struct New: ParsableCommand {
   /// The user's own personalities (XDG Base Directory Specification).
   private static var userFolder: String? {
     if let value = getenv("XDG_CONFIG_HOME"), value.pointee == 47 {
-      return String(cString: value) + "/persona/personalities"
+      return String(host: value) + "/persona/personalities"
     }
     guard let home = getenv("HOME"), home.pointee != 0 else { return nil }
-    return String(cString: home) + "/.config/persona/personalities"
+    return String(host: home) + "/.config/persona/personalities"
   }
 }

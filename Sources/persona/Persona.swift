@@ -1,6 +1,7 @@
 import ArgumentParser
 import CHost
 import Glibc
+import HostText
 import Supervisor
 
 @main
@@ -32,7 +33,7 @@ struct Persona: ParsableCommand {
         Glibc.exit(try Supervisor.run(configuration))
       }
       if arguments == ["--version"] {
-        print(configuration.version)
+        Host.print(configuration.version)
         return
       }
       var command = try parseAsRoot(RunArguments.spelledOut(arguments))
@@ -47,7 +48,7 @@ struct Persona: ParsableCommand {
     var words: [String] = []
     var next = persona_command_line()
     while let word = next?.pointee {
-      words.append(String(cString: word))
+      words.append(String(host: word))
       next = next?.successor()
     }
     return words
@@ -56,30 +57,16 @@ struct Persona: ParsableCommand {
   /// Prints an error, or the help that was asked for, and leaves.
   private static func end(_ error: any Error) -> Never {
     if let error = error as? LaunchError {
-      printError(error.description)
+      Host.printError(error.description)
       Glibc.exit(error.status.rawValue)
     }
     if let status = error as? ExitCode { Glibc.exit(status.rawValue) }
     guard exitCode(for: error).isSuccess else {
-      printError("persona: \(message(for: error)); 'persona --help' tells more")
+      Host.printError("persona: \(message(for: error)); 'persona --help' tells more")
       Glibc.exit(LaunchError.Status.ours.rawValue)
     }
-    print(fullMessage(for: error))
+    Host.print(fullMessage(for: error))
     fflush(nil)
     Glibc.exit(0)
-  }
-
-  /// Writes a line to standard error.
-  static func printError(_ text: String) {
-    var line = text + "\n"
-    line.withUTF8 { bytes in
-      var rest = UnsafeRawBufferPointer(bytes)
-      while !rest.isEmpty {
-        let written = write(STDERR_FILENO, rest.baseAddress, rest.count)
-        if written < 0, errno == EINTR { continue }
-        guard written > 0 else { return }
-        rest = UnsafeRawBufferPointer(rebasing: rest[written...])
-      }
-    }
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import HostText
 import PersonalityTables
 import Supervisor
 
@@ -46,9 +47,9 @@ struct PersonalitySearch: ParsableArguments {
 extension CommandOutcome {
   /// Prints what a command said, and leaves with its status if that is not 0.
   func finish() throws {
-    print(text, terminator: "")
+    Host.print(text, terminator: "")
     fflush(nil)
-    if !errors.isEmpty { Persona.printError(String(errors.dropLast())) }
+    if !errors.isEmpty { Host.printError(String(errors.dropLast())) }
     if status != 0 { throw ExitCode(status) }
   }
 }

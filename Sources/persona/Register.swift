@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import HostText
 import Supervisor
 
 /// What `register` and `unregister` have in common.
@@ -35,7 +36,7 @@ struct Register: ParsableCommand {
   @OptionGroup var options: RegistrationArguments
 
   func run() throws {
-    print(try options.registration().register(options.name, persists: persist), terminator: "")
+    Host.print(try options.registration().register(options.name, persists: persist), terminator: "")
     fflush(nil)
   }
 }
@@ -48,7 +49,7 @@ struct Unregister: ParsableCommand {
   @OptionGroup var options: RegistrationArguments
 
   func run() throws {
-    print(try options.registration().unregister(options.name), terminator: "")
+    Host.print(try options.registration().unregister(options.name), terminator: "")
     fflush(nil)
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import HostText
 import PersonalityTables
 import Supervisor
 
@@ -56,7 +57,7 @@ struct RootCommand: ParsableCommand {
         let release =
           root.release(of: heading, recognizer).map { " " + heading.releases.text(of: $0) } ?? ""
         let defect = root.defect(heading, recognizer).map { ": \($0)" } ?? ""
-        print("\(name)  \(heading.title)\(release)  \(root.path)\(defect)")
+        Host.print("\(name)  \(heading.title)\(release)  \(root.path)\(defect)")
       }
       fflush(nil)
     }

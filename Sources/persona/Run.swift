@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import HostText
 import Supervisor
 
 /// What `run` and `trace` have in common.
@@ -100,7 +101,7 @@ struct RunArguments: ParsableArguments {
 
   static func isDirectory(_ path: String) -> Bool {
     var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    return Host.stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
   private var words: ArraySlice<String> { command.first == "--" ? command.dropFirst() : command[...] }

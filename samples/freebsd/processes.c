@@ -107,6 +107,23 @@ static void sample(long argc, char **argv, char **environment) {
     child = SYS0(fork);
     if (child == 0) leave(SYS(execve, "script", arguments, values) == 0);
     expect("a script", status_of(child), 8 << 8);
+    // Relative names are looked up from the current folder, and no script's interpreter is a script (kern/imgact_shell.c).
+    SYS(mkdir, "below", 0755);
+    SYS(symlink, "/bin/sh", "below/shell");
+    script = SYS(open, "below/near", O_CREAT | O_WRONLY, 0755);
+    SYS(write, script, "#!./shell\necho near\nexit 7\n", 27);
+    SYS(close, script);
+    script = SYS(open, "below/nested", O_CREAT | O_WRONLY, 0755);
+    SYS(write, script, "#!./near\necho nested\n", 21);
+    SYS(close, script);
+    child = SYS0(fork);
+    if (child == 0) leave(SYS(chdir, "below") == 0 && SYS(execve, "nested", arguments, values) == -8 // ENOEXEC
+                          && SYS(execve, "near", arguments, values) == 0);
+    expect("a relative interpreter", status_of(child), 7 << 8);
+    SYS(unlink, "below/shell");
+    SYS(unlink, "below/near");
+    SYS(unlink, "below/nested");
+    SYS(rmdir, "below");
     SYS(chmod, "script", 0644);
     expect("not executable", SYS(execve, "script", arguments, values), -EACCES);
     expect("missing", SYS(execve, "missing", arguments, values), -ENOENT);
