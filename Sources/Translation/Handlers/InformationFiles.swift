@@ -46,6 +46,12 @@ struct HostFile: ~Copyable {
     return next
   }
 
+  /// How many bytes come before the last `byte` of those that have been read, a short file's all; nil without one.
+  mutating func distance(toLast byte: UInt8) -> Int? {
+    guard peek() != nil, let buffer else { return nil }
+    return (position..<filled).last { buffer.load(fromByteOffset: $0, as: UInt8.self) == byte }.map { $0 - position }
+  }
+
   mutating func hexadecimal() -> UInt64? {
     var value: UInt64 = 0
     var digits = 0

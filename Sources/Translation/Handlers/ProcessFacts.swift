@@ -53,9 +53,23 @@ struct ProcessFacts {
 
   /// Facts of a process; nil when there is none such.
   init?(_ call: Call, _ process: Int) {
-    guard let stat = processFile(call, process, "stat"), readState(call, stat),
-      let status = processFile(call, process, "status"), readStatus(call, status)
-    else { return nil }
+    guard let stat = processFile(call, process, "stat"), readState(call, stat) else { return nil }
+    let thread = state == ProcessFacts.ended && threads > 1 ? takeLiving(call, process) : nil
+    guard let status = processFile(call, process, thread: thread, "status"), readStatus(call, status) else { return nil }
+  }
+
+  static let ended = UInt8(ascii: "Z")
+
+  /// Takes state and memory of a thread that lives: Linux tells a process as its first thread, though that has ended.
+  private mutating func takeLiving(_ call: Call, _ process: Int) -> Int? {
+    var found: Int?
+    _ = eachTask(call, process) { id in
+      guard let other = ProcessFacts(call, process, thread: id), other.state != ProcessFacts.ended else { return true }
+      (state, virtualBytes, residentPages, stackStart) = (other.state, other.virtualBytes, other.residentPages, other.stackStart)
+      found = id
+      return false
+    }
+    return found
   }
 
   /// Facts of a process's thread; nil when there is none such.
@@ -70,12 +84,12 @@ struct ProcessFacts {
     // " (name) S ": the name may hold anything, so it ends at the last parenthesis of the line.
     file.byte()
     file.byte()
-    var length = 0
-    while let next = file.byte() {
-      if next == UInt8(ascii: ")"), file.peek() == 0x20 { break }
-      if length < 15 { name[length] = next }
-      length += 1
+    guard let length = file.distance(toLast: UInt8(ascii: ")")) else { return false }
+    for index in 0..<length {
+      let next = file.byte() ?? 0
+      if index < 15 { name[index] = next }
     }
+    file.byte()
     file.byte()
     state = file.byte() ?? 0
     func next() -> Int { file.decimal() ?? 0 }
