@@ -246,20 +246,6 @@ extension CallWriter {
     return write(value, control.kind)
   }
 
-  /// The variable of this name that the host has no value for: the name is the call's own, or what it asks the numbers of
-  /// (sysctlnametomib(3), by the variable {0, 3}).
-  func refusedVariable(_ call: LoggedCall, _ form: Vocabulary.Call) -> RefusedControl? {
-    guard !foreign.personality.refusedSysctls.isEmpty, let first = call.entry[0], !first.isFault else { return nil }
-    var name = first.bytes
-    if form.arguments[0].form == .pointer {
-      guard name.count == 8, name.loadUnaligned(as: UInt64.self) == 3 << 32, let asked = call.entry[4], !asked.isFault else {
-        return nil
-      }
-      name = asked.bytes
-    }
-    return foreign.personality.refusedSysctl(named: String(decoding: name.prefix { $0 != 0 }, as: UTF8.self))
-  }
-
   private func write(_ value: Capture, _ kind: SysctlKind) -> Bool {
     let scalar: Scalar
     switch kind {

@@ -181,22 +181,6 @@ final class CallWriter {
     }
   }
 
-  /// Why a call failed, where the tables tell: of its row, or of the variable that it asks for.
-  func writeReason(_ call: LoggedCall, behind opening: StaticString = "") -> Bool {
-    guard let index = foreign.call(Int(call.number)) else { return false }
-    if let reason = foreign.calls[index].reason {
-      text.append(opening)
-      foreign.append(reason, to: text)
-      return true
-    }
-    guard foreign.calls[index].special == .sysctl, let refused = refusedVariable(call, foreign.calls[index]) else {
-      return false
-    }
-    text.append(opening)
-    text.append(string: refused.reason)
-    return true
-  }
-
   func write(errno: Int64, _ vocabulary: Vocabulary) {
     let name = vocabulary.errno(errno)
     if !name.isEmpty { return vocabulary.append(name, to: text) }

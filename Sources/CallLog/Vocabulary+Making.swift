@@ -21,7 +21,14 @@ extension Vocabulary {
   }
 
   private func makeEntry(_ constant: Constant) -> MapEntry {
-    MapEntry(mask: constant.mask, value: constant.value, last: constant.last, name: name(constant.name))
+    var entry = MapEntry(mask: constant.mask, value: constant.value, last: constant.last, name: name(constant.name))
+    for mapping in constant.mappings where mapping.direction == .reject {
+      guard case .name(let errno) = mapping.target, let why = mapping.reason,
+        let number = personality.errnos.entries.first(where: { $0.name == errno })?.value
+      else { continue }
+      entry.refusal = (Int64(number), name(why))
+    }
+    return entry
   }
 
   private func value(_ scalar: Scalar, width: Int = 0) -> Value {

@@ -17,6 +17,8 @@ final class Vocabulary {
     var value: UInt64
     var last: UInt64
     var name: Name
+    /// Where it is refused: the errno, and why.
+    var refusal: (errno: Int64, reason: Name)?
   }
 
   struct Map {
@@ -27,6 +29,16 @@ final class Vocabulary {
     var zero = Name()
     /// O_CREAT, where the map has it: without it open's mode means nothing.
     var create: UInt64 = 0
+
+    /// Why a value is refused with this errno.
+    func reason(_ word: UInt64, _ errno: Int64) -> Name? {
+      for entry in entries {
+        guard let refusal = entry.refusal, refusal.errno == errno else { continue }
+        let told = isFlags ? word & (entry.mask == 0 ? entry.value : entry.mask) : word
+        if told == entry.value { return refusal.reason }
+      }
+      return nil
+    }
   }
 
   struct Value {

@@ -157,6 +157,21 @@ import Testing
     #expect(line(777, [], 78, outcome: PERSONA_OUTCOME_ERROR) == "[100] nosys_777(...) = -1 ENOSYS")
   }
 
+  @Test func whatIsRefusedSaysWhy() {
+    func refused(_ number: UInt32, _ arguments: [UInt64], _ errno: Int64) -> String {
+      line(number, arguments, errno, outcome: PERSONA_OUTCOME_ERROR)
+    }
+    #expect(
+      refused(5, [0, 0x81, 0], 22) == "[100] open(NULL, O_WRONLY|O_SECURE) = -1 EINVAL (Linux has no secure files)")
+    // Another error has another cause, and so has one without what is refused.
+    #expect(refused(5, [0, 0x81, 0], 2) == "[100] open(NULL, O_WRONLY|O_SECURE) = -1 ENOENT")
+    #expect(refused(5, [0, 1, 0], 22) == "[100] open(NULL, O_WRONLY) = -1 EINVAL")
+    #expect(refused(15, [0, 0x2000_6601, 0], 1) == "[100] ioctl(0, FIOCLEX) = -1 EPERM (nobody may)")
+    #expect(refused(15, [0, 0x2000_6601, 0], 9) == "[100] ioctl(0, FIOCLEX) = -1 EBADF")
+    #expect(
+      refused(16, [3, 0xffff, 0x1009, 0, 4], 1) == "[100] setsockopt(3, SOL_SOCKET, SO_LABEL, NULL, 4) = -1 EPERM (Linux has none)")
+  }
+
   @Test func dataIsQuotedAndTheSameCallSaysSo() {
     #expect(
       line(

@@ -31,7 +31,7 @@ enum SamplePersonality {
 
     flags open_flags {
       mask 0x3 { 0 O_RDONLY  1 O_WRONLY  2 O_RDWR }
-      0x0200 O_CREAT  0x100000 O_CLOEXEC
+      0x0200 O_CREAT  0x100000 O_CLOEXEC  0x80 O_SECURE reject EINVAL "Linux has no secure files"
     }
     enum whence { 0 SEEK_SET  1 SEEK_CUR  2 SEEK_END }
     enum address_family verbatim { 1 AF_UNIX  2 AF_INET  28 AF_INET6 }
@@ -92,8 +92,8 @@ enum SamplePersonality {
      27 getdirentries(fd: fd, buf: out bytes[result], count: size) -> int = handler getdirentries
      28 sigaction(sig: i32, act: in sigaction, oact: out sigaction) -> status = handler sigaction
 
-    ioctl { 0x4004667f FIONREAD(out int) = FIONREAD }
-    sockopt SOL_SOCKET 0xffff { 0x0004 SO_REUSEADDR(int) }
+    ioctl { 0x4004667f FIONREAD(out int) = FIONREAD  0x20006601 FIOCLEX = unsupported EPERM "nobody may" }
+    sockopt SOL_SOCKET 0xffff { 0x0004 SO_REUSEADDR(int)  0x1009 SO_LABEL(int) = unsupported EPERM "Linux has none" }
     sysctl { kern.osreldate [1.24] int 1400097  kern.ostype [1.1] string "Sample"
       vm.zones unsupported "Linux has none" }
     """
