@@ -97,7 +97,11 @@ extension Personality {
   public func socketLevel(_ level: UInt32) -> SocketLevel? { socketLevels.first { $0.number == level } }
 
   public func socketOption(level: UInt32, name: UInt32) -> SocketOption? {
-    socketLevel(level)?.options.first { $0.number == name }
+    // A level that becomes two of Linux's has two lists.
+    for known in socketLevels where known.number == level {
+      if let option = known.options.first(where: { $0.number == name }) { return option }
+    }
+    return nil
   }
 
   /// The sysctl with this management-information-base address.

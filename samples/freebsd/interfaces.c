@@ -86,9 +86,36 @@ static void path(void) {
     expect("IPV6_USE_MIN_MTU", SYS(setsockopt, socket, 41, 42, &(int){1}, 4), -ENOPROTOOPT);
 }
 
+/// IP_PORTRANGE and IPV6_PORTRANGE: the port that bind(2) chooses of these, or an error.
+static long chosen(int family, int level, int option, int range) {
+    struct { uint8_t length, family; uint16_t port; uint32_t rest[6]; } self = {family == 2 ? 16 : 28, family, 0, {0}};
+    uint32_t size = self.length, four = 4;
+    int told = -1;
+    long socket = SYS(socket, family, 1, 0), result = SYS(setsockopt, socket, level, option, &range, 4);
+    if (result < 0) return result;
+    SYS(getsockopt, socket, level, option, &told, &four);
+    if (told != range) return -1000 - told;
+    result = SYS(bind, socket, &self, size);
+    if (result < 0) return result;
+    SYS(getsockname, socket, &self, &size);
+    SYS(close, socket);
+    return (self.port & 0xff) << 8 | self.port >> 8;
+}
+
+static void ports(void) {
+    long low = chosen(2, 0, 19, 2), low6 = chosen(28, 41, 14, 2);
+    holds("IP_PORTRANGE_HIGH", chosen(2, 0, 19, 1) >= 49152);
+    holds("IPV6_PORTRANGE_HIGH", chosen(28, 41, 14, 1) >= 49152);
+    holds("IP_PORTRANGE_LOW, for the superuser", low == -EACCES || (low >= 600 && low < 1024));
+    holds("IPV6_PORTRANGE_LOW", low6 == -EACCES || (low6 >= 600 && low6 < 1024));
+    holds("IP_PORTRANGE_DEFAULT", chosen(2, 0, 19, 0) >= 1024);
+    expect("no such range", chosen(2, 0, 19, 3), -EINVAL);
+}
+
 static void sample(long argc, char **argv, char **environment) {
     interfaces();
     addresses();
     filter();
     path();
+    ports();
 }

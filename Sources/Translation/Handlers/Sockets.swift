@@ -28,6 +28,7 @@ func bind(_ call: inout Call) -> Int {
 }
 
 private func bindSocket(_ call: Call, _ descriptor: Int, _ address: NativeAddress) -> Int {
+  if choosesLowPort(call, descriptor, address) { return bindLowPort(call, descriptor, address) }
   let result = call.hostNow(__NR_bind, descriptor, address.pointer.word, address.length)
   guard result == call.error(EADDRINUSE), address.family == LinuxSocket.familyUnix,
     let name = call.scratch(128)
