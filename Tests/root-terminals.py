@@ -68,6 +68,8 @@ def sequences(folder):
         ("script", [f"clear; /usr/bin/script -q {folder}/script /bin/sh -c '/bin/stty size; /usr/bin/tty'", "Enter"], r"^30 100\n/dev/pts/\d+$"),
         ("top", ["clear; /usr/bin/top", "Enter"], r"^last pid: +\d+; +load averages:"),
         ("top ends", ["q", "clear; echo back", "Enter"], r"^back$"),
+        ("systat", ["clear; /usr/bin/systat -ifstat 1", "Enter"], r"^ +lo +in +\d+\.\d+ KB/s"),
+        ("systat ends", [":q", "Enter", 0.7, "clear; echo back", "Enter"], r"^back$"),
         ("csh", ["clear; /bin/csh -f", "Enter", 1, "echo $tcsh $version:q", "Enter"], r"^\d+\.\d+\.\d+ tcsh"),
         ("csh's jobs", ["/bin/sleep 102", "Enter", 0.7, "C-z", "jobs", "Enter"], r"\[1\] +\+ Suspended +/bin/sleep 102"),
         ("csh kills", ["kill %1", "Enter", 0.5, "jobs", "Enter"], r"Terminated +/bin/sleep 102"),

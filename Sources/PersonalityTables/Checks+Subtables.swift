@@ -180,13 +180,15 @@ private func hostKind(_ name: String) -> HostKind? {
   case "hostName", "domainName", "cpuModel", "executablePath", "machineArchitecture": .text
   case "bootTime", "loadAverage", "processArguments", "processEnvironment", "clockRate", "pageSizes", "processList",
     "interfaceList", "cpuTimes", "randomBytes", "processorTimes", "memoryTotals", "swapDevice", "deviceStatistics", "fileTable", "tcpSockets",
-    "udpSockets", "rawSockets", "localStreams", "localDatagrams", "localPackets":
+    "udpSockets", "rawSockets", "localStreams", "localDatagrams", "localPackets", "interfaceTable":
     .record
   case "onlineCPUs", "pageSize", "physicalMemory", "availableMemory", "maxFiles", "maxFilesPerProcess",
     "maxProcesses", "argMax", "stackTop", "userMemory", "securityLevel", "groupsMax", "openFiles", "cpuFrequency",
     "swapTotal", "freePages", "availablePages", "highestCPU", "maskBytes", "listenBacklog", "activePages", "inactivePages", "wiredPages",
     "swapPagesIn", "swapPagesOut", "bufferBytes", "lastProcess", "internet6", "deviceCount", "contextSwitches", "interrupts",
-    "softInterrupts", "pageFaults", "pageReadFaults", "processesMade", "pagesFreed", "pagesStolen", "pagesScanned", "pageReserve":
+    "softInterrupts", "pageFaults", "pageReadFaults", "processesMade", "pagesFreed", "pagesStolen", "pagesScanned", "pageReserve",
+    "inodeCount", "inodesUnused", "dirtyPages", "forwarding", "forwarding6", "timeToLive", "hopLimit6", "firstPort", "lastPort",
+    "firstHighPort", "lastHighPort", "interfaceCount":
     .number
   default: nil
   }

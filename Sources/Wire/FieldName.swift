@@ -95,7 +95,8 @@ public enum FieldName: UInt16, CaseIterable {
   case if_msghdr__ifm_addrs, if_msghdr__ifm_flags, if_msghdr__ifm_index, if_msghdr__ifm_hdrlen, if_msghdr__ifm_data
   case rt_msghdr__rtm_hdrlen, rt_msghdr__rtm_index, rt_msghdr__rtm_flags, rt_msghdr__rtm_addrs, rt_msghdr__rtm_priority
   case rt_msghdr__rtm_rmx, rt_metrics__rmx_mtu, rt_metrics__rmx_expire
-  case if_msghdrl__ifm_len, if_msghdrl__ifm_data_off, if_msghdrl__ifm_data
+  case if_msghdrl__ifm_len, if_msghdrl__ifm_data_off, if_msghdrl__ifm_data, if_msghdrl__ifi_oqdrops
+  case ifmib_head__ifmd_pcount, ifmib_head__ifmd_flags, ifmib_head__ifmd_snd_maxlen, ifmib_head__ifmd_snd_drops
   case ifa_msghdr__ifam_addrs, ifa_msghdr__ifam_index, ifa_msghdr__ifam_hdrlen
   case ifa_msghdr70__ifam_addrs, ifa_msghdr70__ifam_index
   case ifa_msghdrl__ifam_len, ifa_msghdrl__ifam_data_off, ifa_msghdrl__ifam_data

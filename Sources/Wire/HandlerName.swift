@@ -105,5 +105,7 @@ public enum HostValue: UInt16, CaseIterable {
     segmentBytes, segmentLeastBytes, segmentsOfProcess, segmentPages, semaphoreCount, semaphoreUndos, semaphoresOfSet,
     semaphoreOperations, semaphoreUndosOfProcess, semaphoreUndoBytes, semaphoreValueLimit, semaphoreAdjustLimit, messageBytes,
     messageQueueBytes, messageSegmentBytes, messageCount, messageSegments, systemVSlots, semaphoreSets, sharedSegments,
-    messageQueues, processEnvironment, processAuxiliary, processStacks
+    messageQueues, processEnvironment, processAuxiliary, processStacks,
+    inodeCount, inodesUnused, dirtyPages, forwarding, forwarding6, timeToLive, hopLimit6, firstPort, lastPort, firstHighPort,
+    lastHighPort, interfaceCount, interfaceTable
 }

@@ -116,7 +116,7 @@ enum FreeBSDHeaders {
   private static let unnamed = "the header has no name for it"
   private static let missing: [String: String] = [
     "sigevent.sigev_notify_thread_id": "the header's has its spare room inside, the table's behind it",
-    "struct nstat": kernel, "struct ostat": kernel, "MSG_MORETOCOME": kernel, "SIGFASTBLOCK_SETPTR": kernel,
+    "struct ifmib_head": "the part of struct ifmibdata that lies before its struct if_data", "struct nstat": kernel, "struct ostat": kernel, "MSG_MORETOCOME": kernel, "SIGFASTBLOCK_SETPTR": kernel,
     "SIGFASTBLOCK_UNBLOCK": kernel, "SIGFASTBLOCK_UNSETPTR": kernel,
     "O_UNUSED1000": unnamed, "O_UNUSED2000": unnamed, "O_UNUSED4000": unnamed, "MAP_NEITHER": unnamed,
     "MAP_BOTH": unnamed, "IP_FRAGMENT": unnamed, "IP_DONT_FRAGMENT": unnamed,

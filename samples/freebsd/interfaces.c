@@ -112,10 +112,29 @@ static void ports(void) {
     expect("no such range", chosen(2, 0, 19, 3), -EINVAL);
 }
 
+/// net.link.generic: {4, 18, 0, 2, number, IFDATA_GENERAL} answers with a struct ifmibdata.
+static void table(void) {
+    int count[5] = {4, 18, 0, 1, 1}, entry[6] = {4, 18, 0, 2, 1, 1}, highest = 0;
+    uint64_t size = 4, one = 208;
+    static struct { char name[16]; int listeners, flags, queue[8]; struct { uint8_t type, fill[7]; uint32_t mtu; uint8_t rest[140]; } data; } told;
+    expect("interfaces", SYS(__sysctl, count, 5, &highest, &size, 0, 0), 0);
+    holds("lo among them", highest >= 1);
+    expect("the first one", SYS(__sysctl, entry, 6, &told, &one, 0, 0), 0);
+    holds("lo, of 208 bytes", one == 208 && same(told.name, "lo", 3) && told.data.type == 24 && told.data.mtu >= 1280);
+    entry[5] = 3;
+    one = 208;
+    expect("its driver's name", SYS(__sysctl, entry, 6, &told, &one, 0, 0), 0);
+    expect("bytes", one, 3);
+    entry[4] = highest + 1;
+    expect("none of this number", SYS(__sysctl, entry, 6, &told, &one, 0, 0), -ENOENT);
+    expect("without a question", SYS(__sysctl, entry, 5, &told, &one, 0, 0), -EINVAL);
+}
+
 static void sample(long argc, char **argv, char **environment) {
     interfaces();
     addresses();
     filter();
     path();
     ports();
+    table();
 }

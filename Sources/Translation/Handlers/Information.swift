@@ -36,6 +36,7 @@ func hostValue(
   case .processStrings: return processStrings(argument, &request)
   case .filesystemKinds: return filesystemKinds(&request)
   case .swapDevice: return swapDevice(argument, &request)
+  case .interfaceTable: return interfaceTable(argument, &request)
   default: break
   }
   if argument.count > 0 { return call.error(ENOTDIR) }
@@ -161,7 +162,10 @@ private func hostNumber(_ value: HostValue, _ call: Call) -> Int64? {
   case .maskBytes: return Int64(highestProcessor(call)) / 8 + 1
   case .listenBacklog: return fileNumber(call, "/proc/sys/net/core/somaxconn")
   case .internet6: return HostFile(call, "/proc/net/if_inet6").isOpen ? 1 : nil
-  default: return systemVLimit(value, call)
+  case .inodeCount: return fileNumber(call, "/proc/sys/fs/inode-nr")
+  case .inodesUnused: return fileNumber(call, "/proc/sys/fs/inode-nr", after: 1)
+  case .dirtyPages: return memoryCount(call, "Dirty:").map { $0 / 4 }
+  default: return networkNumber(value, call) ?? systemVLimit(value, call)
   }
 }
 
@@ -189,8 +193,10 @@ private func memory(_ call: Call, _ line: StaticString) -> Int64? {
   return Int64(kibibytes) * 1024
 }
 
-private func fileNumber(_ call: Call, _ path: StaticString) -> Int64? {
+/// The number behind `skipped` others in one of Linux's files.
+func fileNumber(_ call: Call, _ path: StaticString, after skipped: Int = 0) -> Int64? {
   var file = HostFile(call, path)
+  for _ in 0..<skipped { _ = file.decimal() }
   return file.decimal().map { Int64($0) }
 }
 

@@ -83,10 +83,7 @@ private func interfaceMessage(
     header[.if_msghdrl__ifm_data_off] = UInt64(dataOffset)
   }
   let kind = interfaceType(link.get(at: 2, as: UInt16.self))
-  data[.if_data__ifi_type] = UInt64(kind)
-  // IFF_LOWER_UP is 0x10000.
-  data[.if_data__ifi_link_state] = UInt64(table[flags & 0x10000 != 0 ? .LINK_STATE_UP : .LINK_STATE_DOWN])
-  data[.if_data__ifi_datalen] = UInt64(table.size(.if_data))
+  interfaceData(table, data, link, length)
   let name = message + head
   var nameLength = 0
   var addressLength = 0
@@ -97,21 +94,43 @@ private func interfaceMessage(
         name.put(value.get(at: nameLength, as: UInt8.self), at: 8 + nameLength)
         nameLength += 1
       }
-    case 4: data[.if_data__ifi_mtu] = UInt64(value.get(at: 0, as: UInt32.self))  // IFLA_MTU
-    case 23 where size >= 80: traffic(value, data)  // IFLA_STATS64
+    case 23 where size >= 80 && long:
+      guard let drops = table.layout(.if_msghdrl__ifi_oqdrops) else { return }
+      // 10's kernel lets one number more follow than its headers say: sysctl_iflist_ifml of net/rtsock.c.
+      header[.if_msghdrl__ifi_oqdrops] = value.get(at: 56, as: UInt64.self)
+      data[.if_data__ifi_datalen] = UInt64(table.size(.if_data) + Int(drops.width))
     default: break
     }
   }
   eachAttribute(link + 16, length - 16) { type, value, size in
-    // IFLA_ADDRESS; BSD gives a loopback none.
-    guard type == 1, kind != 24, size <= 20 else { return }
+    guard isLinkAddress(type, size, kind) else { return }
     for byte in 0..<size { name.put(value.get(at: byte, as: UInt8.self), at: 8 + nameLength + byte) }
     addressLength = size
   }
-  data[.if_data__ifi_addrlen] = UInt64(addressLength)
   let nameSize = linkAddress(table, name, index, kind, nameLength, addressLength)
   beginMessage(table, message, head + nameSize, .RTM_IFINFO)
   return head + nameSize
+}
+
+/// IFLA_ADDRESS; BSD gives a loopback (IFT_LOOP 24) none.
+private func isLinkAddress(_ type: UInt16, _ size: Int, _ kind: UInt8) -> Bool { type == 1 && kind != 24 && size <= 20 }
+
+/// The struct if_data of an interface: what it is, and what has gone through it.
+func interfaceData(_ table: Table, _ data: Record, _ link: UnsafeMutableRawPointer, _ length: Int) {
+  let kind = interfaceType(link.get(at: 2, as: UInt16.self))
+  data[.if_data__ifi_type] = UInt64(kind)
+  // IFF_LOWER_UP is 0x10000.
+  let isUp = link.get(at: 8, as: UInt32.self) & 0x10000 != 0
+  data[.if_data__ifi_link_state] = UInt64(table[isUp ? .LINK_STATE_UP : .LINK_STATE_DOWN])
+  data[.if_data__ifi_datalen] = UInt64(table.size(.if_data))
+  eachAttribute(link + 16, length - 16) { type, value, size in
+    switch type {
+    case 4: data[.if_data__ifi_mtu] = UInt64(value.get(at: 0, as: UInt32.self))  // IFLA_MTU
+    case 23 where size >= 80: traffic(value, data)  // IFLA_STATS64
+    case _ where isLinkAddress(type, size, kind): data[.if_data__ifi_addrlen] = UInt64(size)
+    default: break
+    }
+  }
 }
 
 /// The fields of a struct sockaddr_dl whose name and address follow at 8; the room that it takes.
