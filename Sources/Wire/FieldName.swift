@@ -73,6 +73,12 @@ public enum FieldName: UInt16, CaseIterable {
   case xunpcb__xu_unpp, xunpcb__unp_conn, xunpcb__unp_addr, xunpcb__xu_addr, xunpcb__xu_socket
   case xfile__xf_size, xfile__xf_pid, xfile__xf_uid, xfile__xf_fd, xfile__xf_file, xfile__xf_type, xfile__xf_count,
     xfile__xf_offset, xfile__xf_data, xfile__xf_vnode, xfile__xf_flag
+  case ip6stat__ip6s_total, ip6stat__ip6s_tooshort, ip6stat__ip6s_fragments, ip6stat__ip6s_fragdropped,
+    ip6stat__ip6s_fragtimeout, ip6stat__ip6s_forward, ip6stat__ip6s_cantforward, ip6stat__ip6s_delivered,
+    ip6stat__ip6s_localout, ip6stat__ip6s_odropped, ip6stat__ip6s_reassembled, ip6stat__ip6s_fragmented,
+    ip6stat__ip6s_ofragments, ip6stat__ip6s_cantfrag, ip6stat__ip6s_noroute
+  case icmp6stat__icp6s_error, icmp6stat__icp6s_toofreq, icmp6stat__icp6s_outhist, icmp6stat__icp6s_checksum,
+    icmp6stat__icp6s_reflect, icmp6stat__icp6s_inhist
   case ipstat__ips_total, ipstat__ips_badsum, ipstat__ips_tooshort, ipstat__ips_badaddr, ipstat__ips_fragments,
     ipstat__ips_fragdropped, ipstat__ips_fragtimeout, ipstat__ips_reassembled, ipstat__ips_forward,
     ipstat__ips_noproto, ipstat__ips_delivered, ipstat__ips_localout, ipstat__ips_odropped, ipstat__ips_noroute,

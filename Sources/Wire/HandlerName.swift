@@ -107,5 +107,5 @@ public enum HostValue: UInt16, CaseIterable {
     messageQueueBytes, messageSegmentBytes, messageCount, messageSegments, systemVSlots, semaphoreSets, sharedSegments,
     messageQueues, processEnvironment, processAuxiliary, processStacks,
     inodeCount, inodesUnused, dirtyPages, forwarding, forwarding6, timeToLive, hopLimit6, firstPort, lastPort, firstHighPort,
-    lastHighPort, interfaceCount, interfaceTable
+    lastHighPort, interfaceCount, interfaceTable, internet6Counts, controlMessage6Counts
 }

@@ -10,5 +10,6 @@ public enum WellKnown: UInt16, CaseIterable {
     semid_ds, shmid_ds, msqid_ds, kinfo_proc, sigframe, ucontext, mcontext, sigevent, reaper_status,
     rt_msghdr, if_msghdr, if_msghdrl, ifa_msghdr, ifa_msghdr70, ifa_msghdrl, ifma_msghdr, if_data, ifmib_head, sockaddr_dl,
     aiocb, mq_attr, semid_ds50, posix_spawnattr, spawn_action, kinfo_proc2, kinfo_lwp, uvmexp_sysctl,
-    vmtotal, xswdev, devstat, xinpgen, xinpcb, xtcpcb, xsocket, xunpcb, xfile, ipstat, icmpstat, udpstat, tcpstat
+    vmtotal, xswdev, devstat, xinpgen, xinpcb, xtcpcb, xsocket, xunpcb, xfile, ipstat, icmpstat, udpstat, tcpstat,
+    ip6stat, icmp6stat
 }

@@ -72,6 +72,8 @@ enum FreeBSDHeaders {
     #include <netinet/ip_var.h>
     #include <netinet/ip_icmp.h>
     #include <netinet/icmp_var.h>
+    #include <netinet6/ip6_var.h>
+    #include <netinet/icmp6.h>
     #include <netinet/udp_var.h>
     #include <netinet/tcp_var.h>
     #include <netinet6/in6_var.h>

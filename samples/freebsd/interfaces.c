@@ -128,6 +128,14 @@ static void table(void) {
     entry[4] = highest + 1;
     expect("none of this number", SYS(__sysctl, entry, 6, &told, &one, 0, 0), -ENOENT);
     expect("without a question", SYS(__sysctl, entry, 5, &told, &one, 0, 0), -EINVAL);
+    int packets[4] = {4, 28, 41, 6}, messages[4] = {4, 28, 58, 1};
+    static char counts[8192];
+    one = sizeof counts;
+    expect("net.inet6.ip6.stats", SYS(__sysctl, packets, 4, counts, &one, 0, 0), 0);
+    expect("bytes", one, 3320);
+    one = sizeof counts;
+    expect("net.inet6.icmp6.stats", SYS(__sysctl, messages, 4, counts, &one, 0, 0), 0);
+    expect("bytes", one, 4632);
 }
 
 static void sample(long argc, char **argv, char **environment) {

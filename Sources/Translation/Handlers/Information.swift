@@ -53,6 +53,8 @@ func hostValue(
   case .controlMessageCounts: return controlMessageStatistics(&request)
   case .datagramCounts: return datagramStatistics(&request)
   case .connectionCounts: return connectionStatistics(&request)
+  case .internet6Counts: return internet6Statistics(&request)
+  case .controlMessage6Counts: return controlMessage6Statistics(&request)
   case .semaphoreSets: return systemVObjects(.semaphores, &request)
   case .sharedSegments: return systemVObjects(.segments, &request)
   case .messageQueues: return systemVObjects(.queues, &request)
@@ -201,7 +203,7 @@ func fileNumber(_ call: Call, _ path: StaticString, after skipped: Int = 0) -> I
 }
 
 /// The number behind a title of one of Linux's files.
-private func countedNumber(_ call: Call, _ path: StaticString, _ title: StaticString) -> Int64? {
+func countedNumber(_ call: Call, _ path: StaticString, _ title: StaticString) -> Int64? {
   var file = HostFile(call, path)
   return file.find(title) ? file.decimal().map { Int64($0) } : nil
 }

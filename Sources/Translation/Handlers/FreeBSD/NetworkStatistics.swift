@@ -62,7 +62,7 @@ private let basic: StaticString = "/proc/net/snmp"
 private let extended: StaticString = "/proc/net/netstat"
 
 /// The structure of that name, filled by `body`.
-private func statistics(
+func statistics(
   _ name: WellKnown, _ request: inout SysctlRequest, _ body: (Record) -> Bool
 ) -> Int {
   let call = request.call
