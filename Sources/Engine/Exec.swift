@@ -99,6 +99,9 @@ func replaceImage(
   _ arguments: UInt64, _ environment: UInt64
 ) -> Int64 {
   let empty: StaticString = ""
+  let isSharing = thread.pointee.process.pointee.sharing != 0
+  if isSharing { thread.pointee.process.pointee.sharing = PERSONA_SHARING_EXECUTES.rawValue }
+  defer { if isSharing { thread.pointee.process.pointee.sharing = PERSONA_SHARING.rawValue } }
   if !isNative, thread.pointee.process.pointee.membership != nil {
     // Notes reach a member at any time: none may find it without the engine. Its next program unblocks them.
     let previous = setMask(~0)

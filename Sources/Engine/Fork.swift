@@ -138,6 +138,7 @@ private func shareProcess(_ thread: UnsafeMutablePointer<persona_thread>, _ flag
   child.pointee.process.pointee.event_lock = 0
   child.pointee.process.pointee.event_queues = nil
   guard copyPathView(child.pointee.process) else {
+  child.pointee.process.pointee.sharing = PERSONA_SHARING.rawValue
     child.pointee.alive = 0
     persona_release(process)
     return -Int64(EAGAIN)
@@ -157,13 +158,24 @@ private func shareProcess(_ thread: UnsafeMutablePointer<persona_thread>, _ flag
     flags | copyFlags, stack, nil, persona_alive_address(child), 0, beginShared, child)
   if result < 0 { child.pointee.alive = 0 }
   if result < 0 || flags & UInt64(CLONE_VFORK) != 0 {
-    releasePathView(process.assumingMemoryBound(to: persona_process.self))
+    // The child's block may be another thread's by now.
+    let state = process.assumingMemoryBound(to: persona_process.self)
+    if result > 0, state.pointee.sharing == PERSONA_SHARING.rawValue { awaitEnd(result) }
+    releasePathView(state)
     persona_release(process)
   }
   return result
 }
 
 private func beginShared(_ argument: UnsafeMutableRawPointer?) {
+/// Waits until a child that has ended can be waited for. Linux lets a vfork(2) go on as soon as the child's memory is
+/// given up, a moment before; exit1() of kern/kern_exit.c does both at once, and posix_spawn(3) counts on it, which waits for a child that
+/// could not execute with WNOHANG.
+private func awaitEnd(_ child: Int64) {
+  let options = UInt64(WEXITED | WNOWAIT | __WALL)
+  while persona_syscall(Int64(__NR_waitid), UInt64(P_PID), UInt64(child), 0, options, 0, 0) == -Int64(EINTR) {}
+}
+
   let thread = argument!.assumingMemoryBound(to: persona_thread.self)
   useSignalStack(thread)
   becomeProcess(thread, parent: thread.pointee.process.pointee.pid)

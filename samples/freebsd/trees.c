@@ -127,6 +127,20 @@ static void sample(long argc, char **argv, char **environment) {
     }
     expect("what the child tells through memory", told, -ENOENT);
     expect("its status", status_of(child), 127 << 8);
+    long late = 0; // a child that could not execute can be waited for as soon as its parent goes on
+    for (int turn = 0; turn < 200; turn++) {
+        int status;
+        child = turn % 2 ? SYS0(vfork) : SYS(rfork, 0x80000000);
+        if (child == 0) {
+            SYS(execve, "/nowhere", none, none);
+            if (turn % 4 > 1) SYS(kill, SYS0(getpid), SIGKILL);
+            leave(127);
+        }
+        if (SYS(wait4, child, &status, WNOHANG, 0) == child) continue;
+        late++;
+        status_of(child);
+    }
+    expect("two hundred of them, too late", late, 0);
     told = 0;
     child = SYS(rfork, 0x80000000); // RFSPAWN
     if (child == 0) {

@@ -43,6 +43,13 @@ struct persona_pins {
     uint32_t *offsets;        ///< from `start`; 0: never, all ones: from anywhere
 };
 
+/// What a vfork(2)'s child is at, in memory that its parent sees.
+enum persona_sharing {
+    PERSONA_SHARING_NOT = 0,      ///< the process has memory of its own
+    PERSONA_SHARING = 1,          ///< the memory is its parent's
+    PERSONA_SHARING_EXECUTES = 2, ///< the same, and an exec is under way
+};
+
 /// State that the threads of one guest process share. A vfork child gets a copy.
 struct persona_process {
     const struct persona_table *table;
@@ -78,6 +85,10 @@ struct persona_process {
     uint32_t lacks_null_path;     ///< 1: Linux's statx takes no null path for a descriptor's own file (before 6.11)
     uint32_t is_below_top;        ///< 1: the current folder is known not to be the host's "/" (CurrentFolder)
     uint32_t spares_writers;      ///< 1: some of its sockets may be ones whose writers get no SIGPIPE
+    uint32_t death_signal;        ///< Linux's signal for when `death_parent` dies, which the guest asked for; 0 for none
+    int32_t death_parent;
+    uint32_t forked_descriptor;   ///< 1: it, or who it was forked from, has made a process that a descriptor stands for
+    uint32_t sharing;             ///< enum persona_sharing
     void *root;                   ///< PathRoot: the tree in which paths are looked up first
     void *paths;                  ///< what that way of looking up keeps of the process
     void *names;                  ///< Handlers/Plan9/NamesState: where it is, and its name space
