@@ -46,23 +46,26 @@ persona_syscall:
         .globl  persona_interruptible_give_up
 persona_interruptible:
         pushq   %rbx
+        pushq   %rsi                    // the number, for who makes the call again (goOnWaiting)
         leaq    THREAD_PENDING(%rdi), %rbx
         movq    %rsi, %rax
         movq    %rdx, %rdi
         movq    %rcx, %rsi
         movq    %r8, %rdx
         movq    %r9, %r10
-        movq    16(%rsp), %r8
-        movq    24(%rsp), %r9
+        movq    24(%rsp), %r8
+        movq    32(%rsp), %r9
 persona_interruptible_begin:
         cmpl    $0, (%rbx)
         jne     persona_interruptible_give_up
         syscall
 persona_interruptible_end:
+        addq    $8, %rsp
         popq    %rbx
         ret
 persona_interruptible_give_up:
         movq    $-512, %rax             // PERSONA_RESTART
+        addq    $8, %rsp
         popq    %rbx
         ret
 
@@ -70,6 +73,7 @@ persona_interruptible_give_up:
         .globl  persona_same
 persona_same:
         pushq   %rbx
+        pushq   %rsi
         leaq    THREAD_PENDING(%rdi), %rbx
         movq    %rsi, %rax
         movq    REGISTER(8), %rdi

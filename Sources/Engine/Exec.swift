@@ -24,7 +24,7 @@ public func execute(
     request.pointee.is_confined = root.confines ? 1 : 0
   }
   if let state {
-    if let refusal = refusesHandingOn(file) { return refusal }
+    if let refusal = refusesHandingOn(thread.pointee.process, file) { return refusal }
     request.pointee.state = UInt64(UInt(bitPattern: state.memory))
     request.pointee.state_bytes = UInt64(state.count)
   }
@@ -117,7 +117,7 @@ func replaceImage(
   }
   let previous = setMask(TrapContext(thread.pointee.context).mask)
   let result: Int64
-  if isNative { _ = persona_syscall(Int64(__NR_prctl), UInt64(PR_SET_PDEATHSIG), 0, 0, 0, 0, 0) }
+  if isNative { _ = persona_syscall(Int64(__NR_prctl), UInt64(PR_SET_PDEATHSIG), UInt64(thread.pointee.process.pointee.death_signal), 0, 0, 0, 0) }
   if path != 0 {
     result = persona_interruptible(
       thread, Int64(__NR_execve), path, arguments, environment, 0, 0, UInt64(PERSONA_OWN_EXEC))

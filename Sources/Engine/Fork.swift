@@ -119,6 +119,7 @@ private func becomeProcess(_ thread: UnsafeMutablePointer<persona_thread>, paren
   thread.pointee.tid = pid
   thread.pointee.process.pointee.pid = pid
   thread.pointee.process.pointee.leads_session = 0
+  thread.pointee.process.pointee.death_signal = 0
   _ = armUserDispatch()
   watchParent(expecting: parent)
 }
@@ -137,8 +138,8 @@ private func shareProcess(_ thread: UnsafeMutablePointer<persona_thread>, _ flag
   child.pointee.process.pointee.action_lock = 0
   child.pointee.process.pointee.event_lock = 0
   child.pointee.process.pointee.event_queues = nil
-  guard copyPathView(child.pointee.process) else {
   child.pointee.process.pointee.sharing = PERSONA_SHARING.rawValue
+  guard copyPathView(child.pointee.process) else {
     child.pointee.alive = 0
     persona_release(process)
     return -Int64(EAGAIN)
@@ -167,7 +168,6 @@ private func shareProcess(_ thread: UnsafeMutablePointer<persona_thread>, _ flag
   return result
 }
 
-private func beginShared(_ argument: UnsafeMutableRawPointer?) {
 /// Waits until a child that has ended can be waited for. Linux lets a vfork(2) go on as soon as the child's memory is
 /// given up, a moment before; exit1() of kern/kern_exit.c does both at once, and posix_spawn(3) counts on it, which waits for a child that
 /// could not execute with WNOHANG.
@@ -176,6 +176,7 @@ private func awaitEnd(_ child: Int64) {
   while persona_syscall(Int64(__NR_waitid), UInt64(P_PID), UInt64(child), 0, options, 0, 0) == -Int64(EINTR) {}
 }
 
+private func beginShared(_ argument: UnsafeMutableRawPointer?) {
   let thread = argument!.assumingMemoryBound(to: persona_thread.self)
   useSignalStack(thread)
   becomeProcess(thread, parent: thread.pointee.process.pointee.pid)

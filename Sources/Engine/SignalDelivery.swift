@@ -17,6 +17,8 @@ public func onSignal(
   let context = TrapContext(context!)
   if signal == parentDied {
     dieWithSupervisor()
+    tellParentDied(thread.pointee.process)
+    goOnWaiting(context)
     return
   }
   let report = SignalInfo(info!)
@@ -48,6 +50,18 @@ public func onSignal(
     return
   }
   keep(info!, thread, context, rip)
+}
+
+/// Makes a call again that a signal of the engine's own has interrupted, as if it had not come: Linux restarts most by itself, but not
+/// those with a time, nor those that wait under another signal mask. ppoll and pselect6 have written down what is left of their time.
+private func goOnWaiting(_ context: TrapContext) {
+  guard context[PERSONA_RIP] == label(PERSONA_INTERRUPTIBLE_END),
+    Int64(bitPattern: context[PERSONA_RAX]) == -Int64(EINTR),
+    let number = UnsafePointer<UInt64>(bitPattern: UInt(context[PERSONA_RSP]))?.pointee,
+    number != UInt64(__NR_close)  // whose descriptor is closed all the same
+  else { return }
+  context[PERSONA_RAX] = number
+  context[PERSONA_RIP] -= 2  // syscall
 }
 
 /// Whether code at this address runs for the engine: its own, or that by which it reads Linux's clocks.

@@ -15,6 +15,16 @@ func dieWithSupervisor() {
   if hypercall(PERSONA_HC_PING) != 0 { killSelf() }
 }
 
+/// After its parent's death the guest gets the signal that it asked for (procctl(2), PROC_PDEATHSIG_CTL). Linux tells of the end of
+/// the thread that forked, too.
+func tellParentDied(_ process: UnsafeMutablePointer<persona_process>) {
+  let signal = process.pointee.death_signal
+  guard signal != 0, persona_syscall(Int64(__NR_getppid), 0, 0, 0, 0, 0, 0) != Int64(process.pointee.death_parent)
+  else { return }
+  process.pointee.death_signal = 0
+  _ = persona_syscall(Int64(__NR_kill), UInt64(process.pointee.pid), UInt64(signal), 0, 0, 0, 0)
+}
+
 func killSelf() {
   let pid = persona_syscall(Int64(__NR_getpid), 0, 0, 0, 0, 0, 0)
   _ = persona_syscall(Int64(__NR_kill), UInt64(pid), 9, 0, 0, 0, 0)

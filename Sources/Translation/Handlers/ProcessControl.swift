@@ -44,11 +44,8 @@ func procctl(_ call: inout Call) -> Int {
   case .reaperStatus: return reaperStatus(call)
   case .deathSignalControl: return setDeathSignal(call, data)
   case .deathSignalStatus:
-    var native: Int32 = 0
-    let result = withUnsafeMutableBytes(of: &native) {
-      call.hostNow(__NR_prctl, Int(PR_GET_PDEATHSIG), $0.baseAddress!.word)
-    }
-    return result < 0 ? result : answer(call, Int32(call.table.foreignSignal(Int(native))))
+    let native = Int(call.process.pointee.death_signal)
+    return answer(call, native == 0 ? 0 : Int32(call.table.foreignSignal(native)))
   case .traceStatus:
     // 0: may be traced and is not; a debugger's pid otherwise.
     var file = HostFile(call, "/proc/self/status")
@@ -108,6 +105,7 @@ private func reaperStatus(_ call: Call) -> Int {
       var children = HostFile(call, UnsafeRawPointer(path.start))
       while let child = children.decimal() { youngest = max(youngest, child) }
     }
+/// The engine hears of the parent's death by a signal of its own (`watchParent`), and then sends this one.
     call.thread.pointee.scratch_used = mark
     return true
   }
@@ -122,7 +120,9 @@ private func setDeathSignal(_ call: Call, _ data: UInt64) -> Int {
   guard call.read(&signal, at: data) else { return call.error(EFAULT) }
   let native = call.table.nativeSignal(Int(signal))
   guard signal == 0 || native != 0 else { return call.error(EINVAL) }
-  return call.hostNow(__NR_prctl, Int(PR_SET_PDEATHSIG), native)
+  call.process.pointee.death_parent = Int32(truncatingIfNeeded: quietly(__NR_getppid))
+  call.process.pointee.death_signal = UInt32(native)
+  return 0
 }
 
 /// PROC_ASLR_FORCE_ENABLE 1, PROC_ASLR_FORCE_DISABLE 2, PROC_ASLR_NOFORCE 3; PROC_ASLR_ACTIVE is the sign bit.

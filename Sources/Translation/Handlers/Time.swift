@@ -157,12 +157,11 @@ extension Call {
     // A length of time is measured by a clock that nobody sets.
     let clock = absolute ? native : LinuxClock.monotonic
     if time.seconds < 0 || time.isZero { return 0 }
+    // Linux writes what is left of a length in its place, so that a call that is made again goes on (goOnWaiting).
     var rest = time
-    let result = withUnsafePointer(to: &time) { time in
-      withUnsafeMutablePointer(to: &rest) { rest in
-        host(
-          __NR_clock_nanosleep, clock, absolute ? 1 : 0, Int(bitPattern: time), Int(bitPattern: rest))
-      }
+    let result = withUnsafeMutablePointer(to: &rest) { rest in
+      host(
+        __NR_clock_nanosleep, clock, absolute ? 1 : 0, Int(bitPattern: rest), Int(bitPattern: rest))
     }
     guard result == Int(PERSONA_RESTART) || result == error(EINTR) else { return result }
     if address(remaining) != 0, !absolute, !writeTime(remaining, rest) { return error(EFAULT) }
