@@ -77,8 +77,8 @@ extension Call {
   private func exitStatus(_ descriptor: Int32) -> Int32 {
     var information: InlineArray<32, Int32> = InlineArray(repeating: 0)
     let result = withUnsafeMutablePointer(to: &information) {
-      // P_PIDFD; WEXITED | WNOWAIT | WNOHANG
-      hostNow(__NR_waitid, 3, Int(descriptor), Int(bitPattern: $0), 0x0100_0005, 0)
+      // P_PIDFD; WEXITED | WNOWAIT | WNOHANG | __WALL
+      hostNow(__NR_waitid, 3, Int(descriptor), Int(bitPattern: $0), 0x4100_0005, 0)
     }
     if result == 0, information[2] != 0 {
       let status = information[6]

@@ -28,6 +28,15 @@ private enum PollBits {
     return bits
   }
 
+  /// What Linux tells as input of a process descriptor is a hang-up (procdesc_poll of kern/sys_procdesc.c), which is told
+  /// whatever was asked for.
+  static func isProcess(_ call: Call, _ descriptor: Int32) -> Bool {
+    guard call.process.pointee.forked_descriptor != 0, descriptor >= 0 else { return false }
+    // Signal 0 to nobody.
+    let result = quietly(__NR_pidfd_send_signal, Int(descriptor), 0, 0, 0)
+    return result == 0 || result == -Int(ESRCH) || result == -Int(EPERM)
+  }
+
   /// Only what was asked for, and the three that always come.
   static func foreign(_ native: UInt16, asked: UInt16) -> UInt16 {
     var bits = native & (same | nativeReadNormal | nativeReadBand)
@@ -101,7 +110,9 @@ extension Call {
     for index in 0..<count {
       let asked = entries.load(fromByteOffset: 8 * index + 4, as: UInt16.self)
       // The guest's own bits wait in the answer's place.
-      entries.storeBytes(of: PollBits.native(asked), toByteOffset: 8 * index + 4, as: UInt16.self)
+      var bits = PollBits.native(asked)
+      if PollBits.isProcess(self, entries.load(fromByteOffset: 8 * index, as: Int32.self)) { bits = PollBits.input }
+      entries.storeBytes(of: bits, toByteOffset: 8 * index + 4, as: UInt16.self)
     }
     let result = wait(__NR_ppoll, entries.word, count, limit, mask)
     if result < 0 { return result }
@@ -112,8 +123,11 @@ extension Call {
       guard read(&asked, at: place &+ 4) else { return error(EFAULT) }
       let told = entries.load(fromByteOffset: 8 * index + 6, as: UInt16.self)
       var answer = PollBits.foreign(told, asked: asked)
-      if answer & PollBits.hangUp != 0 {
-        answer |= endOfInput(entries.load(fromByteOffset: 8 * index, as: Int32.self), asked)
+      let descriptor = entries.load(fromByteOffset: 8 * index, as: Int32.self)
+      if told != 0, PollBits.isProcess(self, descriptor) {
+        answer = PollBits.hangUp
+      } else if answer & PollBits.hangUp != 0 {
+        answer |= endOfInput(descriptor, asked)
       }
       if answer != 0 { ready += 1 }
       guard write(answer, at: place &+ 6) else { return error(EFAULT) }

@@ -66,7 +66,9 @@ func pdfork(_ call: inout Call) -> Int {
   guard flags & ~3 == 0 else { return call.error(EINVAL) }
   var descriptor: Int32 = -1
   let result = Int(
-    persona_fork(call.thread, PERSONA_FORK.rawValue | PERSONA_PIDFD.rawValue, &descriptor))
+    persona_fork(
+      call.thread, PERSONA_FORK.rawValue | PERSONA_PIDFD.rawValue | PERSONA_NO_SIGNAL.rawValue, &descriptor))
+  call.process.pointee.forked_descriptor = 1
   if result <= 0 {
     call.second = result == 0 ? 1 : 0
     return result

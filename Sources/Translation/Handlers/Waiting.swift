@@ -47,11 +47,13 @@ private struct WaitReport {
 }
 
 extension Call {
-  /// Waits; `options` are Linux's. The event's pid is 0 when WNOHANG found nothing.
+  /// Waits; `options` are Linux's. The event's pid is 0 when WNOHANG found nothing. A child that a descriptor stands for is found
+  /// by its number or its group's alone (proc_to_reap of kern/kern_exit.c).
   fileprivate func wait(
     _ kind: Int, _ identifier: Int, _ options: Int, _ report: UnsafeMutableRawPointer
   ) -> (ChildEvent, Int) {
-    let result = host(__NR_waitid, kind, identifier, report.word, options, (report + WaitReport.usage).word)
+    let all = kind == Int(P_ALL) || process.pointee.forked_descriptor == 0 ? 0 : Int(__WALL)
+    let result = host(__NR_waitid, kind, identifier, report.word, options | all, (report + WaitReport.usage).word)
     return (ChildEvent(info: report), result)
   }
 }
