@@ -123,6 +123,11 @@ mkfifo $folder/typed
   "$persona" root remove freebsd
   "$persona" run -- $folder/elsewhere x | grep 'data of a library'
   "$persona" root remove freebsd-13.2
+  cp -R $tree $folder/gone
+  "$persona" root add freebsd-gone $folder/gone
+  rm -rf $folder/gone
+  "$persona" root list
+  "$persona" root remove freebsd-gone
   "$persona" run -- $folder/elsewhere x
   ls -A "$XDG_DATA_HOME/persona/roots"
 } 2>&1 | sed "s,$PWD/,,g; s/one of: .*/one of: …/" >$folder/out

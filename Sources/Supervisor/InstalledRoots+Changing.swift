@@ -13,10 +13,7 @@ extension InstalledRoots {
       throw LaunchError(.ours, file: source, describe(errno), remedy: "name an archive or a folder")
     }
     guard Host.lstat(path(name), &status) != 0 else {
-      throw LaunchError(
-        .ours, file: path(name), "there is a root of that name already",
-        remedy:
-          "'persona root remove \(name)' removes it; or choose another name, such as \(name)-2")
+      throw taken(name)
     }
     try makeDirectory()
     removeLeftovers()
@@ -75,7 +72,7 @@ extension InstalledRoots {
         .ours, file: root.path, "is no tree of \(heading.title): \(defect)",
         remedy: "name the folder into which the system's base archive was unpacked")
     }
-    guard Host.symlink(root.path, path(name)) == 0 else { throw failure(path(name)) }
+    guard Host.symlink(root.path, path(name)) == 0 else { throw errno == EEXIST ? taken(name) : failure(path(name)) }
   }
 
   private func extract(
@@ -100,7 +97,10 @@ extension InstalledRoots {
       }
       // Empty folders would hide the host's from names that are to be made.
       for folder in ["dev", "proc", "tmp", "mnt", "media", "home"] { Host.rmdir(partial + "/" + folder) }
-      guard Host.rename(partial, path(name)) == 0 else { throw failure(path(name)) }
+      guard Host.rename(partial, path(name)) == 0 else {
+        // Another command has been faster.
+        throw [EEXIST, ENOTEMPTY, ENOTDIR].contains(errno) ? taken(name) : failure(path(name))
+      }
     } catch {
       try? removeTree(partial)
       throw error
@@ -124,6 +124,12 @@ extension InstalledRoots {
         .ours, file: path, "cannot be removed: rm ended with status \(status)",
         remedy: "remove the folder by hand")
     }
+  }
+
+  private func taken(_ name: String) -> LaunchError {
+    LaunchError(
+      .ours, file: path(name), "there is a root of that name already",
+      remedy: "'persona root remove \(name)' removes it; or choose another name, such as \(name)-2")
   }
 
   private func failure(_ path: String) -> LaunchError {

@@ -24,6 +24,14 @@ public struct InstalledRoots: Sendable {
 
   public var names: [String] { entries(of: directory).filter { isDirectory(path($0)) }.sorted() }
 
+  /// Roots that are links to folders which are not there (any more), and where those were.
+  public var lost: [(name: String, folder: String)] {
+    entries(of: directory).sorted().compactMap { name in
+      guard InstalledRoots.isName(name), !isDirectory(path(name)) else { return nil }
+      return Host.readlink(path(name)).map { (name, $0) }
+    }
+  }
+
   public func path(_ name: String) -> String { directory + "/" + name }
 
   /// The root of that name; nil when there is none.

@@ -59,6 +59,9 @@ struct RootCommand: ParsableCommand {
         let defect = root.defect(heading, recognizer).map { ": \($0)" } ?? ""
         Host.print("\(name)  \(heading.title)\(release)  \(root.path)\(defect)")
       }
+      for (name, folder) in roots.lost {
+        Host.print("\(name)  \(folder): is not there any more; 'persona root remove \(name)' forgets it")
+      }
       fflush(nil)
     }
   }
