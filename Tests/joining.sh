@@ -75,6 +75,9 @@ expect "the same by posix_spawn, without arguments" 0 "guest execute: x y $work/
   "$persona" run -- "$program" "$(command -v python3)" -c "
 import os
 os.waitpid(os.posix_spawn('$work/script', ['s'], {}), 0)"
+printf '#!/bin/echo %05000d\n' 1 >"$work/long"
+chmod +x "$work/long"
+expect "a script whose first line is longer than a page" 99 "" "$persona" run -- "$program" "$work/long"
 expect "by PATH" 0 "guest execute: p" shell 'PATH=${0%/*}:$PATH; execute p'
 expect "another system's program" 0 "hello from NetBSD" shell "$netbsd"
 expect "a guest's guest's guest" 0 "guest execute: deep" shell '"$0" /bin/sh -c "\"\$0\" /bin/sh -c \"\\\"\\\$0\\\" deep\" \"\$0\"" "$0"'

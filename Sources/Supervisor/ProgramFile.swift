@@ -72,7 +72,10 @@ public struct ProgramFile: ~Copyable {
     do {
       return try recognizer.images.image(of: descriptor, status)
     } catch {
-      throw LaunchError(.cannotRun, file: shown, error.description)
+      var failure = LaunchError(.cannotRun, file: shown, error.description)
+      var mark: UInt16 = 0
+      if pread(descriptor, &mark, 2, 0) == 2, mark == 0x2123 /* "#!" */ { failure.guestError = ENOEXEC }
+      throw failure
     }
   }
 

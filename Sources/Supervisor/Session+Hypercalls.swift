@@ -169,6 +169,8 @@ extension Session {
       file = try ProgramFile(opened: opened, hostPath: path, path: root?.guestPath(of: path) ?? path, recognizer)
     } catch {
       // Linux knows more kinds of programs than Persona does, and its errors are the guest's.
+      // A broken script is not Linux's either, which would shorten a line that is too long for it.
+      if error.guestError == ENOEXEC { return refuse(&exec, ENOEXEC) }
       return
     }
     do {
