@@ -16,6 +16,12 @@ public enum FieldName: UInt16, CaseIterable {
     mcontext__mc_fsbase, mcontext__mc_gsbase, mcontext__mc_xfpustate, mcontext__mc_xfpustate_len
   // processes that adopt orphans
   case reaper_status__flags, reaper_status__pid_head
+  case procctl_reaper_status__rs_flags, procctl_reaper_status__rs_children, procctl_reaper_status__rs_descendants,
+    procctl_reaper_status__rs_reaper, procctl_reaper_status__rs_pid
+  case procctl_reaper_pidinfo__pi_pid, procctl_reaper_pidinfo__pi_subtree, procctl_reaper_pidinfo__pi_flags
+  case procctl_reaper_pids__rp_count, procctl_reaper_pids__rp_pids
+  case procctl_reaper_kill__rk_sig, procctl_reaper_kill__rk_flags, procctl_reaper_kill__rk_subtree,
+    procctl_reaper_kill__rk_killed, procctl_reaper_kill__rk_fpid
   // directories
   case dirent__d_fileno, dirent__d_off, dirent__d_reclen, dirent__d_type, dirent__d_namlen, dirent__d_name
   // file systems

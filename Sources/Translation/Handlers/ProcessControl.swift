@@ -10,6 +10,8 @@ private enum ProcessRequest: Int32 {
   case acquireReaper = 2
   case releaseReaper = 3
   case reaperStatus = 4
+  case descendants = 5
+  case killDescendants = 6
   case traceControl = 7
   case traceStatus = 8
   case deathSignalControl = 11
@@ -41,7 +43,9 @@ func procctl(_ call: inout Call) -> Int {
   case .protect: return call.error(EPERM)
   case .acquireReaper: return becomeReaper(call, true)
   case .releaseReaper: return becomeReaper(call, false)
-  case .reaperStatus: return reaperStatus(call)
+  case .reaperStatus: return call.table.size(.reaper_status) > 0 ? youngestChild(call) : reaperStatus(call)
+  case .descendants: return listDescendants(call)
+  case .killDescendants: return killDescendants(call)
   case .deathSignalControl: return setDeathSignal(call, data)
   case .deathSignalStatus:
     let native = Int(call.process.pointee.death_signal)
@@ -80,7 +84,7 @@ private func becomeReaper(_ call: Call, _ wanted: Bool) -> Int {
 }
 
 /// Whether orphans come to this process: 1 or 0, or the answer that refuses.
-private func isReaper(_ call: Call) -> Int {
+func isReaper(_ call: Call) -> Int {
   var present: Int32 = 0
   let result = withUnsafeMutableBytes(of: &present) {
     call.hostNow(__NR_prctl, Int(PR_GET_CHILD_SUBREAPER), $0.baseAddress!.word)
@@ -88,33 +92,20 @@ private func isReaper(_ call: Call) -> Int {
   return result < 0 ? result : Int(present)
 }
 
-/// struct reaper_status, where the table has one: REAPER_STAT_OWNED, and the youngest child or -1.
-private func reaperStatus(_ call: Call) -> Int {
+/// struct reaper_status: REAPER_STAT_OWNED, and the youngest child or -1.
+private func youngestChild(_ call: Call) -> Int {
   let size = call.table.size(.reaper_status)
-  guard size > 0 else { return call.error(EINVAL) }
   guard let memory = call.scratch(size) else { return call.error(ENOMEM) }
   clear(memory, size)
   var youngest = -1
-  _ = eachTask(call, Int(call.process.pointee.pid)) { thread in
-    let mark = call.thread.pointee.scratch_used
-    if var path = ByteWriter(call, limit: 64) {
-      path.append("/proc/self/task/")
-      path.append(decimal: thread)
-      path.append("/children")
-      path.append(0)
-      var children = HostFile(call, UnsafeRawPointer(path.start))
-      while let child = children.decimal() { youngest = max(youngest, child) }
-    }
-/// The engine hears of the parent's death by a signal of its own (`watchParent`), and then sends this one.
-    call.thread.pointee.scratch_used = mark
-    return true
-  }
+  eachChild(call, Int(call.process.pointee.pid)) { youngest = max(youngest, $0) }
   let status = Record(memory, call.table)
   status[.reaper_status__flags] = UInt64(max(isReaper(call), 0))
   status[.reaper_status__pid_head] = UInt64(bitPattern: Int64(youngest))
   return call.copyOut(call.address(3), memory, size) ? 0 : call.error(EFAULT)
 }
 
+/// The engine hears of the parent's death by a signal of its own (`watchParent`), and then sends this one.
 private func setDeathSignal(_ call: Call, _ data: UInt64) -> Int {
   var signal: Int32 = 0
   guard call.read(&signal, at: data) else { return call.error(EFAULT) }
