@@ -184,6 +184,21 @@ check "descriptors of the guest" [ "$(descriptors "$persona" run -- "$work/descr
 check "descriptors of a logged guest" \
   [ "$(descriptors "$persona" run --trace="$work/log" -- "$work/descriptors")" = "0 1 2 7" ]
 
+# The first guest's parent is who started Persona.
+cat >"$work/parent.c" <<'END'
+#include "freebsd.h"
+static void sample(long argc, char **argv, char **environment) {
+    long wanted = 0;
+    for (const char *digit = argv[1]; *digit; digit++) wanted = wanted * 10 + *digit - '0';
+    leave(SYS0(getppid) != wanted);
+}
+END
+"$clang" --target=x86_64-unknown-freebsd14 -fuse-ld=lld -nostdlib -static -ffreestanding -O1 -fno-stack-protector \
+  -Wno-everything -Isamples/freebsd -o "$work/parent" "$work/parent.c"
+for each in "" --trace="$work/log"; do
+  check "the first guest's parent ${each%%=*}" status 0 sh -c '"$0" run $2 -- "$1" $$; exit $?' "$persona" "$work/parent" "$each"
+done
+
 # Few descriptors: the program runs, or one line says what to raise. Below 4 not even timeout starts.
 few() {
   for limit in 4 5 6 7 8 9 10 11 12; do

@@ -8,7 +8,7 @@
 
 #ifdef __FreeBSD__
 enum {
-    SYS_exit = 1, SYS_fork = 2, SYS_read = 3, SYS_write = 4, SYS_open = 5, SYS_close = 6, SYS_wait4 = 7, SYS_getpid = 20,
+    SYS_exit = 1, SYS_fork = 2, SYS_read = 3, SYS_write = 4, SYS_open = 5, SYS_close = 6, SYS_wait4 = 7, SYS_getpid = 20, SYS_geteuid = 25,
     SYS_kill = 37, SYS_getppid = 39, SYS_execve = 59, SYS_vfork = 66, SYS_munmap = 73, SYS_clock_gettime = 232, SYS_sched_yield = 331,
     SYS_sigprocmask = 340, SYS_kqueue = 362, SYS_sigaction = 416, SYS_thr_exit = 431, SYS_thr_self = 432, SYS_umtx_op = 454,
     SYS_thr_new = 455, SYS_pread = 475, SYS_pwrite = 476, SYS_mmap = 477, SYS_lseek = 478, SYS_pipe2 = 542, SYS_fstat = 551,
@@ -17,7 +17,7 @@ enum {
 };
 #else
 enum {
-    SYS_exit = 231, SYS_fork = 57, SYS_read = 0, SYS_write = 1, SYS_open = 2, SYS_close = 3, SYS_wait4 = 61, SYS_getpid = 39,
+    SYS_exit = 231, SYS_fork = 57, SYS_read = 0, SYS_write = 1, SYS_open = 2, SYS_close = 3, SYS_wait4 = 61, SYS_getpid = 39, SYS_geteuid = 107,
     SYS_kill = 62, SYS_getppid = 110, SYS_execve = 59, SYS_vfork = 58, SYS_munmap = 11, SYS_clock_gettime = 228, SYS_sched_yield = 24,
     SYS_sigprocmask = 14, SYS_sigaction = 13, SYS_rt_sigreturn = 15, SYS_thr_exit = 60, SYS_clone = 56, SYS_futex = 202,
     SYS_pread = 17, SYS_pwrite = 18, SYS_mmap = 9, SYS_lseek = 8, SYS_pipe2 = 293, SYS_fstat = 5, SYS_epoll_create1 = 291,

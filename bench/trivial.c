@@ -1,15 +1,15 @@
 /// One source for FreeBSD and Linux, freestanding: says hello, or makes the cheapest call N times in T threads
 /// and prints how many nanoseconds one took.
 ///   trivial              greets
-///   trivial COUNT [T]    times getppid
+///   trivial COUNT [T]    times geteuid
 #include <stddef.h>
 #include <stdint.h>
 
 #ifdef __FreeBSD__
-enum { SYS_exit = 1, SYS_write = 4, SYS_getppid = 39, SYS_clock_gettime = 232, SYS_thr_exit = 431, SYS_thr_new = 455,
+enum { SYS_exit = 1, SYS_write = 4, SYS_geteuid = 25, SYS_clock_gettime = 232, SYS_thr_exit = 431, SYS_thr_new = 455,
        SYS_mmap = 477, SYS_sched_yield = 331, MONOTONIC = 4, MAP = 0x1002 };
 #else
-enum { SYS_exit = 231, SYS_write = 1, SYS_getppid = 110, SYS_clock_gettime = 228, SYS_thr_exit = 60, SYS_clone = 56,
+enum { SYS_exit = 231, SYS_write = 1, SYS_geteuid = 107, SYS_clock_gettime = 228, SYS_thr_exit = 60, SYS_clone = 56,
        SYS_mmap = 9, SYS_sched_yield = 24, MONOTONIC = 1, MAP = 0x22 };
 #endif
 
@@ -30,7 +30,7 @@ static uint64_t now(void) {
 }
 
 static void work(void) {
-    for (long left = count; left; left--) call(SYS_getppid, 0, 0, 0, 0, 0, 0);
+    for (long left = count; left; left--) call(SYS_geteuid, 0, 0, 0, 0, 0, 0);
 }
 
 __attribute__((used)) static void thread(void *unused) {

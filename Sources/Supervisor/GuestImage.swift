@@ -24,7 +24,8 @@ struct GuestImage: ~Copyable {
     var plan = try launch.plan(personality.rules.auxiliary, options)
     plan.patchesSites = configuration.patchesSites
     plan.isLenient = configuration.promises == .log
-    plan.programs = programs.map { LoadPlan.DecidedFile(supervisor: getpid(), descriptor: $0.file, token: $0.token) }
+    plan.supervisor = getpid()
+    plan.programs = programs.map { LoadPlan.DecidedFile(descriptor: $0.file, token: $0.token) }
     plan.state = state
     plan.root = root?.path ?? ""
     plan.isConfined = root?.isConfining ?? false

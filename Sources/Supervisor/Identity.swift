@@ -26,6 +26,14 @@ struct Identity {
   }
 }
 
+/// A process's parent, as /proc tells it; nil where that is gone, or none that is seen here.
+func parent(of process: pid_t) -> pid_t? {
+  // "PPid:\t17"; proc_pid_status(5)
+  let line = contents(of: "/proc/\(process)/status").split(separator: "\n").first { $0.hasPrefix("PPid:") }
+  guard let line, let number = pid_t(line.dropFirst(6)), number > 0 else { return nil }
+  return number
+}
+
 extension ProgramFile {
   /// Refuses a program whose set-user-ID or set-group-ID bit would make `process` (nil: this one) act for somebody else: the
   /// engine, which is what Linux executes, has no such bit, and a program that counts on it must not run without.

@@ -29,8 +29,7 @@ public struct LoadPlan: Sendable, Equatable {
 
   /// The supervisor's file of decided programs.
   public struct DecidedFile: Sendable, Equatable {
-    public var supervisor: Int32
-    /// Its descriptor there.
+    /// Its descriptor in the supervisor.
     public var descriptor: Int32
     public var token: UInt64
   }
@@ -97,6 +96,7 @@ public struct LoadPlan: Sendable, Equatable {
   public var state: [UInt8] = []
   public var tableSize: UInt64 = 0
   public var logSize: UInt64 = 0
+  public var supervisor: Int32 = 0
   /// Where guests find what was decided about programs; nil: they ask about each.
   public var programs: DecidedFile?
 
@@ -147,7 +147,7 @@ public struct LoadPlan: Sendable, Equatable {
     head.brk = brk
     head.table_size = tableSize
     head.log_size = logSize
-    (head.supervisor, head.programs, head.token) = (programs?.supervisor ?? 0, programs?.descriptor ?? -1, programs?.token ?? 0)
+    (head.supervisor, head.programs, head.token) = (supervisor, programs?.descriptor ?? -1, programs?.token ?? 0)
 
     var bytes: [UInt8] = []
     bytes.reserveCapacity(size)

@@ -38,6 +38,7 @@ extension Session {
       kept.drop(first)
       respond(request, 0)
     case PERSONA_HC_FATAL: report(request, first, request.data.args.2)
+    case PERSONA_HC_PARENT: respond(request, Int64(parentAtHome(of: Int32(truncatingIfNeeded: first))))
     case PERSONA_HC_SITE: answerSite(request, first)
     default: respond(request, -Int64(ENOSYS))
     }
@@ -168,9 +169,9 @@ extension Session {
       guard opened >= 0 else { return }
       file = try ProgramFile(opened: opened, hostPath: path, path: root?.guestPath(of: path) ?? path, recognizer)
     } catch {
-      // Linux knows more kinds of programs than Persona does, and its errors are the guest's.
       // A broken script is not Linux's either, which would shorten a line that is too long for it.
       if error.guestError == ENOEXEC { return refuse(&exec, ENOEXEC) }
+      // Linux knows more kinds of programs than Persona does, and its errors are the guest's.
       return
     }
     do {

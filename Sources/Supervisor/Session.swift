@@ -151,6 +151,10 @@ final class Session {
     relay.send(.started(pid))
   }
 
+  /// Whose child a guest is at home that is this process's in Linux: the first one is of whoever started Persona, and init adopts
+  /// the others.
+  func parentAtHome(of guest: pid_t) -> pid_t { guest == firstGuest ? parent(of: getppid()) ?? 1 : 1 }
+
   // MARK: The loop
 
   /// How long records may wait in the log's rings, in milliseconds.

@@ -264,6 +264,7 @@ func dispatch(_ name: HandlerName, _ call: inout Call) -> Int {
   case .ioctlStartOutput: return ioctlStartOutput(&call)
   case .ioctlStopOutput: return ioctlStopOutput(&call)
   case .startSession: return startSession(&call)
+  case .parentProcess: return parentProcess(&call)
   case .ioctlSignalAt: return ioctlSignalAt(&call)
   case .ioctlExternalProcessing: return ioctlExternalProcessing(&call)
   case .openSocket: return openSocket(&call)

@@ -12,7 +12,7 @@ public enum HandlerName: UInt16, CaseIterable {
     ioctlSetTerminalFlush, ioctlControllingTerminal, ioctlIsMaster, ioctlDeviceName, openTerminalMaster,
     makeFifo, changeMode, setTimes, setTimesOfLink, realPath, closeRange, specialDescriptor, punchHole,
     unlinkSame, makeDirectory, renameFile, ioctlFlush, ioctlDrain, ioctlStartOutput, ioctlStopOutput,
-    startSession, ioctlSignalAt, ioctlExternalProcessing, changeFolder, changeFolderTo,
+    startSession, parentProcess, ioctlSignalAt, ioctlExternalProcessing, changeFolder, changeFolderTo,
     openDevice, ioctlSeekData, ioctlSeekHole, ioctlTerminalPair, ioctlTerminalNames, changeRootTo,
     changeRoot,
     fileStatus, accessListGet, accessListSet, accessListDelete, accessListCheck,

@@ -177,7 +177,8 @@ import Testing
         bias: 0x1000, image: 1)
     ]
     plan.sites = [LoadPlan.Site(address: 0x9008, filePage: 0x3000, length: 8, image: 1)]
-    plan.programs = LoadPlan.DecidedFile(supervisor: 17, descriptor: 5, token: 9)
+    plan.supervisor = 17
+    plan.programs = LoadPlan.DecidedFile(descriptor: 5, token: 9)
     plan.isLenient = true
     plan.state = [1, 2, 3]
     let bytes = plan.serialized()

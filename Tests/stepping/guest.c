@@ -4,7 +4,7 @@
 
 // What lies before a site lets it be decoded; the first one of a text has nothing.
 __asm__(".text\n .fill 128, 1, 0x90\n"
-        "getppid_site: movl $39, %eax\n syscall\n ret\n"
+        "geteuid_site: movl $25, %eax\n syscall\n ret\n"
         "lseek_site: movl $478, %eax\n syscall\n ret\n"
         "read_site: movl $3, %eax\n syscall\n ret\n"
         "close_site: movl $6, %eax\n syscall\n ret\n"
@@ -35,7 +35,7 @@ __asm__(".text\n .fill 128, 1, 0x90\n"
         "        movq %rax, out+96(%rip)\n"
         "        movdqa %xmm0, out_vectors(%rip)\n movdqa %xmm7, out_vectors+16(%rip)\n movdqa %xmm15, out_vectors+32(%rip)\n"
         "        popq %r15\n popq %r14\n popq %r13\n popq %r12\n popq %rbp\n popq %rbx\n ret\n");
-void getppid_site(void), lseek_site(void), read_site(void), close_site(void), fstat_site(void), open_site(void);
+void geteuid_site(void), lseek_site(void), read_site(void), close_site(void), fstat_site(void), open_site(void);
 void clock_site(void), mask_site(void), kill_site(void), wait_site(void), suspend_site(void), checked(void);
 void fork_site(void), vfork_site(void);
 void *site;
@@ -48,7 +48,7 @@ static volatile struct { int64_t go, kind, expected, failures; } control;
 
 static volatile long injected, own;
 static int feeds, ends[2], file;
-static long parent, self;
+static long user, self;
 static stat reference, found;
 static timespec before, now_;
 static sigset none, one = {{1u << (SIGUSR1 - 1)}}, two = {{1u << (SIGUSR2 - 1)}}, old;
@@ -101,7 +101,7 @@ static void drain(void) {
     while (SYS(ioctl, ends[0], 0x4004667f, &readable) == 0 && readable > 0) SYS(read, ends[0], &byte, 1);  // FIONREAD
 }
 
-static void getppid_case(void) { should(make(getppid_site, 0, 0, 0) == parent); }
+static void geteuid_case(void) { should(make(geteuid_site, 0, 0, 0) == user); }
 static void lseek_case(void) { should(make(lseek_site, file, 100, 0) == 100); }
 static void read_case(void) {
     SYS(lseek, file, 0, 0);
@@ -180,12 +180,12 @@ static void forking_case(void *where) {
 static void fork_case(void) { forking_case(fork_site); }
 static void vfork_case(void) { forking_case(vfork_site); }
 
-static void (*const cases[])(void) = {getppid_case, lseek_case, read_case, close_case, fstat_case, open_case, clock_case, mask_case,
+static void (*const cases[])(void) = {geteuid_case, lseek_case, read_case, close_case, fstat_case, open_case, clock_case, mask_case,
                                       block_case, kill_case, restarted_case, interrupted_case, suspend_case, fork_case, vfork_case};
 enum { CASES = sizeof cases / sizeof *cases };
 
 static void sample(long argc, char **argv, char **environment) {
-    parent = SYS0(getppid), self = SYS0(getpid);
+    user = SYS0(geteuid), self = SYS0(getpid);
     file = (int)SYS(open, argv[0], 0);
     SYS(pipe2, ends, 0);
     SYS(fstat, file, &reference);

@@ -37,6 +37,7 @@ enum persona_hypercall {
     PERSONA_HC_DROP = 14,      ///< (number) -> 0
     PERSONA_HC_JOIN = 15,      ///< (struct persona_exec *) -> as PERSONA_HC_EXEC, for a Linux program that is to become a
                                ///< guest; (0) -> 0: there is a supervisor
+    PERSONA_HC_PARENT = 16,    ///< (pid) -> whose child a guest is that is the supervisor's in Linux
 };
 
 /// A `syscall` instruction that the engine would like to replace by a jump, and what the supervisor found

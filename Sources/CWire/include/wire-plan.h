@@ -96,7 +96,7 @@ struct persona_plan {
     uint64_t brk;              ///< end of the data segment, where break(2) starts
     uint64_t table_size;       ///< bytes of the compiled table
     uint64_t log_size;         ///< bytes of the call log's memory, 0 without PERSONA_PLAN_LOG
-    int32_t supervisor;        ///< its process id, under which /proc names its descriptors
+    int32_t supervisor;        ///< its process id, under which /proc names its descriptors; guests are told of another parent
     int32_t programs;          ///< its descriptor of `persona_program`[], or -1: all execs are asked about
     uint64_t token;            ///< what each of them holds: /proc may be another one's, or the process id
 };

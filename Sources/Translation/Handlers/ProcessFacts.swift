@@ -93,7 +93,7 @@ struct ProcessFacts {
     file.byte()
     state = file.byte() ?? 0
     func next() -> Int { file.decimal() ?? 0 }
-    parent = next()
+    parent = guestParent(call, of: number, next())
     group = next()
     session = next()
     terminal = next()

@@ -59,8 +59,22 @@ func rfork(_ call: inout Call) -> Int {
   return result
 }
 
-/// pdfork(2): PD_CLOEXEC 2 and PD_DAEMON 1 (sys/procdesc.h); Linux's pid descriptors are always
-/// close-on-exec and never kill at close, which is what PD_DAEMON asks.
+/// getppid(2). Linux's parent of the first guest, and of one whose own parent has died, is the supervisor, which knows whose
+/// child it would be at home.
+func parentProcess(_ call: inout Call) -> Int {
+  guestParent(call, of: Int(call.process.pointee.pid), call.hostNow(__NR_getppid))
+}
+
+/// Whose child a process is to guests, of which Linux tells `parent`.
+func guestParent(_ call: Call, of process: Int, _ parent: Int) -> Int {
+  guard parent > 1, let plan = call.process.pointee.plan, parent == Int(plan.pointee.supervisor) else { return parent }
+  let answer = quietly(Int32(PERSONA_HYPERCALL), Int(PERSONA_HC_PARENT.rawValue), process)
+  return answer > 0 ? answer : parent
+}
+
+/// pdfork(2): PD_CLOEXEC 2 and PD_DAEMON 1 (sys/procdesc.h); Linux's pid descriptors are always close-on-exec. Nobody is told
+/// of their last close, so nobody kills the process then who did not ask for PD_DAEMON. As at home its end
+/// raises no SIGCHLD, and waiting for any child does not find it.
 func pdfork(_ call: inout Call) -> Int {
   let flags = UInt32(truncatingIfNeeded: call.words[1])
   guard flags & ~3 == 0 else { return call.error(EINVAL) }
