@@ -42,7 +42,14 @@ public func onSignal(
   }
   let process = thread.pointee.process!
   if inEngine, isSpared(process, report.signal, context) { return }
-  signalSeen(process, Table(UnsafeRawPointer(process.pointee.table)).foreignSignal(report.signal))
+  let table = Table(UnsafeRawPointer(process.pointee.table))
+  let foreign = table.foreignSignal(report.signal)
+  signalSeen(process, foreign)
+  // Only EVFILT_SIGNAL wanted it, and who waits for that has been told: others go on waiting.
+  if inEngine, isIgnored(process, table, foreign) {
+    goOnWaiting(context)
+    return
+  }
   guard inEngine else {
     thread.pointee.restart = 0
     deliver(report, thread, context)
@@ -52,14 +59,24 @@ public func onSignal(
   keep(info!, thread, context, rip)
 }
 
-/// Makes a call again that a signal of the engine's own has interrupted, as if it had not come: Linux restarts most by itself, but not
+private func isIgnored(_ process: UnsafeMutablePointer<persona_process>, _ table: Table, _ foreign: Int) -> Bool {
+  guard foreign > 0 else { return false }
+  let handler = persona_actions(process)![foreign].handler
+  return handler == 1 || handler == 0 && table.signalDefault(foreign) == Int(PERSONA_DEFAULT_IGNORE.rawValue)
+}
+
+/// Makes a call again that a signal which is not for the guest has interrupted, as if it had not come: Linux restarts most by itself, but not
 /// those with a time, nor those that wait under another signal mask. ppoll and pselect6 have written down what is left of their time.
 private func goOnWaiting(_ context: TrapContext) {
   guard context[PERSONA_RIP] == label(PERSONA_INTERRUPTIBLE_END),
     Int64(bitPattern: context[PERSONA_RAX]) == -Int64(EINTR),
-    let number = UnsafePointer<UInt64>(bitPattern: UInt(context[PERSONA_RSP]))?.pointee,
-    number != UInt64(__NR_close)  // whose descriptor is closed all the same
+    let number = UnsafePointer<UInt64>(bitPattern: UInt(context[PERSONA_RSP]))?.pointee
   else { return }
+  switch Int32(truncatingIfNeeded: number) {
+  case __NR_close: return  // whose descriptor is closed all the same
+  case __NR_epoll_pwait, __NR_epoll_pwait2: return  // whose caller knows how long to go on
+  default: break
+  }
   context[PERSONA_RAX] = number
   context[PERSONA_RIP] -= 2  // syscall
 }

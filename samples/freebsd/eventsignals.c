@@ -37,6 +37,17 @@ static void sample(long argc, char **argv, char **environment) {
     expect("told while waiting", next(10000), 1);
     expect("by", (long)got.ident, SIGUSR2);
     SYS(wait4, sender, 0, 0, 0);
+    sender = SYS0(fork);
+    if (sender == 0) {
+        nap(50);
+        SYS(kill, parent, SIGUSR2);
+        leave(0);
+    }
+    expect("what else waits goes on", SYS(poll, 0, 0, 300), 0);
+    expect("also asleep", (SYS(kill, SYS0(getpid), SIGUSR2), SYS(nanosleep, span(0, 100000000), 0)), 0);
+    expect("told afterwards", next(1000), 1);
+    expect("twice", got.data, 2);
+    SYS(wait4, sender, 0, 0, 0);
     change(SIGUSR2, DELETE);
     action.handler = caught;
     SYS(sigaction, SIGUSR1, &action, 0);
@@ -52,4 +63,19 @@ static void sample(long argc, char **argv, char **environment) {
     SYS(kill, SYS0(getpid), SIGUSR1);
     expect("delivered and told", next(1000), 1);
     expect("its number", got.data, 1);
+
+    // Who is stopped and continued goes on waiting.
+    long waiter = SYS0(fork);
+    if (waiter == 0) {
+        queue = SYS0(kqueue);
+        change(SIGUSR2, ADD);
+        leave(next(500));
+    }
+    nap(100);
+    SYS(kill, waiter, SIGSTOP);
+    nap(50);
+    SYS(kill, waiter, SIGCONT);
+    int status = -1;
+    SYS(wait4, waiter, &status, 0, 0);
+    expect("a waiter that was stopped", status, 0);
 }

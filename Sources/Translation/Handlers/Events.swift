@@ -147,9 +147,11 @@ extension Call {
       if filled > 0 {
         return copyOut(address(3), told, filled * layout.size) ? filled : error(EFAULT)
       }
-      if isInterrupted { return interruption }
+      // Linux ends this wait, unlike others, when a process that was stopped is continued.
+      let isContinued = found == error(EINTR) && thread.pointee.pending == 0
+      if isInterrupted, !isContinued { return interruption }
       guard let limit else { continue }
-      if limit.isZero || found == 0 { return 0 }
+      if limit.isZero || found == 0, !isContinued { return 0 }
       let current = now(LinuxClock.monotonic)
       if end <= current { return 0 }
       remaining = end - current
