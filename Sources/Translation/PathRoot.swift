@@ -104,12 +104,12 @@ func rootedPath(_ call: Call, _ path: PathOperand, _ intent: PathIntent? = nil) 
   // The root itself is the host's: a way up to it would else never find it (kern_alternate_path).
   case .found: return .other(walk.isAtRoot ? walk.hostTop() : walk.text)
   case .refused:
-    return ownProcess(call, path) ?? hostTarget(call, root, &walk, outcome, intent)
+    return ownProcess(call, path, intent) ?? hostTarget(call, root, &walk, outcome, intent)
       ?? (intent.purpose == .use ? hostPath(call, root, path) : .same)
   case .missing:
     if let target = hostTarget(call, root, &walk, outcome, intent) { return target }
     switch intent.purpose {
-    case .use: return hostPath(call, root, path)
+    case .use: return ownProcess(call, path, intent) ?? hostPath(call, root, path)
     case .make: return exists(path.address) ? .same : .other(walk.text)
     case .destination:
       return path.isSourceRooted || !parentExists(call, path.address) ? .other(walk.text) : .same
@@ -208,26 +208,6 @@ private func isOneName(_ path: UnsafeRawPointer, _ count: Int) -> Bool {
 /// A path that is to be found on the host alone.
 private func hostPath(_ call: Call, _ root: PathRoot, _ path: PathOperand) -> NativePath {
   isShadowedProgram(call, root, path.address) ? .refused(call.error(ENOENT)) : .same
-}
-
-/// "/proc/curproc" of procfs(5): Linux's name of it, and behind "file" the program itself, which Linux does not execute.
-private func ownProcess(_ call: Call, _ path: PathOperand) -> NativePath? {
-  let name: StaticString = "/proc/curproc", native: StaticString = "/proc/self", program: StaticString = "/file"
-  let count = name.utf8CodeUnitCount
-  guard let text = call.scratch(256) else { return nil }
-  let length = Int(persona_copy_string(text.assumingMemoryBound(to: CChar.self), path.address, 256))
-  guard length >= count, length < 256, begins(text, with: name) else { return nil }
-  let rest = text + count
-  guard length == count || rest.load(as: UInt8.self) == slash else { return nil }
-  if begins(rest, with: program), length == count + program.utf8CodeUnitCount, let plan = call.process.pointee.plan {
-    let own = UnsafeRawPointer(plan) + Int(plan.pointee.path)
-    let found = rootedPath(call, PathOperand(address: UInt64(UInt(bitPattern: own))), PathIntent())
-    if case .same = found { return .other(UnsafeMutableRawPointer(mutating: own)) }
-    return found
-  }
-  let start = rest - native.utf8CodeUnitCount
-  start.copyMemory(from: native.utf8Start, byteCount: native.utf8CodeUnitCount)
-  return .other(start)
 }
 
 func begins(_ text: UnsafeRawPointer, with name: StaticString) -> Bool {

@@ -75,27 +75,32 @@ private func put(_ path: UnsafeMutableRawPointer, _ length: Int, _ request: inou
 
 /// Adds the path without symbolic links and dots; false when it names nothing.
 private func putResolved(_ path: UnsafeRawPointer, _ request: inout SysctlRequest) -> Bool {
-  guard let target = request.call.scratch(4097), var link = ByteWriter(request.call, limit: 64) else {
-    return false
-  }
+  guard let name = resolvedName(request.call, path) else { return false }
+  name.text.put(UInt8(0), at: name.count)
+  request.put(name.text, name.count + 1)
+  return true
+}
+
+/// What the guest calls the file without symbolic links and dots, with room for a byte more; nil when the path names nothing.
+func resolvedName(_ call: Call, _ path: UnsafeRawPointer) -> (text: UnsafeMutableRawPointer, count: Int)? {
+  guard let target = call.scratch(4097), var link = ByteWriter(call, limit: 64) else { return nil }
   var path = path
-  if request.call.process.pointee.path_view != 0 {
-    switch rootedPath(request.call, PathOperand(address: UInt64(UInt(bitPattern: path))), PathIntent()) {
+  if call.process.pointee.path_view != 0 {
+    switch rootedPath(call, PathOperand(address: UInt64(UInt(bitPattern: path))), PathIntent()) {
     case .other(let text): path = UnsafeRawPointer(text)
     case .same: break
-    case .refused: return false
+    case .refused: return nil
     }
   }
   let descriptor = quietly(__NR_openat, -100, Int(bitPattern: path), Int(O_PATH | O_CLOEXEC))
-  guard descriptor >= 0 else { return false }
+  guard descriptor >= 0 else { return nil }
   defer { _ = quietly(__NR_close, descriptor) }
   link.append("/proc/self/fd/")
   link.append(decimal: descriptor)
   link.append(0)
   let length = quietly(__NR_readlinkat, -100, link.start.word, target.word, 4096)
-  guard length > 0, target.get(at: 0, as: UInt8.self) == UInt8(ascii: "/") else { return false }
-  put(target, length, &request)
-  return true
+  guard length > 0, target.get(at: 0, as: UInt8.self) == UInt8(ascii: "/") else { return nil }
+  return (target, call.renameForeign(target, length))
 }
 
 /// kern.proc.args: the arguments, each with its NUL.

@@ -221,6 +221,40 @@ static void again(char **arguments) {
     working_directory("in");
 }
 
+/// procfs(5)'s link to the program, by both names of the caller's folder; in a tree alone there is no /proc.
+static void program_link(void) {
+    static const char *const names[] = {"/proc/curproc/file", "/proc/"};
+    char path[64], text[64], digits[12];
+    int count = 0;
+    for (long rest = SYS0(getpid); rest; rest /= 10) digits[count++] = (char)('0' + rest % 10);
+    char *end = path;
+    for (const char *from = names[1]; *from; from++) *end++ = *from;
+    while (count) *end++ = digits[--count];
+    for (const char *from = "/file"; (*end = *from); from++) end++;
+    for (int which = 0; which < 2; which++) {
+        const char *name = which ? path : names[0];
+        stat found;
+        memset(&found, 0, sizeof found);
+        long length = SYS(readlink, name, text, sizeof text - 1);
+        if (confined) {
+            expect("no link to the program", length, -ENOENT);
+            continue;
+        }
+        text[length > 0 ? length : 0] = 0;
+        say("the program is %s\n", text);
+        expect("the first letters of that", SYS(readlink, name, text, 4), 4);
+        expect("for nobody", SYS(readlink, name, 8, 4), -EFAULT);
+        expect("a link", SYS(fstatat, AT_FDCWD, name, &found, AT_SYMLINK_NOFOLLOW), 0);
+        expect("its kind", found.mode & 0170000, 0120000);
+        expect("to a file", SYS(fstatat, AT_FDCWD, name, &found, 0), 0);
+        expect("its kind", found.mode & 0170000, 0100000);
+        long file = SYS(open, name, O_RDONLY, 0);
+        expect("which is a program", SYS(read, file, text, 4), 4);
+        expect("ELF", same(text + 1, "ELF", 3), 1);
+        SYS(close, file);
+    }
+}
+
 /// Often enough that the places of the calls are jumps.
 static void executions(char **environment) {
     char *words[] = {"/bin/quiet", 0};
@@ -251,6 +285,7 @@ static void sample(long argc, char **argv, char **environment) {
     programs();
     changes();
     sockets();
+    program_link();
     char *words[] = {"/bin/again", 0};
     long child = SYS0(fork);
     if (child == 0) {
