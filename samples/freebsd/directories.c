@@ -78,4 +78,18 @@ static void sample(long argc, char **argv, char **environment) {
     expect("fchdir", SYS(fchdir, folder), 0);
     SYS(chdir, "..");
     expect("fchdir to a file", SYS(fchdir, file), -ENOTDIR);
+
+    // O_EXEC asks for the right to execute, and gives none to read.
+    enum { O_EXEC = 0x40000 };
+    char byte;
+    file = SYS(open, "program", O_CREAT | O_WRONLY, 0644);
+    SYS(close, file);
+    expect("to execute what is no program", SYS(open, "program", O_EXEC, 0), -EACCES);
+    SYS(chmod, "program", 0755);
+    file = SYS(open, "program", O_EXEC, 0);
+    holds("what is one", file >= 0);
+    expect("and to read it", SYS(read, file, &byte, 1), -EBADF);
+    SYS(close, file);
+    file = SYS(open, ".", O_EXEC | O_DIRECTORY, 0); // O_SEARCH
+    holds("to search", file >= 0 && SYS(openat, file, "program", O_RDONLY, 0) >= 0);
 }

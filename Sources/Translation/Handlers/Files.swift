@@ -49,6 +49,10 @@ private func openWithExtras(_ call: Call, _ flags: Int) -> Int {
   if truncates { native &= ~Int(O_TRUNC) }
   let result = openNative(call, flags, native)
   if result < 0 { return openFailure(call, result, native) }
+  if flags & ForeignOpenFlags.execute != 0, let refusal = refusesExecution(call, result) {
+    _ = call.hostNow(__NR_close, result)
+    return refusal
+  }
   guard wantsLock else { return result }
   let failure = lock(call, result, flags)
   if failure < 0 {
@@ -65,6 +69,18 @@ private func openWithExtras(_ call: Call, _ flags: Int) -> Int {
     }
   }
   return result
+}
+
+/// Whom a file's mode lets neither execute nor search it gets no descriptor to do so (vn_open_vnode of kern/vfs_vnops.c); Linux's O_PATH
+/// asks for nothing.
+private func refusesExecution(_ call: Call, _ file: Int) -> Int? {
+  var empty: UInt8 = 0
+  let executable = 1  // X_OK
+  let effective = 0x200  // AT_EACCESS
+  let result = withUnsafeMutablePointer(to: &empty) {
+    call.hostNow(439 /* faccessat2 */, file, Int(bitPattern: $0), executable, effective | Int(AT_EMPTY_PATH))
+  }
+  return result < 0 ? result : nil
 }
 
 private func openNative(_ call: Call, _ flags: Int, _ native: Int) -> Int {
