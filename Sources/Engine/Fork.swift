@@ -148,6 +148,8 @@ private func shareProcess(_ thread: UnsafeMutablePointer<persona_thread>, _ flag
   child.pointee.alternate_stack = thread.pointee.alternate_stack
   child.pointee.alternate_size = thread.pointee.alternate_size
   child.pointee.alternate_flags = thread.pointee.alternate_flags
+  child.pointee.has_runtime_base = thread.pointee.has_runtime_base
+  child.pointee.runtime_base = thread.pointee.runtime_base
   let context = copyContext(TrapContext(thread.pointee.context), to: child)
   let abi = child.pointee.process.pointee.table.pointee.abi
   context[number: abi.result] = 0

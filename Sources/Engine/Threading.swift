@@ -20,6 +20,8 @@ public func startThread(
   child.pointee.process = parent.pointee.process
   child.pointee.guest_gs = parent.pointee.guest_gs
   child.pointee.alternate_flags = 4  // SS_DISABLE
+  child.pointee.has_runtime_base = start.pointee.has_runtime
+  child.pointee.runtime_base = start.pointee.tls
   let context = freshContext(child)
   let telling = start.pointee.child_tid != 0 || start.pointee.parent_tid != 0
   if let registers = start.pointee.registers {

@@ -13,7 +13,8 @@ public enum FieldName: UInt16, CaseIterable {
   case mcontext__mc_onstack, mcontext__mc_rdi, mcontext__mc_trapno, mcontext__mc_addr, mcontext__mc_flags,
     mcontext__mc_err, mcontext__mc_rip, mcontext__mc_cs, mcontext__mc_rflags, mcontext__mc_rsp, mcontext__mc_ss,
     mcontext__mc_len, mcontext__mc_fpformat, mcontext__mc_ownedfp, mcontext__mc_fpstate, mcontext__mc_fpregs,
-    mcontext__mc_fsbase, mcontext__mc_gsbase, mcontext__mc_xfpustate, mcontext__mc_xfpustate_len
+    mcontext__mc_fsbase, mcontext__mc_gsbase, mcontext__mc_xfpustate, mcontext__mc_xfpustate_len,
+    mcontext__mc_tlsbase
   // processes that adopt orphans
   case reaper_status__flags, reaper_status__pid_head
   case procctl_reaper_status__rs_flags, procctl_reaper_status__rs_children, procctl_reaper_status__rs_descendants,

@@ -143,7 +143,8 @@ struct persona_thread {
     uint64_t scratch_used;        ///< bytes of `scratch` in use by the current call
     uint64_t saved_mask;          ///< sigsuspend: mask to restore when its handler returns
     uint32_t has_saved_mask;
-    uint32_t reserved;
+    uint32_t has_runtime_base;    ///< 1: signal handlers begin with `runtime_base` as fs base
+    uint64_t runtime_base;        ///< what the C runtime told the kernel of its fs base
     uint64_t guest_private[4];    ///< personality's own (robust lists, ...)
     uint32_t restart;             ///< the trap's call will be made again when the guest resumes; 2: whatever a signal's action says
     uint32_t trap_length;         ///< bytes of the trapping instruction
@@ -234,6 +235,7 @@ struct persona_thread_start {
     uint32_t id_width;       ///< bytes of those ids: 8 or 4
     uint32_t has_mask;       ///< 1: `mask` counts; 0: the creator's
     uint32_t rest;           ///< the new thread's `rest`
+    uint32_t has_runtime;    ///< the new thread's `has_runtime_base`
     uint64_t mask;           ///< Linux signals that the thread starts with blocked
     /// All its registers in the order of `enum persona_register`, in place of entry, argument and
     /// stack; NULL without.

@@ -12,6 +12,7 @@ private enum Machine {
   static let hasSegments: UInt64 = 1
   static let hasBases: UInt64 = 2
   static let hasExtended: UInt64 = 4
+  static let hasRuntimeBase: UInt64 = 8
 
   static let formatXMM: UInt64 = 0x10002
   static let ownedByFPU: UInt64 = 0x20001
@@ -157,17 +158,21 @@ enum Sigframe: SignalFrame {
       context[PERSONA_RSP] = address
       context[PERSONA_RIP] = thread.pointee.process.pointee.trampoline
       context[PERSONA_FLAGS] &= ~0x500  // PSL_T, PSL_D
+      if thread.pointee.has_runtime_base != 0, thread.pointee.runtime_base != request.fsBase {
+        _ = persona_syscall(Int64(__NR_arch_prctl), UInt64(ARCH_SET_FS), thread.pointee.runtime_base, 0, 0, 0, 0)
+      }
       return code
     }
   }
 
-  static func restore(_ call: Call, _ address: UInt64) -> Int? {
+  static func restore(_ call: Call, _ address: UInt64, isReturn: Bool) -> Int? {
     guard let places = Places(call.table) else { return call.error(ENOSYS) }
     guard let uc = call.scratch(places.contextSize) else { return call.error(ENOMEM) }
     guard call.copyIn(uc, address, places.contextSize) else { return call.error(EFAULT) }
     let machine = Record(uc + places.machine, call.table)
     let flags = machine[.mcontext__mc_flags]
-    let known = Machine.hasSegments | Machine.hasBases | Machine.hasExtended
+    var known = Machine.hasSegments | Machine.hasBases | Machine.hasExtended
+    if call.table.constant(.AMD64_SET_TLSBASE) != nil { known |= Machine.hasRuntimeBase }
     guard !places.pointsToExtended || flags & ~known == 0 else { return call.error(EINVAL) }
     let rflags = machine[.mcontext__mc_rflags]
     let context = call.context
@@ -188,6 +193,10 @@ enum Sigframe: SignalFrame {
     context.mask = call.table.nativeMask(
       SignalSet(low: mask.load(as: UInt64.self), high: mask.load(fromByteOffset: 8, as: UInt64.self)))
     if call.table.layout(.mcontext__mc_fsbase) != nil { call.setFSBase(machine[.mcontext__mc_fsbase]) }
+    if !isReturn, flags & Machine.hasRuntimeBase != 0 {
+      call.thread.pointee.runtime_base = machine[.mcontext__mc_tlsbase]
+      call.thread.pointee.has_runtime_base = 1
+    }
     return nil
   }
 
@@ -209,6 +218,9 @@ enum Sigframe: SignalFrame {
     let machine = Record(uc + places.machine, call.table)
     machine[.mcontext__mc_rflags] = context[PERSONA_FLAGS] & ~TrapContext.carry
     if places.pointsToExtended { machine[.mcontext__mc_flags] &= ~Machine.hasExtended }
+    if call.thread.pointee.has_runtime_base != 0 {
+      machine[.mcontext__mc_tlsbase] = call.thread.pointee.runtime_base
+    }
     return call.copyOut(address, uc, places.contextSize) ? 0 : call.error(EFAULT)
   }
 

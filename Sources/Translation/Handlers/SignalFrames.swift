@@ -12,10 +12,10 @@ public protocol SignalFrame {
   ) -> Int32?
 
   /// Puts registers, signal mask and floating-point state of the context at guest address `address` into the
-  /// trap's: sigreturn(2), setcontext(2).
+  /// trap's: sigreturn(2), `isReturn`, or setcontext(2).
   ///
   /// - Returns: nil when done, otherwise the answer.
-  static func restore(_ call: Call, _ address: UInt64) -> Int?
+  static func restore(_ call: Call, _ address: UInt64, isReturn: Bool) -> Int?
 
   /// Writes the present registers as a context: getcontext(2).
   static func save(_ call: Call, to address: UInt64) -> Int
@@ -71,11 +71,11 @@ public enum SignalFrames {
     }
   }
 
-  static func restore(_ call: Call, _ address: UInt64) -> Int? {
+  static func restore(_ call: Call, _ address: UInt64, isReturn: Bool) -> Int? {
     switch call.table.frame {
-    case .sigframe: Sigframe.restore(call, address)
-    case .siginfo_frame: SiginfoFrame.restore(call, address)
-    case .sigcontext_frame: SigcontextFrame.restore(call, address)
+    case .sigframe: Sigframe.restore(call, address, isReturn: isReturn)
+    case .siginfo_frame: SiginfoFrame.restore(call, address, isReturn: isReturn)
+    case .sigcontext_frame: SigcontextFrame.restore(call, address, isReturn: isReturn)
     case .none, .note_frame: call.error(ENOSYS)
     }
   }

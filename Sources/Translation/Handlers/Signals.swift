@@ -203,7 +203,7 @@ func sigaltstack(_ call: inout Call) -> Int {
 
 // MARK: - Contexts
 
-func sigreturn(_ call: inout Call) -> Int { resume(call, call.words[0]) }
+func sigreturn(_ call: inout Call) -> Int { resume(call, call.words[0], isReturn: true) }
 
 func setcontext(_ call: inout Call) -> Int {
   call.words[0] == 0 ? call.error(EINVAL) : resume(call, call.words[0])
@@ -223,8 +223,8 @@ private func saveContext(_ call: Call, _ address: UInt64) -> Int {
   SignalFrames.save(call, to: address)
 }
 
-private func resume(_ call: Call, _ address: UInt64) -> Int {
-  SignalFrames.restore(call, address) ?? Int(PERSONA_JUMP)
+private func resume(_ call: Call, _ address: UInt64, isReturn: Bool = false) -> Int {
+  SignalFrames.restore(call, address, isReturn: isReturn) ?? Int(PERSONA_JUMP)
 }
 
 // MARK: - Waiting for signals

@@ -10,12 +10,17 @@ func threadNew(_ call: inout Call) -> Int {
   parameters.initializeMemory(as: UInt8.self, repeating: 0, count: whole)
   guard call.copyIn(parameters, call.words[0], size) else { return call.error(EFAULT) }
   func word(_ index: Int) -> UInt64 { parameters.load(fromByteOffset: 8 * index, as: UInt64.self) }
+  let flags = UInt32(truncatingIfNeeded: word(8))
+  let known = call.table[.THR_SUSPENDED] | call.table[.THR_SYSTEM_SCOPE] | call.table[.THR_C_RUNTIME]
+  // kern_thr_new (sys/kern/kern_thr.c), cpu_set_user_tls (sys/amd64/amd64/vm_machdep.c).
+  guard flags & ~known == 0, word(4) < PageRange.userEnd else { return call.error(EINVAL) }
   var start = persona_thread_start()
   start.entry = word(0)
   start.argument = word(1)
   // cpu_set_upcall (amd64/vm_machdep.c): aligned as after a call that pushed its return address.
   start.stack = ((word(2) &+ word(3)) & ~15) &- 8
   start.tls = word(4)
+  start.has_runtime = flags & call.table[.THR_C_RUNTIME] != 0 ? 1 : 0
   start.child_tid = word(6)
   start.parent_tid = word(7)
   start.id_width = 8

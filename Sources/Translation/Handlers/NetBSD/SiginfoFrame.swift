@@ -92,7 +92,7 @@ enum SiginfoFrame: SignalFrame {
     }
   }
 
-  static func restore(_ call: Call, _ address: UInt64) -> Int? {
+  static func restore(_ call: Call, _ address: UInt64, isReturn: Bool) -> Int? {
     guard let uc = call.scratch(Context.size) else { return call.error(ENOMEM) }
     guard call.copyIn(uc, address, Context.size) else { return call.error(EFAULT) }
     let flags = uc.load(as: UInt32.self)

@@ -115,7 +115,7 @@ enum SigcontextFrame: SignalFrame {
       of: UInt32(truncatingIfNeeded: request.mask.low), toByteOffset: Frame.mask, as: UInt32.self)
   }
 
-  static func restore(_ call: Call, _ address: UInt64) -> Int? {
+  static func restore(_ call: Call, _ address: UInt64, isReturn: Bool) -> Int? {
     // Only the trampoline may return from a signal.
     guard call.context[PERSONA_RIP] == call.process.pointee.trampoline &+ UInt64(trampolineReturn) else {
       call.endProcess(byForeignSignal: 4)
