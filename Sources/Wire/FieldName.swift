@@ -14,7 +14,7 @@ public enum FieldName: UInt16, CaseIterable {
     mcontext__mc_err, mcontext__mc_rip, mcontext__mc_cs, mcontext__mc_rflags, mcontext__mc_rsp, mcontext__mc_ss,
     mcontext__mc_len, mcontext__mc_fpformat, mcontext__mc_ownedfp, mcontext__mc_fpstate, mcontext__mc_fpregs,
     mcontext__mc_fsbase, mcontext__mc_gsbase, mcontext__mc_xfpustate, mcontext__mc_xfpustate_len,
-    mcontext__mc_tlsbase
+    mcontext__mc_tlsbase, mcontext__mc_fs, mcontext__mc_gs, mcontext__mc_es, mcontext__mc_ds
   // processes that adopt orphans
   case reaper_status__flags, reaper_status__pid_head
   case procctl_reaper_status__rs_flags, procctl_reaper_status__rs_children, procctl_reaper_status__rs_descendants,

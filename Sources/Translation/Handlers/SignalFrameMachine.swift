@@ -18,9 +18,11 @@ private enum Machine {
   static let ownedByFPU: UInt64 = 0x20001
   static let ownedByPCB: UInt64 = 0x20002
 
-  // Selectors (amd64/segments.h GUCODE_SEL, GUDATA_SEL, user privilege).
+  // Selectors (amd64/segments.h GUCODE_SEL, GUDATA_SEL, GUFS32_SEL, GUGS32_SEL, user privilege).
   static let codeSelector: UInt64 = 0x43
   static let dataSelector: UInt64 = 0x3b
+  static let fsSelector: UInt64 = 0x13
+  static let gsSelector: UInt64 = 0x1b
 
   /// PSL_USERCHANGE (x86/psl.h): what a program may set; of the rest, these must be as they are.
   static let changeable: UInt64 = 0x254dd5
@@ -173,7 +175,10 @@ enum Sigframe: SignalFrame {
     let flags = machine[.mcontext__mc_flags]
     var known = Machine.hasSegments | Machine.hasBases | Machine.hasExtended
     if call.table.constant(.AMD64_SET_TLSBASE) != nil { known |= Machine.hasRuntimeBase }
-    guard !places.pointsToExtended || flags & ~known == 0 else { return call.error(EINVAL) }
+    if places.pointsToExtended {
+      let isWhole = isReturn || machine[.mcontext__mc_len] == UInt64(call.table.size(.mcontext))
+      guard flags & ~known == 0, isWhole else { return call.error(EINVAL) }
+    }
     let rflags = machine[.mcontext__mc_rflags]
     let context = call.context
     guard (rflags ^ context[PERSONA_FLAGS]) & Machine.fixed == 0, machine[.mcontext__mc_cs] & 3 == 3 else {
@@ -192,7 +197,12 @@ enum Sigframe: SignalFrame {
     let mask = uc + (call.table.layout(.ucontext__uc_sigmask)?.offset ?? 0)
     context.mask = call.table.nativeMask(
       SignalSet(low: mask.load(as: UInt64.self), high: mask.load(fromByteOffset: 8, as: UInt64.self)))
-    if call.table.layout(.mcontext__mc_fsbase) != nil { call.setFSBase(machine[.mcontext__mc_fsbase]) }
+    // set_mcontext and sys_sigreturn differ in this (amd64/exec_machdep.c).
+    if call.table.layout(.mcontext__mc_fsbase) != nil, isReturn || flags & Machine.hasBases != 0 {
+      call.setFSBase(machine[.mcontext__mc_fsbase])
+      let gsBase = machine[.mcontext__mc_gsbase]
+      if gsBase != call.segmentBase(ARCH_GET_GS) { _ = call.setSegmentBase(ARCH_SET_GS, gsBase) }
+    }
     if !isReturn, flags & Machine.hasRuntimeBase != 0 {
       call.thread.pointee.runtime_base = machine[.mcontext__mc_tlsbase]
       call.thread.pointee.has_runtime_base = 1
@@ -269,7 +279,12 @@ enum Sigframe: SignalFrame {
     machine[.mcontext__mc_ownedfp] = places.pointsToExtended ? Machine.ownedByPCB : Machine.ownedByFPU
     if let area { (uc + places.floatingPoint).copyMemory(from: area, byteCount: places.inlineBytes(area)) }
     if places.pointsToExtended {
-      machine[.mcontext__mc_flags] = Machine.hasBases | (extendedSize(area) > 0 ? Machine.hasExtended : 0)
+      // The bases are there, but count in sigreturn alone: TF_HASSEGS is all that the kernel's entry sets.
+      machine[.mcontext__mc_flags] = Machine.hasSegments | (extendedSize(area) > 0 ? Machine.hasExtended : 0)
+      machine[.mcontext__mc_ds] = Machine.dataSelector
+      machine[.mcontext__mc_es] = Machine.dataSelector
+      machine[.mcontext__mc_fs] = Machine.fsSelector
+      machine[.mcontext__mc_gs] = Machine.gsSelector
     }
   }
 
