@@ -9,7 +9,7 @@ public enum FieldName: UInt16, CaseIterable {
   case sigevent__sigev_notify, sigevent__sigev_signo, sigevent__sigev_value
   // what lies on the stack of a signal handler
   case sigframe__sf_uc, sigframe__sf_si
-  case ucontext__uc_sigmask, ucontext__uc_mcontext, ucontext__uc_stack
+  case ucontext__uc_sigmask, ucontext__uc_mcontext, ucontext__uc_link, ucontext__uc_stack
   case mcontext__mc_onstack, mcontext__mc_rdi, mcontext__mc_trapno, mcontext__mc_addr, mcontext__mc_flags,
     mcontext__mc_err, mcontext__mc_rip, mcontext__mc_cs, mcontext__mc_rflags, mcontext__mc_rsp, mcontext__mc_ss,
     mcontext__mc_len, mcontext__mc_fpformat, mcontext__mc_ownedfp, mcontext__mc_fpstate, mcontext__mc_fpregs,

@@ -9,6 +9,7 @@ enum { GET_FSBASE = 128, SET_FSBASE = 129, GET_GSBASE = 130, SET_GSBASE = 131 };
 enum {
     CONTEXT_SIZE = 880, MC_FS = 16 + 132, MC_GS = 16 + 134, MC_FLAGS = 16 + 144, MC_ES = 16 + 148, MC_DS = 16 + 150,
     MC_CS = 16 + 168, MC_SS = 16 + 192, MC_LEN = 16 + 200, MC_FSBASE = 16 + 736, MC_GSBASE = 16 + 744,
+    UC_LINK = 816,
 };
 enum { HASSEGS = 1, HASBASES = 2, HASFPXSTATE = 4 };
 
@@ -69,7 +70,11 @@ static void sample(long argc, char **argv, char **environment) {
     (void)argv;
     (void)environment;
     const char *frame = context;
+    memset(context + UC_LINK, 0x5a, CONTEXT_SIZE - UC_LINK);
     SYS(getcontext, context);
+    int kept = 1;
+    for (int byte = UC_LINK; byte < CONTEXT_SIZE; byte++) kept &= context[byte] == 0x5a;
+    holds("getcontext leaves alone what follows the registers", kept);
     expect("getcontext: parts that count", PART(uint32_t, MC_FLAGS), HASSEGS);
     segments(context);
     resume("resumed as it is", HASSEGS);

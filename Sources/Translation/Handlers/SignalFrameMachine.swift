@@ -79,6 +79,9 @@ private struct Places {
   let size: Int
   let machine: Int
   let contextSize: Int
+  /// What getcontext(2) and its kin copy of a context: not uc_link and what follows, which are the program's own
+  /// (UC_COPY_SIZE of kern_context.c).
+  let savedSize: Int
   /// The floating-point state within ucontext_t, and the room for it.
   let floatingPoint: Int
   let floatingRoom: Int
@@ -95,6 +98,7 @@ private struct Places {
     self.machine = machine.offset
     size = table.size(.sigframe)
     contextSize = table.size(.ucontext)
+    savedSize = table.layout(.ucontext__uc_link)?.offset ?? contextSize
     floatingPoint = machine.offset + floating.offset
     floatingRoom = floating.width
     firstRegister = machine.offset + first.offset
@@ -170,7 +174,7 @@ enum Sigframe: SignalFrame {
   static func restore(_ call: Call, _ address: UInt64, isReturn: Bool) -> Int? {
     guard let places = Places(call.table) else { return call.error(ENOSYS) }
     guard let uc = call.scratch(places.contextSize) else { return call.error(ENOMEM) }
-    guard call.copyIn(uc, address, places.contextSize) else { return call.error(EFAULT) }
+    guard call.copyIn(uc, address, isReturn ? places.contextSize : places.savedSize) else { return call.error(EFAULT) }
     let machine = Record(uc + places.machine, call.table)
     let flags = machine[.mcontext__mc_flags]
     var known = Machine.hasSegments | Machine.hasBases | Machine.hasExtended
@@ -231,7 +235,7 @@ enum Sigframe: SignalFrame {
     if call.thread.pointee.has_runtime_base != 0 {
       machine[.mcontext__mc_tlsbase] = call.thread.pointee.runtime_base
     }
-    return call.copyOut(address, uc, places.contextSize) ? 0 : call.error(EFAULT)
+    return call.copyOut(address, uc, places.savedSize) ? 0 : call.error(EFAULT)
   }
 
   static func writeInfo(
