@@ -92,6 +92,11 @@ static void statistics(void) {
     int query[2] = {0, 3};
     expect("vm.swap_info", SYS(__sysctl, query, 2, swap, &size, "vm.swap_info", 12), 0);
     swap[size / 4] = 1000;
+    // libkvm asks for it first, in all releases (lib/libkvm/kvm_getswapinfo.c).
+    int32_t reserved = -1;
+    size_t reserved_size = sizeof reserved;
+    expect("vm.dmmax", SYS(__sysctlbyname, "vm.dmmax", 8, &reserved, &reserved_size, 0, 0), 0);
+    expect("pages that a device does not give", reserved, 0);
     expect("no thousandth place to swap to", SYS(__sysctl, swap, size / 4 + 1, 0, &size, 0, 0), -ENOENT);
 }
 
