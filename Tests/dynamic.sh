@@ -129,6 +129,10 @@ mkfifo $folder/typed
   "$persona" root list
   "$persona" root remove freebsd-gone
   "$persona" run -- $folder/elsewhere x
+  rm $tree/usr/include/osreldate.h
+  "$persona" root add freebsd-bare $tree
+  "$persona" root list
+  "$persona" root remove freebsd-bare
   ls -A "$XDG_DATA_HOME/persona/roots"
 } 2>&1 | sed "s,$PWD/,,g; s/one of: .*/one of: …/" >$folder/out
 if diff -u samples/freebsd/dynamic/roots.out $folder/out; then

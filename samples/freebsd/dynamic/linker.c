@@ -12,6 +12,9 @@
 
 enum { SET_FSBASE = 129, PAGE = 4096, LIMIT = 8 };
 
+/// The release that it is of, as lib/csu/common/crtbrand.S says it since 13.
+__asm__(".section .note.tag, \"a\", @note\n.balign 4\n.long 8, 4, 1\n.asciz \"FreeBSD\"\n.long 1400097\n.text\n");
+
 /// System calls as the C library has them (lib/libc/amd64/SYS.h), one function each.
 #define TEXT_(number) #number
 #define TEXT(number) TEXT_(number)
