@@ -7,6 +7,12 @@ static void sample(long argc, char **argv, char **environment) {
     for (int which = 0; which <= 10; which++) right += SYS(getrlimit, which, &limit) == 0 && limit.now <= limit.most;
     expect("limits", right, 11);
     expect("no such limit", SYS(getrlimit, 99, &limit), -EINVAL);
+    right = 0;
+    for (int which = 0; which <= 15; which++) { // kern.proc.rlimit
+        size_t size = sizeof limit;
+        right += SYS(__sysctl, ((int[]){1, 14, 37, (int)SYS0(getpid), which}), 5, &limit, &size, 0, 0) == 0;
+    }
+    expect("limits by sysctl", right, 16);
     SYS(getrlimit, 8, &limit); // RLIMIT_NOFILE
     holds("files", limit.now > 3);
     limit.now = 40;

@@ -295,9 +295,9 @@ func processLimit(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
   let call = request.call
   guard argument.count == 2 else { return call.error(EINVAL) }
   let pid = Int(Int32(bitPattern: argument[0]))
-  // RLIMIT_CPU to RLIMIT_UMTXP of sys/resource.h, as Linux numbers them; -1 where it has none.
-  let resources: InlineArray<15, Int8> = [0, 1, 2, 3, 4, 5, 8, 6, 7, -1, 9, -1, -1, -1, -1]
-  guard argument[1] < 15 else { return call.error(EINVAL) }
+  // RLIMIT_CPU to RLIMIT_PIPEBUF of sys/resource.h, as Linux numbers them; -1 where it has none.
+  let resources: InlineArray<16, Int8> = [0, 1, 2, 3, 4, 5, 8, 6, 7, -1, 9, -1, -1, -1, -1, -1]
+  guard argument[1] < 16 else { return call.error(EINVAL) }
   var limits: InlineArray<2, UInt64> = [.max, .max]
   let resource = resources[Int(argument[1])]
   if resource >= 0 {
