@@ -81,7 +81,7 @@ private struct Places {
   let contextSize: Int
   /// What getcontext(2) and its kin copy of a context: not uc_link and what follows, which are the program's own
   /// (UC_COPY_SIZE of kern_context.c).
-  let savedSize: Int
+  var savedSize: Int { table.layout(.ucontext__uc_link)?.offset ?? contextSize }
   /// The floating-point state within ucontext_t, and the room for it.
   let floatingPoint: Int
   let floatingRoom: Int
@@ -98,7 +98,6 @@ private struct Places {
     self.machine = machine.offset
     size = table.size(.sigframe)
     contextSize = table.size(.ucontext)
-    savedSize = table.layout(.ucontext__uc_link)?.offset ?? contextSize
     floatingPoint = machine.offset + floating.offset
     floatingRoom = floating.width
     firstRegister = machine.offset + first.offset
@@ -177,11 +176,11 @@ enum Sigframe: SignalFrame {
     guard call.copyIn(uc, address, isReturn ? places.contextSize : places.savedSize) else { return call.error(EFAULT) }
     let machine = Record(uc + places.machine, call.table)
     let flags = machine[.mcontext__mc_flags]
-    var known = Machine.hasSegments | Machine.hasBases | Machine.hasExtended
-    if call.table.constant(.AMD64_SET_TLSBASE) != nil { known |= Machine.hasRuntimeBase }
+    let unknown = flags & ~(Machine.hasSegments | Machine.hasBases | Machine.hasExtended)
     if places.pointsToExtended {
       let isWhole = isReturn || machine[.mcontext__mc_len] == UInt64(call.table.size(.mcontext))
-      guard flags & ~known == 0, isWhole else { return call.error(EINVAL) }
+      let isKnown = unknown == 0 || unknown == Machine.hasRuntimeBase && call.table.constant(.AMD64_SET_TLSBASE) != nil
+      guard isKnown, isWhole else { return call.error(EINVAL) }
     }
     let rflags = machine[.mcontext__mc_rflags]
     let context = call.context
