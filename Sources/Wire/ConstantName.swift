@@ -32,5 +32,5 @@ public enum ConstantName: UInt16, CaseIterable {
   // Whose variables a kernel keeps.
   case VARSYM_PROC
   // A thread pointer that the C runtime tells the kernel.
-  case AMD64_GET_TLSBASE, AMD64_SET_TLSBASE, AMD64_DISABLE_TLSBASE, THR_SUSPENDED, THR_SYSTEM_SCOPE, THR_C_RUNTIME
+  case AMD64_GET_TLSBASE, AMD64_SET_TLSBASE, AMD64_DISABLE_TLSBASE, THR_C_RUNTIME
 }

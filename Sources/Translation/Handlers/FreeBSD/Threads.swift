@@ -11,7 +11,7 @@ func threadNew(_ call: inout Call) -> Int {
   guard call.copyIn(parameters, call.words[0], size) else { return call.error(EFAULT) }
   func word(_ index: Int) -> UInt64 { parameters.load(fromByteOffset: 8 * index, as: UInt64.self) }
   let flags = UInt32(truncatingIfNeeded: word(8))
-  let known = call.table[.THR_SUSPENDED] | call.table[.THR_SYSTEM_SCOPE] | call.table[.THR_C_RUNTIME]
+  let known = 0x3 | call.table[.THR_C_RUNTIME]  // sys/thr.h: two flags that the kernel accepts and does nothing about
   // kern_thr_new (sys/kern/kern_thr.c), cpu_set_user_tls (sys/amd64/amd64/vm_machdep.c).
   guard flags & ~known == 0, word(4) < PageRange.userEnd else { return call.error(EINVAL) }
   var start = persona_thread_start()
