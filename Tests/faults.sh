@@ -322,6 +322,23 @@ END
   -Wno-everything -Isamples/freebsd -o "$work/hostile" "$work/hostile.c"
 check "a hostile guest" status 0 "$persona" run -- "$work/hostile"
 
+# Limits of memory: everything down to what Persona needs works, and below that it says so. Where its own data and text do not
+# fit, Linux ends it before it begins.
+limited() { # OPTION KIBIBYTES
+  timeout 20 sh -c 'ulimit "$1" "$2" && shift 2 && exec "$@"' sh "$1" "$2" "$persona" run -- "$programs/hello" >"$work/out" 2>"$work/errors"
+  case $? in
+    0) [ -s "$work/out" ] ;;
+    125) [ "$(wc -l <"$work/errors")" = 1 ] && grep -q "raise it with 'ulimit $1'" "$work/errors" ;;
+    *) false ;;
+  esac || { echo "     ulimit $1 $2: $(head -n 2 "$work/errors")" && return 1; }
+}
+each_limit() {
+  for size in 16 64 200 255 256 512 8192; do limited -s $size || return 1; done
+  for size in 8192 16383 16384 65536; do limited -d $size || return 1; done
+  for size in 32768 65535 65536 200000; do limited -v $size || return 1; done
+}
+check "limits of memory" each_limit
+
 # Standard descriptors that are closed stay so.
 cat >"$work/closed.c" <<'END'
 #include "freebsd.h"

@@ -200,6 +200,24 @@ int persona_copy_file(int from, off_t start, int to, off_t place, size_t count) 
     return 0;
 }
 
+/// What this process needs, in KiB: with less Swift's runtime ends without a word, or the supervisor while it reads a program.
+static const struct { int resource; const char *name, *option; rlim_t kilobytes; } needs[] = {
+    {RLIMIT_STACK, "stack", "-s", 256}, {RLIMIT_DATA, "data", "-d", 16384}, {RLIMIT_AS, "address space", "-v", 65536}};
+
+/// Refuses to begin where a limit is too low, before anything else runs.
+__attribute__((constructor(101))) static void check_limits(void) {
+    for (size_t index = 0; index < sizeof needs / sizeof *needs; index++) {
+        struct rlimit limit;
+        char text[160];
+        if (getrlimit(needs[index].resource, &limit) != 0 || limit.rlim_cur / 1024 >= needs[index].kilobytes) continue;
+        int length = snprintf(text, sizeof text, "persona: the limit of the %s is %llu KiB, and Persona needs %llu; raise it with 'ulimit %s'\n",
+                              needs[index].name, (unsigned long long)limit.rlim_cur / 1024,
+                              (unsigned long long)needs[index].kilobytes, needs[index].option);
+        if (write(2, text, (size_t)length) < 0) { /* nobody listens */ }
+        _exit(125);
+    }
+}
+
 static char **command_line;
 
 /// The C library hands main's arguments to constructors too.
