@@ -66,6 +66,11 @@ struct MemoryMap: ~Copyable {
     /// PROT_*
     var protection: Int
     var isShared: Bool
+    /// Where it begins in its file, or in the memory that is shared.
+    var offset: UInt64
+    /// That file or memory, by its device's numbers and its own; 0 for private memory.
+    var device: (major: UInt64, minor: UInt64)
+    var inode: Int
   }
 
   private var file: HostFile
@@ -73,7 +78,7 @@ struct MemoryMap: ~Copyable {
   init(_ call: Call) { file = HostFile(call, "/proc/self/maps") }
 
   mutating func next() -> Entry? {
-    // 00400000-00452000 rw-s …
+    // 00400000-00452000 rw-s 00001000 08:02 173521 …
     guard let start = file.hexadecimal() else { return nil }
     _ = file.byte()
     guard let end = file.hexadecimal() else { return nil }
@@ -81,7 +86,16 @@ struct MemoryMap: ~Copyable {
     var protection = 0
     for bit in 0..<3 where file.byte() != UInt8(ascii: "-") { protection |= 1 << bit }
     let sharing = file.byte()
+    _ = file.byte()
+    let offset = file.hexadecimal() ?? 0
+    _ = file.byte()
+    let major = file.hexadecimal() ?? 0
+    _ = file.byte()
+    let minor = file.hexadecimal() ?? 0
+    let inode = file.decimal() ?? 0
     file.skipLine()
-    return Entry(range: PageRange(start: start, end: end), protection: protection, isShared: sharing == UInt8(ascii: "s"))
+    return Entry(
+      range: PageRange(start: start, end: end), protection: protection, isShared: sharing == UInt8(ascii: "s"), offset: offset,
+      device: (major, minor), inode: inode)
   }
 }

@@ -1,9 +1,11 @@
 import CEngine
 import CWire
 
-/// _exit(2): ends all threads.
+/// _exit(2): ends all threads. The caller's robust mutexes are free for others then; those of its other threads, and of a process
+/// that a signal ends, stay locked.
 func exit(_ call: inout Call) -> Int {
-  call.hostNow(__NR_exit_group, Int(Int32(truncatingIfNeeded: call.words[0])) & 0xff)
+  if call.hasRobustMutexes { call.releaseRobustMutexes() }
+  return call.hostNow(__NR_exit_group, Int(Int32(truncatingIfNeeded: call.words[0])) & 0xff)
 }
 
 /// fork(2). The second result tells a child (1) from its parent (0) in the old stubs.

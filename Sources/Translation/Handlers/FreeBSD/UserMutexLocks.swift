@@ -186,6 +186,9 @@ extension Call {
     return 0
   }
 
+  /// Whether the thread has told of its robust mutexes.
+  var hasRobustMutexes: Bool { thread.pointee.guest_private.0 != 0 || thread.pointee.guest_private.2 != 0 }
+
   /// Frees the robust mutexes that the ending thread owns and tells the next owners (umtx_thread_cleanup).
   /// Called before a thread ends.
   func releaseRobustMutexes() {

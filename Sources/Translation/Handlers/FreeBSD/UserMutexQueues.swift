@@ -250,10 +250,4 @@ extension Call {
     futexWake(semaphore &+ 4, 1, shared: isShared(flags))
     return 0
   }
-
-  // MARK: Shared pages
-
-  /// UMTX_OP_SHM: memory that is found again by the address of a process-shared object. Linux keeps no
-  /// such registry between processes.
-  func sharedPage(_ address: UInt64, flags: UInt32) -> Int { error(EOPNOTSUPP) }
 }
