@@ -30,7 +30,8 @@ TARGETS = {"linux": "x86_64-unknown-linux-gnu", "freebsd": "x86_64-unknown-freeb
 
 # What to time, how often in one go, with which number (descriptors, threads), and the most it may cost.
 MICRO = [
-    ("getpid", 1000000, None, 0.5), ("geteuid", 1000000, None, 1.7), ("read-1", 500000, None, 1.5),
+    ("getpid", 1000000, None, 0.5), ("geteuid", 1000000, None, 1.7), ("getppid", 1000000, None, 1.7),
+    ("read-1", 500000, None, 1.5),
     ("write-1", 300000, None, 1.5), ("read-4k", 300000, None, 1.4), ("write-4k", 200000, None, 1.4),
     ("read-1m", 3000, None, 1.05), ("fstat", 500000, None, 1.4), ("lseek", 1000000, None, 1.4),
     ("open-close", 100000, None, 1.4), ("clock", 1000000, None, 1.3), ("mmap-munmap", 50000, None, 1.3),

@@ -14,7 +14,7 @@ extension HandlerName {
       PERSONA_PASSAGE_MASK
     case .sigreturn, .setcontext, .getcontext, .swapcontext, .vfork, .rfork, .cloneProcess, .threadFork, .lwpCreate:
       PERSONA_PASSAGE_WHOLE
-    case .exit, .fork, .pdfork, .wait4, .wait6, .threadExit, .threadEnd, .lwpExit, .lwpWait, .extendedExit,
+    case .exit, .parentProcess, .fork, .pdfork, .wait4, .wait6, .threadExit, .threadEnd, .lwpExit, .lwpWait, .extendedExit,
       .fcntl, .ioctl, .getdirentries, .getdirentriesWithBase, .currentDirectory, .pathconf, .fpathconf, .statfs,
       .fstatfs, .pipePair, .unlinkFile, .changeMode, .renameFile, .makeDirectory, .lockingOpen, .directoryEntries,
       .changeFolder, .changeFolderTo,
