@@ -45,7 +45,15 @@ class Terminal:
         return False
 
     def end(self):
+        told = subprocess.run(self.tmux + ["list-panes", "-a", "-F", "#{pane_pid}"], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True)
         subprocess.run(self.tmux + ["kill-server"], stderr=subprocess.DEVNULL)
+        # What was hung up may still be writing its history.
+        for process in told.stdout.split():
+            for _ in range(50):
+                if not os.path.exists("/proc/" + process):
+                    break
+                time.sleep(0.1)
 
 
 def sequences(folder):
