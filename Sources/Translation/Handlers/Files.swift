@@ -49,9 +49,14 @@ private func openWithExtras(_ call: Call, _ flags: Int) -> Int {
   if truncates { native &= ~Int(O_TRUNC) }
   let result = openNative(call, flags, native)
   if result < 0 { return openFailure(call, result, native) }
-  if flags & ForeignOpenFlags.execute != 0, let refusal = refusesExecution(call, result) {
-    _ = call.hostNow(__NR_close, result)
-    return refusal
+  // Whom a file's mode lets neither execute nor search it gets no descriptor to do so (vn_open_vnode of kern/vfs_vnops.c); Linux's
+  // O_PATH asks for nothing.
+  if flags & ForeignOpenFlags.execute != 0 {
+    let allowed = call.checkExecutable(result)
+    if allowed < 0 {
+      _ = call.hostNow(__NR_close, result)
+      return allowed
+    }
   }
   guard wantsLock else { return result }
   let failure = lock(call, result, flags)
@@ -71,16 +76,14 @@ private func openWithExtras(_ call: Call, _ flags: Int) -> Int {
   return result
 }
 
-/// Whom a file's mode lets neither execute nor search it gets no descriptor to do so (vn_open_vnode of kern/vfs_vnops.c); Linux's O_PATH
-/// asks for nothing.
-private func refusesExecution(_ call: Call, _ file: Int) -> Int? {
-  var empty: UInt8 = 0
-  let executable = 1  // X_OK
-  let effective = 0x200  // AT_EACCESS
-  let result = withUnsafeMutablePointer(to: &empty) {
-    call.hostNow(439 /* faccessat2 */, file, Int(bitPattern: $0), executable, effective | Int(AT_EMPTY_PATH))
+extension Call {
+  /// Whether the process's effective ids may execute the file that a descriptor stands for, or search the folder: 0 or -errno.
+  func checkExecutable(_ file: Int) -> Int {
+    guard let empty = scratch(16) else { return error(ENOMEM) }
+    empty.storeBytes(of: 0, as: UInt8.self)
+    // faccessat2(…, X_OK, AT_EACCESS | AT_EMPTY_PATH)
+    return hostNow(439, file, empty.word, 1, 0x200 | Int(AT_EMPTY_PATH))
   }
-  return result < 0 ? result : nil
 }
 
 private func openNative(_ call: Call, _ flags: Int, _ native: Int) -> Int {

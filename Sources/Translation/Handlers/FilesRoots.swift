@@ -35,13 +35,8 @@ func changeRootTo(_ call: inout Call) -> Int {
 }
 
 private func enter(_ call: Call, _ folder: Int) -> Int {
-  guard let name = call.scratch(4096), let path = call.scratch(40), let empty = call.scratch(16)
-  else {
-    return call.error(ENOMEM)
-  }
-  empty.storeBytes(of: 0, as: UInt8.self)
-  // faccessat2(…, X_OK, AT_EACCESS | AT_EMPTY_PATH)
-  let allowed = call.hostNow(439, folder, empty.word, 1, 0x200 | Int(AT_EMPTY_PATH))
+  guard let name = call.scratch(4096), let path = call.scratch(40) else { return call.error(ENOMEM) }
+  let allowed = call.checkExecutable(folder)
   if allowed < 0 { return allowed }
   writeDescriptorPath(folder, to: path)
   let count = call.hostNow(__NR_readlinkat, Int(AT_FDCWD), path.word, name.word, 4096)

@@ -117,9 +117,7 @@ func fexecve(_ call: inout Call) -> Int {
 private func execute(
   _ call: Call, _ file: Int, _ path: UInt64, _ nativePath: UInt64, _ arguments: UInt64, _ environment: UInt64
 ) -> Int {
-  guard let empty = call.scratch(16) else { return call.error(ENOMEM) }
-  empty.storeBytes(of: 0, as: UInt8.self)
-  let allowed = call.hostNow(439 /* faccessat2 */, file, empty.word, 1, Int(0x200 | AT_EMPTY_PATH))
+  let allowed = call.checkExecutable(file)
   if allowed < 0 { return allowed }
   return Int(
     persona_execute(call.thread, Int32(truncatingIfNeeded: file), path, nativePath, arguments, environment))

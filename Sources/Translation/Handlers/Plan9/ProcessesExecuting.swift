@@ -149,9 +149,7 @@ private func countArguments(_ call: Call, _ vector: UInt64) -> Int {
 }
 
 private func execute(_ call: Call, _ file: Int, _ arguments: UInt64) -> Int {
-  guard let empty = call.scratch(16) else { return call.error(ENOMEM) }
-  empty.storeBytes(of: 0, as: UInt8.self)
-  let allowed = call.hostNow(439 /* faccessat2 */, file, empty.word, 1, Int(0x200 | AT_EMPTY_PATH))
+  let allowed = call.checkExecutable(file)
   if allowed < 0 { return allowed }
   // What is mounted on the working directory may have changed since chdir; a program of Linux's begins there.
   if let state = call.names(), let path = call.linuxDirectory(state.directoryLocation, state) {
