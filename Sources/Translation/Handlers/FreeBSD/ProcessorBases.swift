@@ -21,10 +21,15 @@ func sysarch(_ call: inout Call) -> Int {
     return call.write(base, at: call.address(1)) ? 0 : call.error(EFAULT)
   case .setFSBase, .setGSBase:
     var base: UInt64 = 0
-    guard call.read(&base, at: call.address(1)) else { return call.error(EFAULT) }
-    guard base < PageRange.userEnd else { return call.error(EINVAL) }
-    return call.setSegmentBase(request == .setFSBase ? ARCH_SET_FS : ARCH_SET_GS, base)
+    let refusal = readBase(call, &base)
+    return refusal < 0 ? refusal : call.setSegmentBase(request == .setFSBase ? ARCH_SET_FS : ARCH_SET_GS, base)
   }
+}
+
+/// The base that a request sets: 0 or what refuses it.
+private func readBase(_ call: Call, _ base: inout UInt64) -> Int {
+  guard call.read(&base, at: call.address(1)) else { return call.error(EFAULT) }
+  return base < PageRange.userEnd ? 0 : call.error(EINVAL)
 }
 
 /// AMD64_*_TLSBASE: run-time linker and thread library tell what they set, and signal handlers begin with that
@@ -33,8 +38,8 @@ private func runtimeBase(_ call: Call) -> Int {
   let request = Int64(call.int32(0))
   if request == call.table.constant(.AMD64_SET_TLSBASE) {
     var base: UInt64 = 0
-    guard call.read(&base, at: call.address(1)) else { return call.error(EFAULT) }
-    guard base < PageRange.userEnd else { return call.error(EINVAL) }
+    let refusal = readBase(call, &base)
+    if refusal < 0 { return refusal }
     call.thread.pointee.runtime_base = base
     call.thread.pointee.has_runtime_base = 1
     return call.setSegmentBase(ARCH_SET_FS, base)
