@@ -54,6 +54,7 @@ struct ProcessFacts {
   /// Facts of a process; nil when there is none such.
   init?(_ call: Call, _ process: Int) {
     guard let stat = processFile(call, process, "stat"), readState(call, stat) else { return nil }
+    parent = guestParent(call, of: process, parent)
     let thread = state == ProcessFacts.ended && threads > 1 ? takeLiving(call, process) : nil
     guard let status = processFile(call, process, thread: thread, "status"), readStatus(call, status) else { return nil }
   }
@@ -93,7 +94,7 @@ struct ProcessFacts {
     file.byte()
     state = file.byte() ?? 0
     func next() -> Int { file.decimal() ?? 0 }
-    parent = guestParent(call, of: number, next())
+    parent = next()
     group = next()
     session = next()
     terminal = next()
@@ -170,6 +171,11 @@ struct ProcessNumbers: ~Copyable {
   deinit { if let memory { persona_release(memory) } }
 
   subscript(_ index: Int) -> Int { Int(memory!.get(at: 4 * index, as: Int32.self)) }
+
+  func holds(_ number: Int) -> Bool {
+    for index in 0..<count where self[index] == number { return true }
+    return false
+  }
 
   /// False when there is no memory for it.
   mutating func append(_ number: Int) -> Bool {

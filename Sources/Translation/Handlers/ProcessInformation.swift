@@ -42,7 +42,7 @@ enum ProcessInformation {
   static let age = 768
   static let size = 776
   /// The state of a process that has ended, and whose parent has not asked how.
-  static let ended = UInt32(UInt8(ascii: "Z"))
+  static let ended = UInt32(ProcessFacts.ended)
 
   /// What /proc tells of a process; false when it is gone.
   static func fill(_ call: Call, _ process: Int, _ entry: UnsafeMutableRawPointer, _ boot: Int) -> Bool {

@@ -26,15 +26,11 @@ private struct Descendant {
   var isChild: Bool { pid == subtree }
 }
 
-/// A list in the engine's memory.
+/// All that descend from a process, children first.
 private struct Descendants: ~Copyable {
-  private var memory: UnsafeMutableRawPointer?
-  private var capacity = 0
-  private(set) var count = 0
-  /// There was no memory for all.
-  private(set) var isCut = false
+  private var pids = ProcessNumbers()
+  private var subtrees = ProcessNumbers()
 
-  /// All that descend from a process, children first.
   init(of process: Int, _ call: Call) {
     addChildren(of: process, subtree: nil, call)
     var index = 0
@@ -44,41 +40,19 @@ private struct Descendants: ~Copyable {
     }
   }
 
-  init() {}
+  var count: Int { subtrees.count }
 
-  deinit { if let memory { persona_release(memory) } }
+  /// There was no memory for all.
+  var isIncomplete: Bool { pids.isIncomplete || subtrees.isIncomplete }
 
-  subscript(index: Int) -> Descendant {
-    memory!.load(fromByteOffset: index * MemoryLayout<Descendant>.stride, as: Descendant.self)
-  }
+  subscript(index: Int) -> Descendant { Descendant(pid: pids[index], subtree: subtrees[index]) }
 
   private mutating func addChildren(of process: Int, subtree: Int?, _ call: Call) {
     let mark = call.thread.pointee.scratch_used
-    eachChild(call, process) { add(Descendant(pid: $0, subtree: subtree ?? $0)) }
-    call.thread.pointee.scratch_used = mark
-  }
-
-  mutating func add(_ new: Descendant) {
-    let stride = MemoryLayout<Descendant>.stride
-    if count == capacity {
-      let room = max(64, capacity * 2)
-      guard let larger = persona_allocate(room * stride) else {
-        isCut = true
-        return
-      }
-      if let memory {
-        larger.copyMemory(from: memory, byteCount: count * stride)
-        persona_release(memory)
-      }
-      (memory, capacity) = (larger, room)
+    eachChild(call, process) { child in
+      if pids.append(child) { _ = subtrees.append(subtree ?? child) }
     }
-    memory!.storeBytes(of: new, toByteOffset: count * stride, as: Descendant.self)
-    count += 1
-  }
-
-  func holds(_ pid: Int) -> Bool {
-    for index in 0..<count where self[index].pid == pid { return true }
-    return false
+    call.thread.pointee.scratch_used = mark
   }
 }
 
@@ -93,7 +67,7 @@ func reaperStatus(_ call: Call) -> Int {
   clear(memory, size)
   let reaper = adopter(call)
   let list = Descendants(of: reaper, call)
-  guard !list.isCut else { return call.error(ENOMEM) }
+  guard !list.isIncomplete else { return call.error(ENOMEM) }
   var children = 0
   for index in 0..<list.count where list[index].isChild { children += 1 }
   let status = Record(memory, call.table)
@@ -124,7 +98,7 @@ func listDescendants(_ call: Call) -> Int {
   guard persona_copy_in(memory, call.address(3), size) == 0 else { return call.error(EFAULT) }
   let wanted = Record(memory, call.table)
   let list = Descendants(of: adopter(call), call)
-  guard !list.isCut else { return call.error(ENOMEM) }
+  guard !list.isIncomplete else { return call.error(ENOMEM) }
   let count = min(list.count, Int(wanted[.procctl_reaper_pids__rp_count]))
   for index in 0..<count {
     let item = list[index]
@@ -169,7 +143,7 @@ func killDescendants(_ call: Call) -> Int {
   guard isReaper(call) > 0 else { return call.error(EPERM) }
   let own = Int(call.process.pointee.pid)
   let subtree = Int(request.signed(.procctl_reaper_kill__rk_subtree))
-  var tried = Descendants()
+  var tried = ProcessNumbers()
   var killed = 0, failed = -1, result = call.error(ESRCH)
   var isOver = false
   while !isOver {
@@ -180,7 +154,7 @@ func killDescendants(_ call: Call) -> Int {
       if flags == 1, !item.isChild { continue }
       if flags == 2, item.subtree != subtree { continue }
       if tried.holds(item.pid) { continue }
-      tried.add(item)
+      _ = tried.append(item.pid)
       isOver = false
       let answer = call.hostNow(__NR_kill, item.pid, signal)
       if answer == 0 {
@@ -190,7 +164,7 @@ func killDescendants(_ call: Call) -> Int {
         (failed, result) = (item.pid, answer)
       }
     }
-    if list.isCut || tried.isCut { return call.error(ENOMEM) }
+    if list.isIncomplete || tried.isIncomplete { return call.error(ENOMEM) }
   }
   request[.procctl_reaper_kill__rk_killed] = UInt64(killed)
   request[.procctl_reaper_kill__rk_fpid] = UInt64(bitPattern: Int64(failed))

@@ -38,7 +38,7 @@ private struct Candidate {
   }
 
   var isRunning: Bool { facts.state == UInt8(ascii: "R") }
-  var hasEnded: Bool { facts.state == UInt8(ascii: "Z") }
+  var hasEnded: Bool { facts.state == ProcessFacts.ended }
 
   /// Runnable ones first, then who uses the processor most, then the highest number.
   func isBetter(than other: Candidate) -> Bool {
