@@ -40,8 +40,9 @@ static long family(void) {
 static volatile int seen;
 static void note(int signal) { seen = signal; }
 
-static void watch(long signal) {
-    static sigaction action = {(void *)note, 0, {{0}}};
+/// `handler`: none for what the system does.
+static void handle(long signal, void (*handler)(int)) {
+    sigaction action = {(void *)handler, 0, {{0}}};
     SYS(sigaction, signal, &action, 0);
 }
 
@@ -56,7 +57,7 @@ static void deaths(const char *title, char **argv, int executes) {
             control(PDEATHSIG_CTL, &signal);
             number[0] = (char)('0' + pipe[1]);
             if (executes) SYS(execve, argv[0], words, none);
-            watch(SIGUSR1);
+            handle(SIGUSR1, note);
             SYS(write, pipe[1], "r", 1);
             for (int turn = 0; turn < 50 && !seen; turn++) nap(100);
             told = (char)('0' + (seen == SIGUSR1) + 2 * (SYS0(getppid) == 1));
@@ -124,6 +125,7 @@ static void reapers(void) {
     expect("dead", kill.killed, 2);
     expect("its status", status_of(first), SIGKILL);
     expect("its orphan, which came here", SYS(wait4, -1, 0, 0, 0) > 0, 1);
+    // The orphans that a child's death brings are not killed with it, however soon they come.
     kill.flags = KILL_CHILDREN;
     expect("a child's death", control(REAP_KILL, &kill), 0);
     expect("dead", kill.killed, 1);
@@ -138,7 +140,7 @@ static void reapers(void) {
 
 static void descriptors(void) {
     int descriptor = -1, pid = 0, status;
-    watch(SIGCHLD);
+    handle(SIGCHLD, note);
     long child = SYS(pdfork, &descriptor, PD_DAEMON);
     if (child == 0) stay();
     expect("pdgetpid", SYS(pdgetpid, descriptor, &pid) == 0 && pid == child, 1);
@@ -161,13 +163,14 @@ static void descriptors(void) {
     expect("this one", status_of(child), SIGTERM);
     expect("and no signal", seen, 0);
     SYS(close, descriptor);
+    handle(SIGCHLD, 0); // no wait is interrupted from now on
 }
 
 static void sample(long argc, char **argv, char **environment) {
     if (argc == 3) {
         int descriptor = argv[2][0] - '0', signal = 0;
         control(PDEATHSIG_STATUS, &signal);
-        watch(SIGUSR1);
+        handle(SIGUSR1, note);
         SYS(write, descriptor, "r", 1);
         for (int turn = 0; turn < 50 && !seen; turn++) nap(100);
         char told = (char)('0' + (seen == SIGUSR1 && signal == SIGUSR1) + 2 * (SYS0(getppid) == 1));

@@ -127,8 +127,9 @@ private func marks(_ call: Call, _ item: Descendant) -> UInt64 {
   return marks
 }
 
-/// Sends a signal to all descendants, to children alone (REAPER_KILL_CHILDREN 1), or to one child and what descends from it
-/// (REAPER_KILL_SUBTREE 2), as long as new ones come up. What has happened is told with an error too.
+/// Sends a signal to all descendants or to one child and what descends from it (REAPER_KILL_SUBTREE 2), as long as new ones
+/// come up, or to children alone (REAPER_KILL_CHILDREN 1), once: the orphans of those that it ends are no children yet. What has
+/// happened is told with an error too.
 func killDescendants(_ call: Call) -> Int {
   let size = call.table.size(.procctl_reaper_kill)
   guard size > 0 else { return call.error(EINVAL) }
@@ -155,7 +156,7 @@ func killDescendants(_ call: Call) -> Int {
       if flags == 2, item.subtree != subtree { continue }
       if tried.holds(item.pid) { continue }
       _ = tried.append(item.pid)
-      isOver = false
+      isOver = flags == 1
       let answer = call.hostNow(__NR_kill, item.pid, signal)
       if answer == 0 {
         killed += 1
