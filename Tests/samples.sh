@@ -73,7 +73,7 @@ for sample in "$@"; do
     (cd "$work/folder" && timeout -k 5 60 "$persona" run --as "${sample%/*}:$release" -- "$programs/$name" \
       >"$work/out" 2>&1 </dev/null)
     status=$?
-    if [ "$status" != "$wanted" ] || ! diff -u "$other" "$work/out" >"$work/difference"; then
+    if ! diff -u "$other" "$work/out" >"$work/difference" || [ "$status" != "$wanted" ]; then
       problem="as of $release: status $status, or output differs (- expected, + got);"
       sed -n '3,$p' "$work/difference" | grep '^[-+]' | head -n 20
     fi

@@ -227,7 +227,7 @@ func dismiss(_ worker: OperationWorker.Pointer, _ list: ProcessOperations.Pointe
   persona_release(UnsafeMutableRawPointer(worker))
 }
 
-/// A thread's work: the operations that are its worker's, until there are none.
+/// A thread's work: the operations that are its worker's, until there are none: the last may have been canceled.
 private func doOperations(_ argument: UnsafeMutableRawPointer?) {
   let worker = argument!.assumingMemoryBound(to: OperationWorker.self)
   let process = worker.pointee.process
@@ -249,9 +249,13 @@ private func doOperations(_ argument: UnsafeMutableRawPointer?) {
       awaitReadiness(worker)
       continue
     }
+    // Who hears of the end finds the worker's descriptor closed.
+    let isLast = list.pointee.waiting.first({ $0.pointee.worker == worker && $0 != operation }) == nil
+    if isLast { dismiss(worker, list) }
     let notices = endOperation(process, list, operation, result)
     persona_unlock(&process.pointee.event_lock)
     announceEnd(process, list, notices)
+    if isLast { return }
   }
 }
 
