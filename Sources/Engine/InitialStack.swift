@@ -27,15 +27,15 @@ struct LinuxStack {
   }
 
   /// Takes what the program before handed on (`executeKnown`): then it has executed the engine by its path in /proc, and the
-  /// environment has a string more. All others name a descriptor, /dev/fd/N.
+  /// environment has a string more, which ends where the name of what was executed begins (create_elf_tables of
+  /// fs/binfmt_elf.c). All others name a descriptor, /dev/fd/N.
   mutating func takeHandedOn() -> UnsafeMutablePointer<persona_start>? {
-    let name = auxiliary(31 /* AT_EXECFN */).flatMap { UnsafePointer<UInt8>(bitPattern: UInt($0)) }
+    let name = auxiliary(31 /* AT_EXECFN */).flatMap { UnsafePointer<CChar>(bitPattern: UInt($0)) }
     guard envc > 0, let name, name[0] == 47, name[1] == 112, let text = UnsafeMutablePointer<CChar>(bitPattern: UInt(envv[envc - 1]))
     else { return nil }
-    var count = 0
-    while text[count] != 0 { count += 1 }
+    let count = name - UnsafePointer(text) - 1
     let head = MemoryLayout<persona_start>.size - Int(PERSONA_PLAN_ROOM)
-    guard count > head, count % 8 == 1, let memory = persona_allocate_forever(count) else { return nil }
+    guard count > head, count % 8 == 1, text[count] == 0, let memory = persona_allocate_forever(count) else { return nil }
     envc -= 1
     envv[envc] = 0
     persona_show_zeros(text, UInt32(count - 1), memory)

@@ -311,10 +311,8 @@ func engineAction() -> KernelAction {
 /// Signals whose handler the engine keeps whatever the guest asks: SIGBUS, SIGSEGV, SIGSYS.
 private func isKept(_ native: Int32) -> Bool { native == 7 || native == 11 || native == 31 }
 
-/// Signals that Linux ignores without a handler (signal(7)): SIGCHLD, SIGCONT, SIGURG, SIGWINCH.
-func isIgnoredByLinux(_ native: Int32) -> Bool {
-  native == 17 || native == 18 || native == 23 || native == 28
-}
+/// Signals that Linux ignores without a handler (signal(7)), bit n-1 for signal n: SIGCHLD, SIGCONT, SIGURG, SIGWINCH.
+let ignoredByLinux: UInt64 = 1 << 16 | 1 << 17 | 1 << 22 | 1 << 27
 
 @c(persona_install_action)
 public func installAction(
@@ -339,7 +337,7 @@ func kernelAction(_ process: UnsafeMutablePointer<persona_process>, _ foreign: I
     // Not every one that comes is the guest's.
   } else if action.handler == 0 {
     kernel = KernelAction()
-    if ignored && !isIgnoredByLinux(native) { kernel.handler = 1 }
+    if ignored && ignoredByLinux & bit(native) == 0 { kernel.handler = 1 }
   } else if action.handler == 1 {
     kernel = KernelAction(handler: 1)
   }

@@ -10,6 +10,12 @@ extension TableCompiler {
     table.errno_unsupported = UInt32(personality.errnoNumber("ENOSYS") ?? 0)
     table.name = string(personality.name)
     table.release = personality.release
+    for native in 1...64 where signalToForeign[native] != 0 {
+      table.signals_known |= 1 << UInt64(native - 1)
+      if signalDefault[Int(signalToForeign[native])] == UInt8(PERSONA_DEFAULT_IGNORE.rawValue) {
+        table.signals_ignored |= 1 << UInt64(native - 1)
+      }
+    }
 
     var bytes = [UInt8](repeating: 0, count: MemoryLayout<persona_table>.size)
     bytes.reserveCapacity(

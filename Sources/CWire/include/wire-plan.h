@@ -172,16 +172,27 @@ static inline uint32_t persona_start_bytes(const struct persona_start *start) {
     return (uint32_t)sizeof *start - PERSONA_PLAN_ROOM + start->plan_bytes;
 }
 
+/// Whether `value` is among the bytes, eight at a time: `count` is a multiple of eight.
+static inline int persona_has_byte(const char *bytes, uint32_t count, unsigned char value) {
+    const uint64_t ones = 0x0101010101010101u, highest = 0x8080808080808080u;
+    uint64_t values = value * ones, word;
+    for (uint32_t index = 0; index < count; index += 8) {
+        __builtin_memcpy(&word, bytes + index, 8);
+        word ^= values;
+        if ((word - ones) & ~word & highest) return 1;
+    }
+    return 0;
+}
+
 /// Makes `start` a text without NULs, so that it can be handed on among the environment's strings; NULL, and nothing is
 /// changed, when there is no byte to take the place of zero.
 static inline char *persona_hide_zeros(struct persona_program *program) {
     char *bytes = (char *)&program->start;
-    unsigned char used[256] = {0};
-    uint32_t count = persona_start_bytes(&program->start), key = 1;
-    for (uint32_t index = 0; index < count; index++) used[(unsigned char)bytes[index]] = 1;
-    while (key < 256 && used[key]) key++;
-    if (key == 256) return 0;
-    persona_mix(bytes, count, (unsigned char)key);
+    uint32_t count = persona_start_bytes(&program->start), tries = 0;
+    unsigned char key = 0x81;  // numbers and paths have such bytes least
+    while (tries < 256 && (key == 0 || persona_has_byte(bytes, count, key))) tries++, key++;
+    if (tries == 256) return 0;
+    persona_mix(bytes, count, key);
     bytes[-1] = (char)key;
     bytes[count] = 0;
     return bytes - 1;

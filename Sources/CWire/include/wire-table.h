@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #define PERSONA_TABLE_MAGIC 0x6c626174 /* "tabl" */
-#define PERSONA_TABLE_VERSION 7
+#define PERSONA_TABLE_VERSION 8
 #define PERSONA_MAX_ARGUMENTS 8
 
 /// The value of a constant that the personality does not have.
@@ -88,6 +88,8 @@ struct persona_table {
     uint32_t name;                        ///< string: personality's name
     uint32_t release;                     ///< numeric release, as the OS counts it
     uint32_t reserved;
+    uint64_t signals_known;               ///< Linux's signals that the personality has; bit n-1 is signal n
+    uint64_t signals_ignored;             ///< those of them that it ignores by default
 };
 
 enum persona_signal_default {
