@@ -311,10 +311,10 @@ fi
 cat >"$work/hostile.c" <<'END'
 #include "freebsd.h"
 static void sample(long argc, char **argv, char **environment) {
-    expect("munmap of the engine", SYS(munmap, 0x600000000000, 1 << 20) < 0, 1);
-    expect("mprotect of the engine", SYS(mprotect, 0x600000000000, 1 << 20, 7) < 0, 1);
-    expect("mapping over the engine", SYS(mmap, 0x600000000000, 4096, 3, MAP_PRIVATE | MAP_ANON | MAP_FIXED, -1, 0) < 0, 1);
-    expect("writing into the engine", SYS(fstat, 1, 0x600000001000), -EFAULT);
+    expect("munmap of the engine", SYS(munmap, 0x7000000000, 1 << 20) < 0, 1);
+    expect("mprotect of the engine", SYS(mprotect, 0x7000000000, 1 << 20, 7) < 0, 1);
+    expect("mapping over the engine", SYS(mmap, 0x7000000000, 4096, 3, MAP_PRIVATE | MAP_ANON | MAP_FIXED, -1, 0) < 0, 1);
+    expect("writing into the engine", SYS(fstat, 1, 0x7000001000), -EFAULT);
     expect("still there", SYS0(getpid) > 0, 1);
 }
 END

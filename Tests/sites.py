@@ -125,7 +125,7 @@ def tell(process):
         fields = line.split()
         start, end = (int(place, 16) for place in fields[0].split("-"))
         name = fields[5] if len(fields) > 5 else ""
-        if "x" not in fields[1] or 0x600000000000 <= start < 0x610000000000 or name.startswith("["):
+        if "x" not in fields[1] or 0x7000000000 <= start < 0x8000000000 or name.startswith("["):
             continue
         if pieces and pieces[-1][1] == start:  # a page with a jump is a copy, and has no name
             pieces[-1] = (pieces[-1][0], end, pieces[-1][2] or name)

@@ -16,7 +16,7 @@ static void floor_dispatch(void) { SYS(prctl, 59, 1, __executable_start, etext -
 
 /// The engine's text and the compiled table, files that nobody writes to; its data; stubs, and a page of text with a jump.
 static void floor_map(void) {
-    char *place = (char *)0x600000000000;
+    char *place = (char *)0x7000000000;
     for (int index = 0; index < 2; index++, place += 0x100000) SYS(mmap, place, 0x40000, 1, 0x2 | 0x100000, file);
     own = place;
     SYS(mmap, own, 0x40000, 3, 0x22 | 0x100000, -1);
@@ -43,7 +43,7 @@ static void floor_begin(void) {
 
 /// The engine touches its text, the table and its own page in parent and child.
 static void floor_touch(void) {
-    *(volatile char *)0x600000000000, *(volatile char *)0x600000100000;
+    *(volatile char *)0x7000000000, *(volatile char *)0x7000100000;
     ++*(volatile char *)own;
 }
 static void floor_child(void) {

@@ -80,7 +80,7 @@ import Testing
         .exit(22, 0, natives: [.init(number: 257, arguments: [fd, pointer, flags, 0], result: result)])
       )
     }
-    let engine: UInt64 = 0x6000_0012_0000
+    let engine: UInt64 = 0x70_0012_0000
     let calls = [
       line(7, 3, engine, 0x80000, 4), line(7, 3, engine, 0x80000, 4), line(7, 3, engine, 0x80000, 5),
       line(7, 3, engine, 0, 4), line(7, 3, path, 0x80000, 4), line(7, 3, path + 8, 0x80000, 4),
@@ -186,7 +186,7 @@ import Testing
     stat[3] = 12
     #expect(
       line(
-        7, [3, path], 0, natives: [.init(number: 5, arguments: [3, 0x6000_0000_1000], result: 0)],
+        7, [3, path], 0, natives: [.init(number: 5, arguments: [3, 0x70_0000_1000], result: 0)],
         out: [1: .init(words: stat)])
         == "[100] fstat(3, {st_mode=S_IFREG|0644, st_size=12, ...}) = 0  <= fstat(3, <converted sb>) = 0")
     stat[1] = 0o020620
@@ -237,7 +237,7 @@ import Testing
     #expect(
       line(
         13, [3, path, 16], in: [1: inet], 0,
-        natives: [.init(number: 42, arguments: [3, 0x6000_0000_0100, 16], result: 0)])
+        natives: [.init(number: 42, arguments: [3, 0x70_0000_0100, 16], result: 0)])
         == "[100] connect(3, {AF_INET, 127.0.0.1:8080}, 16) = 0  <= connect(3, <converted name>, 16) = 0")
     #expect(
       line(13, [3, path, 28], in: [1: inet6], 0) == "[100] connect(3, {AF_INET6, [fe80::1:0:2%3]:80}, 28) = 0"

@@ -57,7 +57,7 @@ final class ScratchFile {
   private static let values: [UInt64] = [
     0, 1, 2, 3, 0x7f, 0xff, 0x100, 0xfff, 0x1000, 0x7fff, 0x8000, 0xfffe, 0xffff, 0x10000, 0x7fff_ffff,
     0x8000_0000,
-    0xffff_ffff, 0x6000_0000_0000, 0x7fff_ffff_f000, 0x8000_0000_0000, .max >> 1, 1 << 63, .max - 0xfff, .max,
+    0xffff_ffff, 0x70_0000_0000, 0x7fff_ffff_f000, 0x8000_0000_0000, .max >> 1, 1 << 63, .max - 0xfff, .max,
   ]
 
   static func environment(_ name: String, _ fallback: UInt64) -> UInt64 {
@@ -112,7 +112,7 @@ final class ScratchFile {
         segment.address % 4096 == 0 && segment.length % 4096 == 0 && segment.length > 0
         && segment.fileOffset % 4096 == 0 && segment.fileLength <= segment.length
         && segment.address >= 0x10000 && segment.end <= 0x7fff_ffff_f000
-        && (segment.end <= 0x6000_0000_0000 || segment.address >= 0x6100_0000_0000)
+        && (segment.end <= 0x70_0000_0000 || segment.address >= 0x80_0000_0000)
       #expect(isRight, "seed \(seed): \(segment)")
     }
     let isEntryCode = plan.segments.contains {

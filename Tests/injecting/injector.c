@@ -39,8 +39,8 @@ static const struct { long number; const char *name; int errors[4]; } failures[]
     {SYS_pidfd_open, "pidfd_open", {EMFILE}}, {SYS_process_vm_readv, "process_vm_readv", {ENOMEM}},
 };
 enum { KINDS = sizeof failures / sizeof *failures, PROCESSES = 1 << 16 };
-#define ENGINE_START 0x600000000000
-#define ENGINE_END 0x610000000000
+#define ENGINE_START 0x7000000000
+#define ENGINE_END 0x8000000000
 /// Linux's SIGPWR is FreeBSD's SIGINFO.
 enum { INFO = SIGPWR };
 

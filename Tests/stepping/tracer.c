@@ -165,7 +165,7 @@ static void begin(const char *program[]) {
 static uint64_t way[MOST];
 static long waited;  // how many of them came before the guest waited
 
-static int is_engine(uint64_t address) { return address >= 0x600000000000 && address < 0x600001000000; }
+static int is_engine(uint64_t address) { return address >= 0x7000000000 && address < 0x7001000000; }
 
 /// Steps through a call from its first breakpoint to its second; how many instructions it took, in `way`. A repeated
 /// string instruction counts once.

@@ -13,7 +13,7 @@ static void sample(long argc, char **argv, char **environment) {
     expect("read into nowhere", SYS(open, 16, O_RDONLY, 0), -EFAULT);
     expect("write from nowhere", SYS(write, 1, 16, 5), -EFAULT);
     expect("stat into nowhere", SYS(fstat, 1, 16), -EFAULT);
-    expect("stat into the engine", SYS(fstat, 1, 0x600000001000), -EFAULT);
+    expect("stat into the engine", SYS(fstat, 1, 0x7000001000), -EFAULT);
     expect("pipe into nowhere", SYS(pipe2, 16, 0), -EFAULT);
     expect("sigaction from nowhere", SYS(sigaction, SIGUSR1, 16, 0), -EFAULT);
     expect("nanosleep from nowhere", SYS(nanosleep, 16, 0), -EFAULT);

@@ -8,8 +8,8 @@
 
 /// Everything that Persona itself maps into a guest lives in [RESERVED_START, RESERVED_END);
 /// guest calls that name an address in it are refused.
-#define PERSONA_RESERVED_START 0x600000000000
-#define PERSONA_RESERVED_END   0x610000000000
+#define PERSONA_RESERVED_START 0x7000000000
+#define PERSONA_RESERVED_END   0x8000000000
 
 // MARK: - Hypercalls
 

@@ -257,8 +257,7 @@ func processMappings(_ argument: MIB, _ request: inout SysctlRequest) -> Int {
     record.put(Int32(truncatingIfNeeded: own / 4), at: MapEntry.privateResident)
     guard file.find("VmFlags:") else { break }
     file.skipLine()
-    // The engine lies from 0x600000000000 on.
-    if start >> 40 == 0x60 { continue }
+    if start >= PERSONA_RESERVED_START, start < PERSONA_RESERVED_END { continue }
     if isFile {
       let place = record + MapEntry.path
       let mark = call.thread.pointee.scratch_used
