@@ -172,6 +172,11 @@ int64_t persona_execute(struct persona_thread *thread, int32_t file, uint64_t pa
     return -ENOSYS;
 }
 
+int64_t persona_execute_known(struct persona_thread *thread, uint64_t native_path, uint64_t arguments, uint64_t environment) {
+    (void)thread, (void)native_path, (void)arguments, (void)environment;
+    return 1;
+}
+
 int64_t persona_set_gs(struct persona_thread *thread, uint64_t base) {
     thread->guest_gs = base;
     return 0;

@@ -13,7 +13,6 @@ public func execute(
   let ignored = tellIgnored(thread.pointee.process)
   let state = handedOn(thread.pointee.process)
   defer { if let state { persona_release(state.memory) } }
-  if state == nil, let result = executeKnown(thread, file, nativePath, ignored, arguments, environment) { return result }
   guard let request = takeRequest(thread) else { return -Int64(ENOMEM) }
   request.pointee.ignored = ignored
   request.pointee.pid = thread.pointee.process.pointee.pid

@@ -5,30 +5,41 @@ import Translation
 // Programs that the supervisor has decided about before. What it decided lies in a file of its own, from which an exec takes
 // all that the next engine needs, and hands it on, so that nobody waits for the supervisor.
 
-/// Executes a file as the supervisor decided about it before; nil where it has to be asked.
-func executeKnown(
-  _ thread: UnsafeMutablePointer<persona_thread>, _ file: Int32, _ nativePath: UInt64, _ ignored: persona_ignored,
-  _ arguments: UInt64, _ environment: UInt64
+/// Executes a file by its path as the supervisor decided about it before; 1 where it has to be asked.
+@c(persona_execute_known)
+public func executeKnown(
+  _ thread: UnsafeMutablePointer<persona_thread>?, _ path: UInt64, _ arguments: UInt64, _ environment: UInt64
+) -> Int64 {
+  execute(thread!, path, arguments, environment) ?? 1
+}
+
+private func execute(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ path: UInt64, _ arguments: UInt64, _ environment: UInt64
 ) -> Int64? {
   let process = thread.pointee.process!
   let plan = process.pointee.plan!
   // What the next program inherits is open for a moment without O_CLOEXEC: no other exec may see it.
-  guard plan.pointee.programs >= 0, process.pointee.owns_descriptors != 0, ignored.is_known != 0, nativePath != 0,
-    let identity = identity(of: file)
-  else { return nil }
-  var programs = open(descriptor: plan.pointee.programs, of: plan.pointee.supervisor)
-  defer { close(programs) }
-  guard programs >= 0, let program = find(thread, file, identity, nativePath, in: programs) else { return nil }
+  guard plan.pointee.programs >= 0, process.pointee.owns_descriptors != 0, let identity = identity(at: path) else { return nil }
+  let ignored = tellIgnored(process)
+  if ignored.is_known == 0 { return nil }
+  if let state = handedOn(process) {
+    persona_release(state.memory)
+    return nil
+  }
+  var (programs, image) = (open(descriptor: plan.pointee.programs, of: plan.pointee.supervisor), Int32(-1))
+  defer {
+    close(programs)
+    close(image)
+  }
+  guard programs >= 0, let program = find(thread, identity, path, &image, in: programs) else { return nil }
   if verdict(program) == PERSONA_EXEC_NATIVE.rawValue {
     close(programs)
     programs = -1
-    return replaceImage(thread, file: file, path: nativePath, isNative: true, arguments, environment)
+    return replaceImage(thread, file: -1, path: path, isNative: true, arguments, environment)
   }
-  let image = open(nativePath, identity)
-  defer { close(image) }
   let linker = program.pointee.linker.inode == 0 ? -1 : open(address(program, program.pointee.linker_path), program.pointee.linker)
   defer { close(linker) }
-  guard image >= 0, linker >= 0 || program.pointee.linker.inode == 0,
+  guard mayExecute(image), linker >= 0 || program.pointee.linker.inode == 0,
     let engine = takeScratch(thread, 64), let variables = withOneMore(thread, environment)
   else { return nil }
   let start = persona_program_start(program)!
@@ -53,9 +64,10 @@ func executeKnown(
 private let mostlyEnough = 1024
 
 /// What was decided about a file by its path in the process's root, copied to the call's scratch; nil where nothing was.
+/// `image` becomes a descriptor of a foreign one.
 private func find(
-  _ thread: UnsafeMutablePointer<persona_thread>, _ file: Int32, _ identity: persona_file_identity,
-  _ nativePath: UInt64, in programs: Int32
+  _ thread: UnsafeMutablePointer<persona_thread>, _ identity: persona_file_identity, _ path: UInt64, _ image: inout Int32,
+  in programs: Int32
 ) -> UnsafeMutablePointer<persona_program>? {
   let process = thread.pointee.process!
   let root = rootOf(process)
@@ -79,8 +91,10 @@ private func find(
     }
     var now: UInt32 = 0
     guard read(programs, &now, 4, at: place), program.pointee.verdict == now, now != 0 else { return nil }
+    if image < 0 { image = open(path, identity) }
+    guard image >= 0 else { return nil }
     let name = UnsafeRawPointer(head) + Int(program.pointee.path)
-    if hasRoot(program, root), isPath(thread, name, nativePath) || isLinks(thread, name, file) { return program }
+    if hasRoot(program, root), isPath(thread, name, path) || isLinks(thread, name, image) { return program }
   }
   return nil
 }
@@ -173,13 +187,18 @@ private func close(_ file: Int32) {
   if file >= 0 { _ = persona_syscall(Int64(__NR_close), UInt64(file), 0, 0, 0, 0, 0) }
 }
 
-/// Fields of Linux's struct stat (asm/stat.h); nil when there is no telling.
-private func identity(of file: Int32) -> persona_file_identity? {
+private func identity(of file: Int32) -> persona_file_identity? { identity(__NR_fstat, UInt64(file)) }
+
+private func identity(at path: UInt64) -> persona_file_identity? { identity(__NR_stat, path) }
+
+/// Fields of Linux's struct stat (asm/stat.h); nil when there is no telling, or it is no regular file.
+private func identity(_ call: Int32, _ which: UInt64) -> persona_file_identity? {
   var status = InlineArray<18, UInt64>(repeating: 0)
   let result = withUnsafeMutablePointer(to: &status) {
-    persona_syscall(Int64(__NR_fstat), UInt64(file), UInt64(UInt(bitPattern: $0)), 0, 0, 0, 0)
+    persona_syscall(Int64(call), which, UInt64(UInt(bitPattern: $0)), 0, 0, 0, 0)
   }
-  guard result == 0 else { return nil }
+  let (kind, regular): (UInt64, UInt64) = (0o170000, 0o100000)
+  guard result == 0, status[3] & kind == regular else { return nil }
   return persona_file_identity(
     device: status[0], inode: status[1], size: status[6], seconds: Int64(bitPattern: status[13]),
     nanoseconds: Int64(bitPattern: status[14]))
@@ -210,7 +229,15 @@ private func open(_ path: UInt64, _ wanted: persona_file_identity) -> Int32 {
   return -1
 }
 
-/// The same of what another process's descriptor is open at.
+/// Whether the process's effective ids may execute it: faccessat2(…, X_OK, AT_EACCESS | AT_EMPTY_PATH).
+private func mayExecute(_ file: Int32) -> Bool {
+  var empty: UInt8 = 0
+  return withUnsafeMutablePointer(to: &empty) {
+    persona_syscall(439, UInt64(file), UInt64(UInt(bitPattern: $0)), 1, 0x200 | UInt64(AT_EMPTY_PATH), 0, 0) == 0
+  }
+}
+
+/// Opens as `open` does what another process's descriptor is open at.
 private func open(descriptor: Int32, of pid: Int32) -> Int32 {
   var name = InlineArray<64, UInt8>(repeating: 0)
   return withUnsafeMutablePointer(to: &name) {

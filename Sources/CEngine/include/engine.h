@@ -277,6 +277,9 @@ int32_t persona_holds_stubs(uint64_t start, uint64_t end);
 /// `native_path` as Linux knows it, or 0.
 int64_t persona_execute(struct persona_thread *thread, int32_t file, uint64_t path, uint64_t native_path,
                         uint64_t arguments, uint64_t environment);
+/// Replaces the program by a file about which the supervisor has decided before, by Linux's path of it; 1 if it has not, and
+/// nothing has happened.
+int64_t persona_execute_known(struct persona_thread *thread, uint64_t native_path, uint64_t arguments, uint64_t environment);
 
 /// Installs, for Linux signal `native`, what the process's action for foreign signal `foreign` asks for.
 int64_t persona_install_action(struct persona_thread *thread, int32_t foreign, int32_t native);

@@ -103,6 +103,8 @@ func execve(_ call: inout Call) -> Int {
 func executePath(
   _ call: Call, _ path: UInt64, _ nativePath: UInt64, _ arguments: UInt64, _ environment: UInt64
 ) -> Int {
+  let known = persona_execute_known(call.thread, nativePath, arguments, environment)
+  if known <= 0 { return Int(known) }
   let file = call.hostNow(__NR_openat, Int(AT_FDCWD), Int(truncatingIfNeeded: nativePath), Int(O_PATH | O_CLOEXEC))
   if file < 0 { return file }
   let result = execute(call, file, path, nativePath, arguments, environment)
