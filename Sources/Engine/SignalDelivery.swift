@@ -98,6 +98,7 @@ private func keep(
   }
   thread.pointee.pending_mask = context.mask
   keepMask(thread, context)
+  _ = knowsState(context)
   thread.pointee.pending = 1
   context.mask = UInt64.max
   if rip &- label(PERSONA_INTERRUPTIBLE_BEGIN)

@@ -230,10 +230,12 @@ private func enter(
   let process = thread.pointee.process!
   let abi = process.pointee.table.pointee.abi
   useSignalStack(thread)
-  let context = freshContext(thread)
+  let hasOwnState = abi.entry_form == UInt8(PERSONA_ENTRY_TOS.rawValue)
+  let context = hasOwnState ? freshContext(thread) : TrapContext(persona_patched_registers(thread)!)
   context[PERSONA_RIP] = process.pointee.plan.pointee.entry
   context[PERSONA_RSP] = ((stack - 8) & ~15) + UInt64(abi.entry_padding)
-  if abi.entry_form == UInt8(PERSONA_ENTRY_TOS.rawValue) {
+  context[PERSONA_FLAGS] = 0x202
+  if hasOwnState {
     let area = UnsafeMutableRawPointer(context.words) - 1024
     beginFloatingPoint(area, 512)
     context.floatingPoint = UInt64(UInt(bitPattern: area))
@@ -250,7 +252,11 @@ private func enter(
   context.mask = mask
   let armed = armUserDispatch()
   if armed < 0 { fatal("persona: this kernel lacks syscall user dispatch (Linux 5.11); see 'persona doctor'", armed) }
-  persona_resume(context.words)
+  if hasOwnState { persona_resume(context.words) }
+  // The floating-point state is that which Linux begins a program with: the engine has not touched it.
+  thread.pointee.mask_known = PERSONA_MASK_DIFFERS.rawValue
+  thread.pointee.whole = PERSONA_WHOLE.rawValue
+  persona_leave()
 }
 
 /// A ucontext at the top of the thread's signal stack, with Linux's user segments and a clean FPU.
