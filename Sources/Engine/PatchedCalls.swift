@@ -45,10 +45,7 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?, _ registe
   case PERSONA_PASSAGE_PLAIN.rawValue where row.pointee.in_registers != 0 && process.pointee.path_view == 0:
     carryOut(thread, table, row, context)
   case PERSONA_PASSAGE_MASK.rawValue:
-    prepare(thread, context)
-    // What is executed has a path. C libraries ask for the mask in each setjmp(3).
-    let mayHavePath = process.pointee.path_view != 0 && row.pointee.target != HandlerName.sigprocmask.rawValue
-    answerWithMask(thread, context, row.pointee.in_registers != 0 && !mayHavePath ? row : nil)
+    passMask(thread, table, row, context)
   default:
     prepare(thread, context)
     answer(thread, context)
@@ -98,6 +95,35 @@ private func closeDirectly(
   } else {
     succeed(table, context, result)
   }
+}
+
+/// A call that reads or changes the mask.
+@inline(never)
+private func passMask(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
+  _ context: TrapContext
+) {
+  let isMaskCall = row.pointee.target == HandlerName.sigprocmask.rawValue
+  // C libraries ask for the mask in each setjmp(3).
+  if isMaskCall, row.pointee.in_registers != 0, context[number: row.pointee.sources.1] == 0, tellMask(thread, table, row, context) { return }
+  prepare(thread, context)
+  // What is executed has a path.
+  let mayHavePath = thread.pointee.process.unsafelyUnwrapped.pointee.path_view != 0 && !isMaskCall
+  answerWithMask(thread, context, row.pointee.in_registers != 0 && !mayHavePath ? row : nil)
+}
+
+/// sigprocmask(2) that only asks; false where the handler must answer.
+private func tellMask(
+  _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
+  _ context: TrapContext
+) -> Bool {
+  guard table.setSize == 16 else { return false }
+  learnMask(thread, context)
+  let set = table.foreignSet(context.mask)
+  let old = context[number: row.pointee.sources.2]
+  guard old == 0 || persona_store_pair(old, set.low, set.high) == 0 else { return false }
+  succeed(table, context, 0)
+  return true
 }
 
 /// stat(2) and its kin: one call to Linux, whose answer is put right before the foreign structure is made of it.

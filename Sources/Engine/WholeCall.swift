@@ -63,7 +63,7 @@ func keepMask(_ thread: UnsafeMutablePointer<persona_thread>, _ interrupted: Tra
 }
 
 /// Has the guest's mask in `context`, which is `thread.patched`.
-private func learnMask(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) {
+func learnMask(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) {
   guard thread.pointee.mask_known == PERSONA_MASK_UNKNOWN.rawValue else { return }
   var mask: UInt64 = 0
   withUnsafeMutablePointer(to: &mask) {

@@ -128,6 +128,13 @@ static void mask_case(void) {
     should(make(mask_site, SIG_SETMASK, (long)&two, (long)&old) == 0 && old.bits[0] == 0);
     should(mask(SIG_SETMASK, &none).bits[0] == two.bits[0]);
 }
+/// As setjmp(3) does.
+static void asking_case(void) {
+    mask(SIG_SETMASK, &two);
+    old.bits[0] = 7, old.bits[1] = 7;
+    should(make(mask_site, SIG_BLOCK, 0, (long)&old) == 0 && old.bits[0] == two.bits[0] && old.bits[1] == 0);
+    should(mask(SIG_SETMASK, &none).bits[0] == two.bits[0]);
+}
 /// A signal that comes after this must wait.
 static void block_case(void) {
     should(make(mask_site, SIG_BLOCK, (long)&one, (long)&old) == 0 && old.bits[0] == 0);
@@ -180,7 +187,7 @@ static void forking_case(void *where) {
 static void fork_case(void) { forking_case(fork_site); }
 static void vfork_case(void) { forking_case(vfork_site); }
 
-static void (*const cases[])(void) = {geteuid_case, lseek_case, read_case, close_case, fstat_case, open_case, clock_case, mask_case,
+static void (*const cases[])(void) = {geteuid_case, lseek_case, read_case, close_case, fstat_case, open_case, clock_case, mask_case, asking_case,
                                       block_case, kill_case, restarted_case, interrupted_case, suspend_case, fork_case, vfork_case};
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -193,6 +200,7 @@ static void sample(long argc, char **argv, char **environment) {
     install(SIGUSR2, on_own, 0);
     for (int index = 0; index < CASES; index++)
         for (int turn = 0; turn < 100; turn++) cases[index]();
+    should(make(mask_site, SIG_BLOCK, 0, 8) == -EFAULT);
     expect("failures before", control.failures, 0);
     say("%d %x\n", self, (long)&control);
     while (!control.go) nap(1);
