@@ -69,6 +69,7 @@ static char *executed;
 static inline void fork_exec_by(long number) {
     long child = call(number, 0, 0, 0, 0, 0, 0);
     if (child == 0) {
+        if (number == SYS_fork) floor_child();
         char *arguments[] = {executed, 0};
         SYS(execve, executed, arguments, arguments + 1);
         SYS(exit, 9);
@@ -77,7 +78,10 @@ static inline void fork_exec_by(long number) {
     SYS(wait4, child, &status, 0, 0);
     if (status) SYS(exit, 3);
 }
-static void fork_exec(void) { fork_exec_by(SYS_fork); }
+static void fork_exec(void) {
+    floor_touch();
+    fork_exec_by(SYS_fork);
+}
 static void vfork_exec(void) { fork_exec_by(SYS_vfork); }
 
 static void brief(void *unused) {
@@ -173,7 +177,10 @@ static void insert(uint64_t *sorted, long present, uint64_t value) {
 }
 
 static void bench(long argc, char **argv, char **environment) {
-    if (argc < 3) return;
+    if (argc < 3) {
+        floor_program();
+        return;
+    }
     executed = argc > 3 && argv[3][0] == '/' ? argv[3] : argv[0];
     count = number(argv[2]);
     extra = argc > 3 ? number(argv[3]) : 1;

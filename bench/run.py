@@ -43,7 +43,7 @@ MICRO = [
 ]
 
 # What a native program that does as little as a guest must (bench/floor.h) is measured for, too.
-FLOORS = {"geteuid", "read-1", "fstat", "lseek", "open-close", "mmap-munmap", "error", "fork", "thread"}
+FLOORS = {"geteuid", "read-1", "fstat", "lseek", "open-close", "mmap-munmap", "error", "fork", "fork-exec", "thread"}
 
 
 def toolchain_clang():
