@@ -116,6 +116,7 @@ mkfifo $folder/typed
   "$persona" root add freebsd-bad $folder/bad.txz 2>&1 | grep -v -e '^tar: ' -e '^xz: '
   timeout -s INT 0.3 "$persona" root add freebsd-typed $folder/typed
   "$persona" root add nosuch $tree
+  "$persona" root add freebsd- $tree
   "$persona" root list
   "$persona" run --root freebsd-13.2 -- /bin/program x | tail -1
   "$persona" run -- $folder/elsewhere x | grep 'data of a library'

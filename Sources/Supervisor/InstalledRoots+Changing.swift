@@ -45,7 +45,7 @@ extension InstalledRoots {
   private func heading(of name: String, _ recognizer: Recognizer) throws(LaunchError) -> SystemHeading
   {
     let personality = InstalledRoots.personality(of: name)
-    guard InstalledRoots.isName(name), recognizer.available.contains(personality),
+    guard InstalledRoots.isName(name), name != personality + "-", recognizer.available.contains(personality),
       let heading = recognizer.heading(personality)
     else {
       throw LaunchError(
