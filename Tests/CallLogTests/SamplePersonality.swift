@@ -70,7 +70,7 @@ enum SamplePersonality {
       8 nanosleep(rqtp: in timespec, rmtp: out timespec) -> status = nanosleep
       9 pipe() -> pair = handler pipePair
      10 kevent(fd: fd, changes: in kevent[nchanges], nchanges: int, events: out kevent[result], nevents: int, timeout: in timespec) -> int = handler kevent
-     11 execve(path: path, argv: strings, envp: strings) -> status = handler execve
+     11 execve(path: path, argv: strings, envp: strings) -> status = handler execve(path, argv, envp, 14)
      12 sigprocmask(how: int, set: in sigset, oset: out sigset) -> status = handler sigprocmask
      13 connect(s: fd, name: in bytes[namelen], namelen: int) -> status = handler connect
      14 getsockname(s: fd, asa: out bytes[*alen], alen: inout i32) -> status = handler getsockname

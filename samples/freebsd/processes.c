@@ -134,6 +134,7 @@ static void sample(long argc, char **argv, char **environment) {
     SYS(close, script);
     expect("no format", SYS(execve, "script", arguments, values), -8); // ENOEXEC
     expect("arguments nowhere", SYS(execve, argv[0], 16, values), -EFAULT);
+    expect("no list of arguments", SYS(execve, argv[0], 0, values), -EFAULT);
     SYS(unlink, "script");
 
     child = SYS0(fork);

@@ -94,9 +94,11 @@ func pdfork(_ call: inout Call) -> Int {
   return call.write(descriptor, at: call.words[0]) ? result : call.error(EFAULT)
 }
 
-/// execve(2): Linux checks the file's name and permissions, the supervisor what it is.
+/// execve(fname, argv, envv, none): Linux checks the file's name and permissions, the supervisor what it is. `none` is Linux's errno
+/// for a null pointer to the words, with which Linux executes the program without any.
 func execve(_ call: inout Call) -> Int {
-  executePath(call, call.words[0], call.address(0), call.words[1], call.words[2])
+  if call.words[1] == 0 { return call.error(Int32(call[3])) }
+  return executePath(call, call.words[0], call.address(0), call.words[1], call.words[2])
 }
 
 /// Executes the file that the guest calls `path` and Linux `nativePath`, with argv and environment at the others.
@@ -112,8 +114,10 @@ func executePath(
   return result
 }
 
+/// fexecve(fd, argv, envv, none)
 func fexecve(_ call: inout Call) -> Int {
-  execute(call, Int(Int32(truncatingIfNeeded: call.words[0])), 0, 0, call.words[1], call.words[2])
+  if call.words[1] == 0 { return call.error(Int32(call[3])) }
+  return execute(call, Int(Int32(truncatingIfNeeded: call.words[0])), 0, 0, call.words[1], call.words[2])
 }
 
 private func execute(
