@@ -18,7 +18,7 @@ static void sample(long argc, char **argv, char **environment) {
     expect("sigaction from nowhere", SYS(sigaction, SIGUSR1, 16, 0), -EFAULT);
     expect("nanosleep from nowhere", SYS(nanosleep, 16, 0), -EFAULT);
     expect("writev from nowhere", SYS(writev, 1, 16, 1), -EFAULT);
-    expect("execve from nowhere", SYS(execve, 16, 0, 0), -EFAULT);
+    expect("execve from nowhere", SYS(execve, 16, argv, 0), -EFAULT);
     expect("non-canonical address", SYS(open, 0x8000000000000000, O_RDONLY, 0), -EFAULT);
     // A successful call clears the carry flag that was set before it.
     long result;
