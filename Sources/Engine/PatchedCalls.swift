@@ -105,7 +105,8 @@ private func passMask(
 ) {
   let isMaskCall = row.pointee.target == HandlerName.sigprocmask.rawValue
   // C libraries ask for the mask in each setjmp(3).
-  if isMaskCall, row.pointee.in_registers != 0, context[number: row.pointee.sources.1] == 0, tellMask(thread, table, row, context) { return }
+  let asks = isMaskCall && row.pointee.in_registers != 0 && context[number: row.pointee.sources.1] == 0
+  if asks, tellMask(thread, table, row, context) { return }
   prepare(thread, context)
   // What is executed has a path.
   let mayHavePath = thread.pointee.process.unsafelyUnwrapped.pointee.path_view != 0 && !isMaskCall

@@ -38,6 +38,9 @@ struct CompilerTests {
     #expect(signals[29] == 30 && back[30] == 29 && signals[67] == 38 && back[36] == 65 && back.count == 65)
     #expect(defaults[29] == UInt8(PERSONA_DEFAULT_IGNORE.rawValue))
     #expect(defaults[66] == UInt8(PERSONA_DEFAULT_CORE.rawValue))
+    let (hup, pwr, realtime): (UInt64, UInt64, UInt64) = (1 << 0, 1 << 29, 7 << 35)
+    #expect(table.header.signals_known & (hup | pwr | realtime | 1 << 38) == hup | pwr | realtime)
+    #expect(table.header.signals_ignored & (hup | pwr | realtime) == pwr)
   }
 
   // MARK: Calls
