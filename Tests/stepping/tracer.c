@@ -64,15 +64,17 @@ static void limit(long microseconds) {
 
 static long extra;
 
-/// Whether the guest sleeps in a call, rather than waits for a processor.
+/// Whether the guest sleeps in a call of its own that waits (read, rt_sigsuspend), rather than waits for a processor or, while a
+/// site is looked at, for the supervisor.
 static int is_waiting(void) {
-    char name[64], text[256] = "";
-    snprintf(name, sizeof name, "/proc/%d/stat", guest);
-    int file = open(name, O_RDONLY);
-    if (file < 0 || read(file, text, sizeof text - 1) < 0) fail(name);
-    close(file);
-    char *state = strrchr(text, ')');
-    return state && state[2] == 'S';
+    char name[64];
+    long call = -1;
+    snprintf(name, sizeof name, "/proc/%d/syscall", guest);
+    FILE *file = fopen(name, "r");
+    if (!file) fail(name);
+    int found = fscanf(file, "%ld", &call);  // "running" is no number
+    fclose(file);
+    return found == 1 && (call == 0 || call == 130);
 }
 
 /// Lets the guest run until a breakpoint or the end of a step; its other signals reach it. With `waits`, a guest that
