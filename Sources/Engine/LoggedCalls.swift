@@ -12,7 +12,7 @@ func passWatched(
   _ context: TrapContext
 ) {
   let process = thread.pointee.process.unsafelyUnwrapped
-  let isPlain = process.pointee.promised & PromiseState.watched == 0 && process.pointee.path_view == 0
+  let isPlain = process.pointee.promised & PromiseState.watched == 0 && !looksUp(process, row)
   switch UInt32(row.pointee.passage) {
   case PERSONA_PASSAGE_TRAP.rawValue: context[PERSONA_RIP] -= 2
   case PERSONA_PASSAGE_WHOLE.rawValue: thread.pointee.whole = PERSONA_WHOLE_WANTED.rawValue

@@ -34,15 +34,15 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?, _ registe
   case PERSONA_PASSAGE_DIRECT.rawValue:
     passThrough(thread, table, row, context)
   // It may have a path, too.
-  case PERSONA_PASSAGE_STRUCT.rawValue where process.pointee.path_view == 0:
+  case PERSONA_PASSAGE_STRUCT.rawValue where !looksUp(process, row):
     passStructure(thread, table, row, context)
   case PERSONA_PASSAGE_CLOCK.rawValue where row.pointee.in_registers != 0:
     tellTime(thread, table, row, context)
   case PERSONA_PASSAGE_CLOSE.rawValue where row.pointee.in_registers != 0:
     closeDirectly(thread, table, row, context)
-  case PERSONA_PASSAGE_STATUS.rawValue where process.pointee.path_view == 0:
+  case PERSONA_PASSAGE_STATUS.rawValue where !looksUp(process, row):
     tellStatus(thread, table, row, context)
-  case PERSONA_PASSAGE_PLAIN.rawValue where row.pointee.in_registers != 0 && process.pointee.path_view == 0:
+  case PERSONA_PASSAGE_PLAIN.rawValue where row.pointee.in_registers != 0 && !looksUp(process, row):
     carryOut(thread, table, row, context)
   case PERSONA_PASSAGE_MASK.rawValue:
     passMask(thread, table, row, context)
@@ -50,6 +50,12 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?, _ registe
     prepare(thread, context)
     answer(thread, context)
   }
+}
+
+/// Whether a call's paths are looked up by the engine, not by Linux alone.
+@inline(__always)
+func looksUp(_ process: UnsafeMutablePointer<persona_process>, _ row: UnsafePointer<persona_call>) -> Bool {
+  process.pointee.path_view != 0 && row.pointee.has_path != 0
 }
 
 @inline(__always)
@@ -103,14 +109,12 @@ private func passMask(
   _ thread: UnsafeMutablePointer<persona_thread>, _ table: Table, _ row: UnsafePointer<persona_call>,
   _ context: TrapContext
 ) {
-  let isMaskCall = row.pointee.target == HandlerName.sigprocmask.rawValue
+  let isPlain = row.pointee.in_registers != 0 && !looksUp(thread.pointee.process.unsafelyUnwrapped, row)
   // C libraries ask for the mask in each setjmp(3).
-  let asks = isMaskCall && row.pointee.in_registers != 0 && context[number: row.pointee.sources.1] == 0
+  let asks = isPlain && row.pointee.target == HandlerName.sigprocmask.rawValue && context[number: row.pointee.sources.1] == 0
   if asks, tellMask(thread, table, row, context) { return }
   prepare(thread, context)
-  // What is executed has a path.
-  let mayHavePath = thread.pointee.process.unsafelyUnwrapped.pointee.path_view != 0 && !isMaskCall
-  answerWithMask(thread, context, row.pointee.in_registers != 0 && !mayHavePath ? row : nil)
+  answerWithMask(thread, context, isPlain ? row : nil)
 }
 
 /// sigprocmask(2) that only asks; false where the handler must answer.

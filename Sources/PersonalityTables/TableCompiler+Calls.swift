@@ -69,8 +69,16 @@ extension TableCompiler {
       checkTranslation(row, call, operands)
       checkResult(row)
     }
+    wire.has_path = hasPath(wire) ? 1 : 0
     planCaptures(&wire)
     return wire
+  }
+
+  private func hasPath(_ wire: persona_call) -> Bool {
+    operands[Int(wire.operands)...].prefix(Int(wire.operand_count)).contains { operand in
+      operand.kind == UInt8(PERSONA_OPERAND_ARGUMENT.rawValue)
+        && arguments[Int(wire.arguments) + Int(operand.argument)].conversion == UInt8(PERSONA_CONVERT_PATH.rawValue)
+    }
   }
 
   private mutating func checkResult(_ row: CallRow) {

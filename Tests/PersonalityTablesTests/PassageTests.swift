@@ -41,12 +41,12 @@ struct PassageTests {
 
         """))
     let open = table.call(5)
-    #expect(passage(open) == PERSONA_PASSAGE_PLAIN && open.in_registers == 1)
+    #expect(passage(open) == PERSONA_PASSAGE_PLAIN && open.in_registers == 1 && open.has_path == 1)
     #expect(open.sources.0 == UInt8(PERSONA_NO_REGISTER.rawValue))
     #expect(open.sources.1 == UInt8(PERSONA_RDI.rawValue) && open.widths.1 == UInt8(PERSONA_CONVERT_NONE.rawValue))
     #expect(open.sources.2 == UInt8(PERSONA_RSI.rawValue) && open.widths.2 == UInt8(PERSONA_CONVERT_FLAGS.rawValue))
     let inherit = table.call(6)
-    #expect(inherit.in_registers == 1 && inherit.sources.0 == UInt8(PERSONA_RSI.rawValue))
+    #expect(inherit.in_registers == 1 && inherit.has_path == 0 && inherit.sources.0 == UInt8(PERSONA_RSI.rawValue))
     #expect(table.call(7).in_registers == 0)
   }
 }

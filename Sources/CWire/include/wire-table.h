@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #define PERSONA_TABLE_MAGIC 0x6c626174 /* "tabl" */
-#define PERSONA_TABLE_VERSION 8
+#define PERSONA_TABLE_VERSION 9
 #define PERSONA_MAX_ARGUMENTS 8
 
 /// The value of a constant that the personality does not have.
@@ -147,7 +147,8 @@ struct persona_call {
     uint16_t in_room;      ///< bytes that the log's captures before the call may take; 0: there are none
     uint16_t out_room;     ///< the same after it
     uint8_t log_special;   ///< enum persona_log_special
-    uint8_t reserved[3];
+    uint8_t has_path;      ///< 1: a path is among its operands
+    uint8_t reserved[2];
 };
 
 /// Rows whose captures arguments alone do not tell.
