@@ -52,12 +52,6 @@ public func onPatched(_ thread: UnsafeMutablePointer<persona_thread>?, _ registe
   }
 }
 
-/// Whether a call's paths are looked up by the engine, not by Linux alone.
-@inline(__always)
-func looksUp(_ process: UnsafeMutablePointer<persona_process>, _ row: UnsafePointer<persona_call>) -> Bool {
-  process.pointee.path_view != 0 && row.pointee.has_path != 0
-}
-
 @inline(__always)
 func prepare(_ thread: UnsafeMutablePointer<persona_thread>, _ context: TrapContext) {
   thread.pointee.context = UnsafeMutableRawPointer(context.words)

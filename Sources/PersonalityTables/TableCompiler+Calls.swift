@@ -130,7 +130,6 @@ extension TableCompiler {
     let registers = abi.arguments
     guard count <= 6, wire.result == UInt8(PERSONA_RESULT_VALUE.rawValue) else { return }
     var passage = PERSONA_PASSAGE_DIRECT
-    var hasPath = false
     for index in 0..<count {
       let operand = operands[Int(wire.operands) + index]
       guard operand.kind == UInt8(PERSONA_OPERAND_ARGUMENT.rawValue) else { return }
@@ -138,8 +137,7 @@ extension TableCompiler {
       guard Int(argument.word) < registers.count else { return }
       var width = PERSONA_CONVERT_NONE
       switch UInt32(argument.conversion) {
-      case PERSONA_CONVERT_NONE.rawValue: break
-      case PERSONA_CONVERT_PATH.rawValue: hasPath = true
+      case PERSONA_CONVERT_NONE.rawValue, PERSONA_CONVERT_PATH.rawValue: break
       case PERSONA_CONVERT_SIGN32.rawValue: width = PERSONA_CONVERT_SIGN32
       case PERSONA_CONVERT_ZERO32.rawValue: width = PERSONA_CONVERT_ZERO32
       case PERSONA_CONVERT_STRUCT.rawValue where structs[Int(argument.parameter)].identical != 0: break
@@ -156,7 +154,7 @@ extension TableCompiler {
       withUnsafeMutableBytes(of: &wire.sources) { $0[index] = registers[Int(argument.word)] }
       withUnsafeMutableBytes(of: &wire.widths) { $0[index] = UInt8(width.rawValue) }
     }
-    if hasPath, passage == PERSONA_PASSAGE_DIRECT { return }
+    if passage == PERSONA_PASSAGE_DIRECT, hasPath(wire) { return }
     if passage == PERSONA_PASSAGE_DIRECT, isSame(wire, call) { passage = PERSONA_PASSAGE_SAME }
     wire.passage = UInt8(passage.rawValue)
   }

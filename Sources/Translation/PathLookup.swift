@@ -49,6 +49,12 @@ public enum NativePath {
   case refused(Int)
 }
 
+/// Whether a call's paths are looked up by the engine, not by Linux alone.
+@inline(__always)
+public func looksUp(_ process: UnsafeMutablePointer<persona_process>, _ row: UnsafePointer<persona_call>) -> Bool {
+  process.pointee.path_view != 0 && row.pointee.has_path != 0
+}
+
 extension Call {
   /// Looks a path up as the process does.
   public func lookUp(_ path: PathOperand) -> NativePath {

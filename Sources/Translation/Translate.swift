@@ -112,7 +112,7 @@ extension Call {
       }
       if let refusal = convertOperand(index, argument, word) { return refusal }
     }
-    return process.pointee.path_view == 0 ? nil : enterPaths()
+    return looksUp(process, row) ? enterPaths() : nil
   }
 
   private mutating func convertOperand(_ index: Int, _ argument: UnsafePointer<persona_argument>, _ word: UInt64) -> Int? {
